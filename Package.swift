@@ -1,0 +1,53 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// A Debian library that pkg-config knows.
+func debianLibrary(_ name: String, pkgConfig: String, package: String) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/SystemLibraries/\(name)", pkgConfig: pkgConfig,
+    providers: [.apt([package])])
+}
+
+let package = Package(
+  name: "vl2",
+  products: [
+    .library(name: "VL2Quant", targets: ["VL2Quant"]),
+    .library(name: "VL2Run", targets: ["VL2Run"]),
+    .executable(name: "vl2", targets: ["vl2"]),
+    .executable(name: "vl2-convert", targets: ["vl2-convert"]),
+  ],
+  dependencies: [
+    .package(
+      url: "https://github.com/apple/swift-argument-parser", .upToNextMinor(from: "1.8.2"))
+  ],
+  targets: [
+    debianLibrary("CTurboJPEG", pkgConfig: "libturbojpeg", package: "libturbojpeg0-dev"),
+    debianLibrary("CSpng", pkgConfig: "spng", package: "libspng-dev"),
+    debianLibrary("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
+    debianLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
+    .target(name: "SystemSupport"),
+    .target(name: "SIMDKernels"),
+    .target(name: "VL2Quant", dependencies: ["SIMDKernels", "SystemSupport", "CZstd", "CCrypto"]),
+    .target(
+      name: "VL2Run",
+      dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "CTurboJPEG", "CSpng"]),
+    .executableTarget(
+      name: "vl2-convert",
+      dependencies: [
+        "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/convert"),
+    .executableTarget(
+      name: "vl2",
+      dependencies: [
+        "VL2Run", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/vl2"),
+    .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["Fixtures"]),
+    .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
+    .testTarget(name: "QuantTests", dependencies: ["VL2Quant", "SIMDKernels", "TestSupport"]),
+    .testTarget(name: "RunTests", dependencies: ["VL2Run", "VL2Quant", "SIMDKernels", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

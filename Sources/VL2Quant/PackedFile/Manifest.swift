@@ -1,0 +1,72 @@
+/// The table of contents of a packed file, stored as JSON. Holds integers and strings only.
+public struct Manifest: Codable, Sendable, Equatable {
+  /// Where the weights came from.
+  public struct Origin: Codable, Sendable, Equatable {
+    /// The checkpoint folder's last path component, or "synthesize tiny".
+    public var source: String
+    /// The program that wrote the file and its version, for example "vl2-convert 0.1.0".
+    public var tool: String
+    /// The licence text that came with the weights, where there was one.
+    public var license: String?
+    /// True for a model that shows how things work and knows little; programs say so.
+    public var demonstration: Bool
+    /// Tensors of the checkpoint that no forward pass uses and that were left out.
+    public var leftOut: [String]
+  }
+
+  public var origin: Origin
+  /// Pattern and code of every rule of the recipe, in order; the first that matches a tensor's name counts.
+  public var recipe: [RecipeRule]
+  /// The checkpoint's config files as they are: file name to text.
+  public var configFiles: [String: String]
+  public var sections: [SectionEntry]
+}
+
+/// One rule of a recipe: tensors whose name matches `pattern` (`*` stands for any characters) get `code`.
+public struct RecipeRule: Codable, Sendable, Equatable {
+  public var pattern: String
+  public var code: WeightCode
+  public init(pattern: String, code: WeightCode) {
+    self.pattern = pattern
+    self.code = code
+  }
+}
+
+/// A contiguous part of the file that inference reads as one.
+public struct SectionEntry: Codable, Sendable, Equatable {
+  public enum Encoding: String, Codable, Sendable {
+    /// Mapped and used in place.
+    case raw
+    /// One zstd frame, unpacked when first needed.
+    case zstd
+  }
+
+  /// "tokenizer", "vision.embed", "vision.block.0", "vision.out", "projector", "embedding", "layer.0",
+  /// "layer.1.expert.0", "head".
+  public var name: String
+  /// Bytes from the beginning of the file; a multiple of 64 KiB.
+  public var offset: Int
+  public var storedLength: Int
+  public var rawLength: Int
+  public var encoding: Encoding
+  /// SHA-256 of the raw bytes, lower-case hexadecimal.
+  public var sha256: String
+  /// CRC-32C (Castagnoli) of the stored bytes.
+  public var crc32c: UInt32
+  public var tensors: [TensorEntry]
+}
+
+/// A tensor inside a section.
+public struct TensorEntry: Codable, Sendable, Equatable {
+  /// The checkpoint's own name.
+  public var name: String
+  public var shape: [Int]
+  public var code: WeightCode
+  /// Bytes from the beginning of the section's raw bytes; a multiple of 64.
+  public var offset: Int
+  /// Bytes between blocks of 16 rows (more than a block where gate and up alternate); the whole length for
+  /// `plain`.
+  public var blockStep: Int
+  /// Relative root mean square error of the code against the checkpoint, in parts per million.
+  public var errorPPM: Int
+}
