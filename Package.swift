@@ -49,5 +49,5 @@ let package = Package(
     .testTarget(name: "RunTests", dependencies: ["VL2Run", "VL2Quant", "SIMDKernels", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
-  cLanguageStandard: .c17
+  cLanguageStandard: .gnu17
 )

@@ -86,26 +86,26 @@ size_t vl2_quantized_row_bytes(size_t columns);
 // ---------------------------------------------------------------------------------------------- kernels
 
 // Attention of `queries` query rows of one head over keys and values. Query i (of 0..<queries) sees the first
-// min(keys, visible + i) keys (causal), or all where `causal` is false.
+// min(key_count, visible + i) keys (causal), or all where `causal` is false.
 typedef struct {
   const float *query;      // [queries][query_stride], the first key_dim of each are used
   size_t query_stride;
   size_t queries;
-  const float *keys;       // blocks of 16 keys: [ceil(keys / 16)][key_dim][16]; lanes past `keys` are finite
+  const float *keys;       // blocks of 16 keys: [ceil(key_count / 16)][key_dim][16]; lanes past the last key are finite
   size_t key_block_step;   // floats between blocks of 16 keys
-  const float *values;     // [keys][value_stride], the first value_dim of each are used
+  const float *values;     // [key_count][value_stride], the first value_dim of each are used
   size_t value_stride;
-  size_t keys;
+  size_t key_count;
   size_t key_dim, value_dim;  // any size; rows need no alignment
   bool causal;
   size_t visible;          // keys that query 0 sees, at least 1
   float scale;             // multiplies query . key
   float *out;              // [queries][out_stride]
   size_t out_stride;
-  float *scratch;          // vl2_attention_scratch(keys) floats, 64-byte aligned
+  float *scratch;          // vl2_attention_scratch(key_count) floats, 64-byte aligned
 } vl2_attention_args;
 
-size_t vl2_attention_scratch(size_t keys);
+size_t vl2_attention_scratch(size_t key_count);
 
 typedef struct vl2_kernels {
   const char *name;  // "portable", "avx2", "avx512vnni", "neon", "dotprod", "i8mm"
