@@ -1,5 +1,7 @@
 // Encoding 16 rows. Lanes are rows, so that no step needs a sum over lanes.
 
+#pragma once
+
 #include "../lanes.h"
 #include "../layout.h"
 
