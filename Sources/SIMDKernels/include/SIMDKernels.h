@@ -78,9 +78,10 @@ void vl2_widen_f16(const uint16_t *in, size_t count, float *out);
 // of 64, with P = columns rounded up to 32:
 //   int8    values[P]        zero beyond the last column, -127...127
 //   float   scales[P / 32]   value = scale * int8
-//   int32   sums[P / 16]     sum of each 16 int8 values
+//   int32   offsets[P / 16]  -128 * the sum of each 16 int8 values, where kernels that hold weights as unsigned
+//                            bytes (weight + 128) begin to add
 // The scale is amax / 127 of its group (0 for a group of zeros), a value round-half-even(x * (127 / amax)).
-// Values that are not finite are treated as 0.
+// Values that are not finite are treated as 0, and so is a group whose largest value is below 2^-100.
 size_t vl2_quantized_row_bytes(size_t columns);
 
 // ---------------------------------------------------------------------------------------------- kernels
@@ -108,7 +109,11 @@ typedef struct {
 size_t vl2_attention_scratch(size_t key_count);
 
 typedef struct vl2_kernels {
-  const char *name;  // "portable", "avx2", "avx512vnni", "neon", "dotprod", "i8mm"
+  const char *name;  // "portable", "avx2", "avx512vnni", "neon", "dotprod"
+
+  // vl2_encode_block as this instruction set runs it.
+  double (*encode_block)(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
+                         uint8_t *block, double *energy);
 
   // [rows][stride] float32 -> quantised rows, out_step bytes apart. group is 32, or 0 for one scale per row
   // (the same scale repeated), which exists to measure what a scale per 32 is worth.

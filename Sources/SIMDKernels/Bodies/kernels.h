@@ -1,0 +1,16 @@
+// All bodies that are written once and compiled for each instruction set. Before it is included come the tile
+// sizes and codebook_lookup, which maps 64 nibbles to entries of the codebook.
+
+#pragma once
+
+#include "attention.h"
+#include "encode.h"
+#include "matmul_f32.h"
+#include "quantize.h"
+#include "rows.h"
+
+#define SHARED_KERNELS                                                                                        \
+  .encode_block = encode_block, .quantize_rows = quantize_rows, .matmul_f32 = matmul_f32,                     \
+  .attention = attention, .rms_norm = rms_norm, .layer_norm = layer_norm, .softmax = softmax,                 \
+  .gelu_tanh = gelu_tanh, .gelu_erf = gelu_erf, .silu_multiply = silu_multiply, .add = add,                   \
+  .add_scaled = add_scaled, .rope_halves = rope_halves, .argmax = argmax

@@ -1,0 +1,42 @@
+// The kernels compiled for AVX2.
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "isa.h"
+#include "matmul_i8.h"
+
+#define ATTENTION_QUERIES 4
+#define MATMUL_F32_ROWS 4
+
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+
+#include "lanes.h"
+
+typedef uint8_t codebook_line __attribute__((ext_vector_type(64)));
+LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
+  __m256i codebook = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)vl2_q4_codebook)), half[2];
+  __builtin_memcpy(half, &nibbles, sizeof half);
+  half[0] = _mm256_shuffle_epi8(codebook, half[0]);
+  half[1] = _mm256_shuffle_epi8(codebook, half[1]);
+  __builtin_memcpy(&nibbles, half, sizeof half);
+  return nibbles;
+}
+
+#include "Bodies/kernels.h"
+
+#pragma clang attribute pop
+
+static void matmul_i8(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,
+                      size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,
+                      size_t y_stride) {
+  static const matmul_i8_set q4 = {vl2_matmul_q4_i8_1x16_portable, vl2_matmul_q4_i8_1x16_portable, 1};
+  static const matmul_i8_set i8 = {vl2_matmul_i8_i8_1x16_portable, vl2_matmul_i8_i8_1x16_portable, 1};
+  matmul_i8_blocks(matrix->code == VL2_CODE_Q4 ? &q4 : &i8, matrix, first_block, last_block, x, x_step, index,
+                   count, bias, y, y_stride);
+}
+
+const vl2_kernels vl2_kernels_avx2 = {.name = "avx2", .matmul_i8 = matmul_i8, SHARED_KERNELS};
+
+#endif

@@ -1,0 +1,41 @@
+// The kernels compiled for AVX-512 with VNNI.
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "isa.h"
+#include "matmul_i8.h"
+
+#define ATTENTION_QUERIES 8
+#define MATMUL_F32_ROWS 8
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), apply_to = function)
+
+#include "lanes.h"
+
+typedef uint8_t codebook_line __attribute__((ext_vector_type(64)));
+LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
+  __m512i codebook = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)vl2_q4_codebook)), line;
+  __builtin_memcpy(&line, &nibbles, sizeof line);
+  line = _mm512_shuffle_epi8(codebook, line);
+  __builtin_memcpy(&nibbles, &line, sizeof line);
+  return nibbles;
+}
+
+#include "Bodies/kernels.h"
+
+#pragma clang attribute pop
+
+static void matmul_i8(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,
+                      size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,
+                      size_t y_stride) {
+  static const matmul_i8_set q4 = {vl2_matmul_q4_i8_1x16_portable, vl2_matmul_q4_i8_1x16_portable, 1};
+  static const matmul_i8_set i8 = {vl2_matmul_i8_i8_1x16_portable, vl2_matmul_i8_i8_1x16_portable, 1};
+  matmul_i8_blocks(matrix->code == VL2_CODE_Q4 ? &q4 : &i8, matrix, first_block, last_block, x, x_step, index,
+                   count, bias, y, y_stride);
+}
+
+const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni", .matmul_i8 = matmul_i8, SHARED_KERNELS};
+
+#endif
