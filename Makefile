@@ -1,0 +1,48 @@
+# What one does with this project. Every target first installs what this machine lacks (as root at once,
+# otherwise asking before sudo), so that a fresh clone needs nothing typed but the target.
+
+SWIFT ?= swift
+# Which tests to run: a regular expression of their names. Empty: all.
+FILTER ?=
+# The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
+CONFIGURATION := release
+
+.PHONY: help demo build test lint bench test-arm64 test-sanitizers clean dependencies
+
+help:
+	@echo "make demo             build, pack a bundled checkpoint, ask about a bundled picture"
+	@echo "make build            vl2 and vl2-convert, optimised, in .build/release"
+	@echo "make test             all tests; FILTER=Regex runs those whose names match"
+	@echo "make lint             formatting, scripts, direction of imports, sizes of files"
+	@echo "make bench            the measured tables of Benchmarks/"
+	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
+	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make clean            delete what was built"
+
+dependencies:
+	@scripts/install-dependencies.sh
+
+demo:
+	@scripts/demo.sh
+
+build: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+
+test: dependencies
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests
+	$(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+
+lint: dependencies
+	scripts/lint.sh
+
+bench: dependencies
+	Benchmarks/run.sh
+
+test-arm64:
+	scripts/arm64/test.sh
+
+test-sanitizers: dependencies
+	scripts/test-sanitizers.sh
+
+clean:
+	rm -rf .build .build-arm64

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Show that vl2 is right on the processors of small arm64 boards, from an amd64 machine: cross-build with
+# Debian 13's Swift 6.0.3, run every test under qemu as a Cortex-A72 and as a Cortex-A76, and hold what the
+# golden cases give there against what they give here: the same packed file, the same tokens.
+# Usage: test.sh [test options...]      for example --filter REGEX; without any, everything
+#   VL2_ARM64   where the cross-build place is made (about 5.5 GB); else ~/.cache/vl2/arm64
+#   VL2_CPUS    the processors, else "cortex-a72 cortex-a76"
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+
+if [ "$(uname -m)" = aarch64 ]; then
+  fail "This machine is arm64 itself: 'make test' runs the tests on its own processor"
+fi
+if [ "$(id -u)" -ne 0 ]; then
+  fail "The arm64 tests need root: debootstrap makes a Debian to cross-build in, and chroot enters it." \
+    "Run: sudo make test-arm64"
+fi
+
+place=${VL2_ARM64:-${XDG_CACHE_HOME:-$HOME/.cache}/vl2/arm64}
+read -r -a cpus <<<"${VL2_CPUS:-cortex-a72 cortex-a76}"
+fixtures=$PWD/Tests/TestSupport/Fixtures
+arm64=$PWD/.build-arm64/aarch64-unknown-linux-gnu/release
+work=$(mktemp -d)
+leave() {
+  rm -rf "$work"
+  # What sudo built belongs to whoever the checkout belongs to.
+  chown -R --reference=Package.swift .build .build-arm64 2>/dev/null || true
+}
+trap leave EXIT
+
+scripts/install-dependencies.sh
+scripts/arm64/setup.sh "$place"
+exec 9>"$place/lock"
+flock 9                                     # one build in a place at a time
+
+say "Cross-building for arm64"
+scripts/arm64/build.sh "$place" --build-tests
+flock -u 9
+
+say "Building for this machine"
+swift build -c release --product vl2-convert
+swift build -c release --product vl2
+here=$(swift build -c release --show-bin-path)
+
+for cpu in "${cpus[@]}"; do
+  say "Tests on $cpu"
+  VL2_FIXTURES=$fixtures scripts/arm64/run.sh "$place" "$cpu" \
+    "$arm64/vl2PackageTests.xctest" --testing-library swift-testing "$@"
+done
+
+# Packs a golden checkpoint and traces the golden cases with one set of programs.
+trace() {                                   # trace FOLDER CHECKPOINT CODE PROGRAMS [RUNNER...]
+  local model=$1/$2-$3.vl2q traces=$1/$2-$3 checkpoint=$fixtures/golden/checkpoints/$2 code=$3 programs=$4
+  shift 4
+  local exact=()
+  [ "$code" != bf16 ] || exact=(--exact)
+  mkdir -p "$(dirname "$model")"
+  "$@" "$programs/vl2-convert" pack "$checkpoint" -o "$model" --weights "$code" --sections raw
+  "$@" "$programs/vl2" trace --model "$model" --cases "$fixtures/golden/cases.json" -o "$traces" "${exact[@]}"
+}
+for checkpoint in nano-mha nano-outliers; do
+  for code in bf16 q4; do
+    trace "$work/here" "$checkpoint" "$code" "$here"
+    for cpu in "${cpus[@]}"; do
+      say "$checkpoint, $code: $cpu against this machine"
+      trace "$work/$cpu" "$checkpoint" "$code" "$arm64" scripts/arm64/run.sh "$place" "$cpu"
+      cmp "$work/here/$checkpoint-$code.vl2q" "$work/$cpu/$checkpoint-$code.vl2q"
+      scripts/arm64/compare-traces.py "$work/here/$checkpoint-$code" "$work/$cpu/$checkpoint-$code"
+    done
+  done
+done
+say "arm64: the tests pass, and files and tokens are identical, on ${cpus[*]}"

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Install what building vl2 needs and this machine lacks, from Debian's packages.
+# Usage: install-dependencies.sh
+# Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
+# before sudo runs, and where there is nobody to ask, the command to run is printed instead.
+set -euo pipefail
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$@"; exit 1; }
+
+missing=()
+need_program() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }   # PROGRAM PACKAGE
+need_file() { [ -e "$1" ] || missing+=("$2"); }                         # PATH PACKAGE
+need_library() {                                                        # PKG_CONFIG_NAME PACKAGE
+  pkg-config --exists "$1" 2>/dev/null || dpkg -s "$2" >/dev/null 2>&1 || missing+=("$2")
+}
+
+# Installs $missing; the arguments go before each command (sudo).
+install_missing() {
+  say "Installing: ${missing[*]}"
+  "$@" apt-get update >&2
+  if [[ " ${missing[*]} " == *" swiftlang "* ]] && [ -z "$(apt-cache show swiftlang 2>/dev/null)" ]; then
+    fail "vl2 needs Swift 6.0 or newer, and this release has no package of it (Debian 13 has: swiftlang);" \
+      "install it from https://www.swift.org/install/linux/ so that 'swift' is in PATH, then try again"
+  fi
+  "$@" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y --no-install-recommends "${missing[@]}" >&2
+}
+
+need_program make make
+need_program git git                            # SwiftPM fetches its packages with git,
+need_file /etc/ssl/certs ca-certificates        # over https
+need_program pkg-config pkg-config
+need_file /usr/include/stdlib.h libc6-dev       # Debian's compilers only recommend the C library's headers
+need_library libturbojpeg libturbojpeg0-dev
+need_library spng libspng-dev
+need_library libzstd libzstd-dev
+need_library libcrypto libssl-dev
+need_program swift swiftlang
+
+if [ "${#missing[@]}" -gt 0 ]; then
+  command="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  if ! command -v apt-get >/dev/null 2>&1; then
+    fail "vl2 needs these, by their Debian names, and there is no apt-get here to install them: ${missing[*]}"
+  elif [ "$(id -u)" -eq 0 ]; then
+    install_missing
+  elif command -v sudo >/dev/null 2>&1 && [ -t 0 ] && [ -t 2 ]; then
+    read -r -p "vl2 needs these Debian packages: ${missing[*]}. Install them with sudo now? [y/N] " answer
+    case $answer in
+      [yY] | [yY][eE][sS]) install_missing sudo ;;
+      *) fail "Nothing was installed. By hand: sudo sh -c '$command'" ;;
+    esac
+  elif [ -n "${CI:-}" ] && sudo -n true 2>/dev/null; then
+    install_missing sudo -n
+  else
+    fail "vl2 needs Debian packages that are missing here. As root, run: $command"
+  fi
+fi
+
+# A Swift that is too old fails later, with errors that do not say so.
+version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
+if [ "${version%%.*}" -lt 6 ] 2>/dev/null || [ -z "$version" ]; then
+  fail "vl2 needs Swift 6.0 or newer, and $(command -v swift) says it is '${version:-unknown}';" \
+    "install a newer one (Debian 13: swiftlang; elsewhere https://www.swift.org/install/linux/)"
+fi
