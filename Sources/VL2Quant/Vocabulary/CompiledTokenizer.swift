@@ -16,15 +16,25 @@ public enum CompiledTokenizer {
   public static func compile(
     tokenizerJSON: [UInt8], tokenizerConfig: String?, processor: ProcessorConfig, vocabularySize: Int
   ) throws -> [UInt8] {
+    try compile(
+      tokenizerJSON: tokenizerJSON, tokenizerConfig: tokenizerConfig, imageToken: processor.imageToken,
+      paddingToken: processor.padToken, vocabularySize: vocabularySize)
+  }
+
+  /// As the public function, with the two names of `processor` alone.
+  package static func compile(
+    tokenizerJSON: [UInt8], tokenizerConfig: String?, imageToken: String, paddingToken: String,
+    vocabularySize: Int
+  ) throws -> [UInt8] {
     let source = try TokenizerSource(tokenizerJSON, vocabularySize: vocabularySize)
     let names = try TokenNames(tokenizerConfig)
     var added = AddedTokens(vocabulary: source.vocabulary)
     for token in source.addedTokens { added.add(token) }
-    let padding = names.padding ?? Array(processor.padToken.utf8)
-    let image = Array(processor.imageToken.utf8)
-    guard !image.isEmpty, !padding.isEmpty else {
-      throw TokenizerError.malformed(
-        part: "processor_config.json", problem: "image_token or pad_token is an empty text")
+    let padding = names.padding ?? Array(paddingToken.utf8)
+    let image = Array(imageToken.utf8)
+    for (key, text) in [("image_token", image), ("pad_token", padding)]
+    where !(1...TokenizerLayout.longestAddedText).contains(text.count) {
+      throw TokenizerError.malformed(part: "processor_config.json: \(key)", problem: "the text is empty or too long")
     }
     for text in [padding, image] + promptTokens.map({ Array($0.utf8) }) {
       added.add(AddedToken(text: text, special: true, normalized: false))

@@ -139,7 +139,9 @@ struct TokenizerSource {
       let token = AddedToken(
         text: try content.string, special: try fields.required("special", of: element).bool,
         normalized: try fields.required("normalized", of: element).bool)
-      if token.text.isEmpty { throw content.wrong("some text") }
+      guard (1...TokenizerLayout.longestAddedText).contains(token.text.count) else {
+        throw content.wrong("a text of at most \(TokenizerLayout.longestAddedText) bytes")
+      }
       guard seen.insert(token.text).inserted else {
         throw TokenizerError.malformed(part: content.path, problem: "\(content.value.kind) comes twice")
       }
