@@ -10,14 +10,17 @@ import VL2Run
   }
 
   /// Expected texts from Rust's `String::from_utf8_lossy`, through the tokenizers library's decoder.
-  @Test(arguments: [
-    ([0x80], "\u{FFFD}"), ([0xC0, 0x80], "\u{FFFD}\u{FFFD}"), ([0xC1, 0xBF], "\u{FFFD}\u{FFFD}"),
-    ([0xE0, 0x80, 0x61], "\u{FFFD}\u{FFFD}a"), ([0xE4, 0xB8, 0x61], "\u{FFFD}a"),
-    ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"), ([0xF0, 0x9F, 0x99], "\u{FFFD}"),
-    ([0xF0, 0x9F, 0x61, 0x99], "\u{FFFD}a\u{FFFD}"), ([0xF0, 0x80, 0x80, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
-    ([0xF4, 0x90, 0x80, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"), ([0xF5, 0xFF, 0x41], "\u{FFFD}\u{FFFD}A"),
-    ([0xE4, 0xE4, 0xB8, 0xAD], "\u{FFFD}中"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0x80], "\u{FFFD}"), ([0xC0, 0x80], "\u{FFFD}\u{FFFD}"), ([0xC1, 0xBF], "\u{FFFD}\u{FFFD}"),
+      ([0xE0, 0x80, 0x61], "\u{FFFD}\u{FFFD}a"), ([0xE4, 0xB8, 0x61], "\u{FFFD}a"),
+      ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"), ([0xF0, 0x9F, 0x99], "\u{FFFD}"),
+      ([0xF0, 0x9F, 0x61, 0x99], "\u{FFFD}a\u{FFFD}"),
+      ([0xF0, 0x80, 0x80, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
+      ([0xF4, 0x90, 0x80, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
+      ([0xF5, 0xFF, 0x41], "\u{FFFD}\u{FFFD}A"),
+      ([0xE4, 0xE4, 0xB8, 0xAD], "\u{FFFD}中"),
+    ] as [([UInt8], String)])
   func invalidBytesAreReplacedAsRustDoes(bytes: [UInt8], text: String) {
     var whole = TextStream()
     #expect(whole.append(bytes) + whole.finish() == text)

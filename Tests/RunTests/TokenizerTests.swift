@@ -1,6 +1,6 @@
 import Foundation
-import Testing
 import TestSupport
+import Testing
 import VL2Quant
 import VL2Run
 
@@ -86,7 +86,8 @@ import VL2Run
   }
 
   @Test func openingParsesNoVocabulary() throws {
-    let memory = SectionMemory(try TokenizerFixtures.compile(TokenizerFixtures.bytes("tokenizer/tokenizer.json")))
+    let memory = SectionMemory(
+      try TokenizerFixtures.compile(TokenizerFixtures.bytes("tokenizer/tokenizer.json")))
     let time = try ContinuousClock().measure { _ = try memory.open() }
     #expect(time < .milliseconds(20))
   }

@@ -34,17 +34,21 @@ public enum CompiledTokenizer {
     let image = Array(imageToken.utf8)
     for (key, text) in [("image_token", image), ("pad_token", padding)]
     where !(1...TokenizerLayout.longestAddedText).contains(text.count) {
-      throw TokenizerError.malformed(part: "processor_config.json: \(key)", problem: "the text is empty or too long")
+      throw TokenizerError.malformed(
+        part: "processor_config.json: \(key)", problem: "the text is empty or too long")
     }
     for text in [padding, image] + promptTokens.map({ Array($0.utf8) }) {
       added.add(AddedToken(text: text, special: true, normalized: false))
     }
 
     var tokens = try inverted(source.vocabulary.merging(added.ids) { mine, _ in mine })
-    for (text, id) in added.ids where id >= min(vocabularySize, TokenizerSource.idLimit) {
+    for (text, id) in added.ids.sorted(by: { $0.value < $1.value })
+    where id >= min(vocabularySize, TokenizerSource.idLimit) {
       throw TokenizerError.malformed(
         part: "tokenizer.json: added_tokens",
-        problem: "\(TokenizerError.quote(text)) gets the id \(id), beyond the model's vocabulary of \(vocabularySize)")
+        problem:
+          "\(TokenizerError.quote(text)) gets the id \(id), beyond the model's vocabulary of \(vocabularySize)"
+      )
     }
     try names.check(added.ids, source.vocabulary)
     func id(_ text: [UInt8]?) -> UInt32 {
@@ -71,7 +75,8 @@ public enum CompiledTokenizer {
     for (text, id) in ids {
       if taken[id] {
         throw TokenizerError.malformed(
-          part: "tokenizer.json: added_tokens", problem: "an added token gets the id \(id), which another token has")
+          part: "tokenizer.json: added_tokens",
+          problem: "an added token gets the id \(id), which another token has")
       }
       taken[id] = true
       tokens[id] = text

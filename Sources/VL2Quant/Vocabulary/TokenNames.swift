@@ -21,7 +21,8 @@ struct TokenNames {
       guard let id = Int(key), let token = try decoder.member(key), let content = try token.member("content")
       else {
         throw TokenizerError.malformed(
-          part: decoder.path, problem: "\(TokenizerError.quote(member.key)) is not a token with id and content")
+          part: decoder.path,
+          problem: "\(TokenizerError.quote(member.key)) is not a token with id and content")
       }
       saved.append((id, try content.string))
     }
@@ -47,7 +48,9 @@ struct TokenNames {
       guard found != id else { continue }
       throw TokenizerError.malformed(
         part: "\(Self.file): added_tokens_decoder",
-        problem: "\(TokenizerError.quote(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")")
+        problem:
+          "\(TokenizerError.quote(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")"
+      )
     }
   }
 }

@@ -24,7 +24,9 @@ struct TokenizerSectionWriter {
     var addedRecords: [UInt32] = []
     var addedText: [UInt8] = []
     for token in sorted {
-      addedRecords += [token.id, token.passes, try Self.number(addedText.count), try Self.number(token.text.count)]
+      addedRecords += [
+        token.id, token.passes, try Self.number(addedText.count), try Self.number(token.text.count),
+      ]
       addedText += token.text
     }
     var offsets: [UInt32] = [0]
@@ -76,8 +78,10 @@ struct TokenizerSectionWriter {
   }
 
   private static func littleEndian(_ value: UInt32) -> [UInt8] {
-    [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8),
-      UInt8(truncatingIfNeeded: value >> 16), UInt8(truncatingIfNeeded: value >> 24)]
+    [
+      UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8),
+      UInt8(truncatingIfNeeded: value >> 16), UInt8(truncatingIfNeeded: value >> 24),
+    ]
   }
 
   /// The hash table of merges and the most slots that a look-up visits. Slots are filled in order of rank, so

@@ -150,7 +150,8 @@ struct TokenizerSource {
       guard try id.integer == given else {
         throw TokenizerError.malformed(
           part: id.path,
-          problem: "\(content.value.kind) has the id \(id.value.kind), but its place in the file gives it \(given)")
+          problem:
+            "\(content.value.kind) has the id \(id.value.kind), but its place in the file gives it \(given)")
       }
       addedTokens.append(token)
     }
@@ -185,7 +186,8 @@ struct TokenizerSource {
     var steps = try Self.steps(of: part)
     // The byte alphabet comes last: what it has rewritten no expression would recognise.
     guard let last = steps.popLast(), try Self.requiredType(of: last).string == Array("ByteLevel".utf8) else {
-      throw TokenizerError.notImplemented(part: part.path, value: "a pre-tokeniser that does not end in ByteLevel")
+      throw TokenizerError.notImplemented(
+        part: part.path, value: "a pre-tokeniser that does not end in ByteLevel")
     }
     let byteLevel = try last.members(known: ["type", "add_prefix_space", "trim_offsets", "use_regex"])
     for name in ["add_prefix_space", "use_regex"] {

@@ -44,7 +44,8 @@ struct AddedTokenTable: Sendable {
           field: "addedTokens[\(record)].id", problem: "\(entry.id) is not below \(count)")
       }
       guard (1...TokenizerLayout.longestAddedText).contains(entry.length),
-        entry.start + entry.length <= section.length(of: .addedText) else {
+        entry.start + entry.length <= section.length(of: .addedText)
+      else {
         throw TokenizerError.damagedSection(
           field: "addedTokens[\(record)].text", problem: "does not lie in the table of texts")
       }
@@ -116,7 +117,11 @@ struct AddedTokenTable: Sendable {
       while low < high {
         let middle = (low + high) / 2
         let entry = entries[middle]
-        if after(entry.length <= depth ? -1 : Int(text[entry.start + depth])) { high = middle } else { low = middle + 1 }
+        if after(entry.length <= depth ? -1 : Int(text[entry.start + depth])) {
+          high = middle
+        } else {
+          low = middle + 1
+        }
       }
       return low
     }
