@@ -36,6 +36,7 @@ import VL2Run
 
   @Test(arguments: [
     Edit(#""truncation": null"#, #""truncation": {"max_length": 4}"#, "tokenizer.json: truncation"),
+    Edit(#""version": "1.0""#, #""version": "2.0""#, "tokenizer.json: version"),
     Edit(#""padding": null"#, #""padding": {}"#, "tokenizer.json: padding"),
     Edit(#""normalizer": null"#, #""normalizer": {"type": "NFC"}"#, "tokenizer.json: normalizer.type"),
     Edit(
@@ -236,5 +237,36 @@ import VL2Run
         Array(text.utf8), config: #"{"pad_token": "<｜end▁of▁sentence｜>"}"#, vocabularySize: 648))
     #expect(named.id(of: "<｜▁pad▁｜>") == nil)
     #expect(named.imageToken == 632)
+  }
+
+  /// Ids chosen so that all pairs fall on one slot of any table of merges: refused, without a long wait and
+  /// without a table that grows and grows.
+  @Test func mergesThatCollideAreRefused() throws {
+    let text = String(
+      decoding: try TokenizerFixtures.bytes("golden/checkpoints/nano-mha/tokenizer.json"), as: UTF8.self)
+    var words: [String] = []
+    var merges: [String] = []
+    // The hash of a pair begins with left * a ^ right * b; it is 0 where left = right * b / a.
+    let (b, oneByA): (UInt32, UInt32) = (0x85EB_CA77, 0x0E8B_2F51)
+    #expect(oneByA &* 0x9E37_79B1 == 1)
+    for right: UInt32 in 2000..<1 << 20 {
+      let left = right &* b &* oneByA
+      guard left >= 2000, left < 1 << 20 else { continue }
+      words += [#""L\#(left)": \#(left)"#, #""R\#(right)": \#(right)"#]
+      merges.append(#""L\#(left) R\#(right)""#)
+      words.append(#""L\#(left)R\#(right)": \#((1 << 20) + merges.count)"#)
+    }
+    #expect(merges.count > 100)
+    let start = try #require(text.range(of: #""vocab": {"#))
+    let end = try #require(text.range(of: #""merges": ["#))
+    var edited = text
+    edited.replaceSubrange(end, with: #""merges": ["# + merges.map { $0 + "," }.joined())
+    edited.replaceSubrange(start, with: #""vocab": {"# + words.map { $0 + "," }.joined())
+    do {
+      _ = try TokenizerFixtures.compile(Array(edited.utf8), vocabularySize: 1 << 24)
+      Issue.record("nothing was refused")
+    } catch let error as TokenizerError {
+      #expect(error.description.hasPrefix("tokenizer.json: model.merges: "), "\(error)")
+    }
   }
 }

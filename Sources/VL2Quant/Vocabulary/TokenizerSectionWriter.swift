@@ -102,11 +102,12 @@ struct TokenizerSectionWriter {
         var slot = TokenizerLayout.slot(
           left: UInt32(merge.left), right: UInt32(merge.right), mask: capacity - 1)
         var probes = 1
-        while slots[slot * 4] != TokenizerLayout.none {
+        while slots[slot * 4] != TokenizerLayout.none, probes <= TokenizerLayout.longestProbeLimit {
           slot = (slot + 1) & (capacity - 1)
           probes += 1
         }
         longest = max(longest, probes)
+        if longest > TokenizerLayout.longestProbeLimit { break }
         slots[slot * 4] = UInt32(merge.left)
         slots[slot * 4 + 1] = UInt32(merge.right)
         slots[slot * 4 + 2] = UInt32(rank)

@@ -1,6 +1,6 @@
 /// What a `tokenizer.json` says, checked: a byte-level BPE with a pre-tokeniser of known regular expressions.
 /// Any other part is refused by name. What cannot change the ids of a text without template
-/// (`post_processor`, `version`) is not looked at.
+/// (`post_processor`) is not looked at.
 struct TokenizerSource {
   struct Merge {
     var left: Int
@@ -24,6 +24,9 @@ struct TokenizerSource {
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
       "decoder", "model",
     ])
+    if let version = parts["version"], try version.string != Array("1.0".utf8) {
+      throw version.notImplemented
+    }
     for name in ["truncation", "padding"] {
       if let part = parts[name], !part.isNull { throw part.notImplemented }
     }
