@@ -34,5 +34,5 @@ say "The model of this demonstration has random weights, so its answer means not
 say "way from photo to text runs here. For real answers, fetch a published checkpoint such as"
 say "deepseek-ai/deepseek-vl2-tiny (its weights have their own licence), pack it once and ask:"
 say ""
-say "  $bin/vl2-convert pack /path/to/deepseek-vl2-tiny -o tiny.vl2q"
-say "  $bin/vl2 ask --model tiny.vl2q photo.jpg \"$question\""
+say "  .build/release/vl2-convert pack /path/to/deepseek-vl2-tiny -o tiny.vl2q"
+say "  .build/release/vl2 ask --model tiny.vl2q photo.jpg \"$question\""

@@ -34,7 +34,9 @@ public struct SplitMix64: RandomNumberGenerator {
   }
 
   /// A float32 in -1..<1.
-  public mutating func signedUnit() -> Float { Float(Int32(truncatingIfNeeded: next() >> 32)) / 2_147_483_648 }
+  public mutating func signedUnit() -> Float {
+    Float(Int32(truncatingIfNeeded: next() >> 32)) / 2_147_483_648
+  }
 
   /// Roughly normal with variance 1 (sum of twelve uniform draws), the same bits everywhere.
   public mutating func normal() -> Float {

@@ -33,7 +33,7 @@ static void rms_norm(const float *x, size_t stride, size_t rows, size_t columns,
     const float *row = x + r * stride;
     float *to = out + r * out_stride;
     float mean = sum_of_squares(row, columns, 0) / (float)columns;
-    float factor = 1.0f / __builtin_elementwise_sqrt(mean + epsilon);
+    float factor = 1.0f / __builtin_sqrtf(mean + epsilon);
     for (size_t i = 0; i < columns; i++) to[i] = weight[i] * (row[i] * factor);
   }
 }
@@ -45,7 +45,7 @@ static void layer_norm(const float *x, size_t stride, size_t rows, size_t column
     float *to = out + r * out_stride;
     float mean = sum_of(row, columns) / (float)columns;
     float variance = sum_of_squares(row, columns, mean) / (float)columns;
-    float factor = 1.0f / __builtin_elementwise_sqrt(variance + epsilon);
+    float factor = 1.0f / __builtin_sqrtf(variance + epsilon);
     for (size_t i = 0; i < columns; i++) to[i] = (row[i] - mean) * factor * weight[i] + bias[i];
   }
 }

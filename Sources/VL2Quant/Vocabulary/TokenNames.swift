@@ -1,0 +1,53 @@
+/// The tokens that `tokenizer_config.json` names.
+struct TokenNames {
+  private static let file = "tokenizer_config.json"
+
+  private(set) var begin: [UInt8]?
+  private(set) var end: [UInt8]?
+  private(set) var padding: [UInt8]?
+  /// `added_tokens_decoder`: ids as the saved tokeniser had them.
+  private var saved: [(id: Int, text: [UInt8])] = []
+
+  init(_ text: String?) throws {
+    guard let text else { return }
+    let config = try JSONPart(file: Self.file, bytes: Array(text.utf8))
+    begin = try Self.name("bos_token", in: config)
+    end = try Self.name("eos_token", in: config)
+    padding = try Self.name("pad_token", in: config)
+    guard let decoder = try config.member("added_tokens_decoder") else { return }
+    guard case .object(let members) = decoder.value else { throw decoder.wrong("an object") }
+    for member in members {
+      let key = String(decoding: member.key, as: UTF8.self)
+      guard let id = Int(key), let token = try decoder.member(key), let content = try token.member("content")
+      else {
+        throw TokenizerError.malformed(
+          part: decoder.path, problem: "\(TokenizerError.quote(member.key)) is not a token with id and content")
+      }
+      saved.append((id, try content.string))
+    }
+  }
+
+  /// A token is named by its text or by an object with its text as `content`.
+  private static func name(_ key: String, in config: JSONPart) throws -> [UInt8]? {
+    guard let part = try config.member(key), !part.isNull else { return nil }
+    if case .string(let text) = part.value { return text }
+    guard let content = try part.member("content") else { throw part.wrong("a token's text") }
+    return try content.string
+  }
+
+  /// Every name must be that of a token, with the id that the file gives it where it gives one.
+  func check(_ added: [[UInt8]: Int], _ vocabulary: [[UInt8]: Int]) throws {
+    for (key, text) in [("bos_token", begin), ("eos_token", end)] {
+      guard let text, added[text] == nil, vocabulary[text] == nil else { continue }
+      throw TokenizerError.malformed(
+        part: "\(Self.file): \(key)", problem: "tokenizer.json has no token \(TokenizerError.quote(text))")
+    }
+    for (id, text) in saved {
+      let found = added[text] ?? vocabulary[text]
+      guard found != id else { continue }
+      throw TokenizerError.malformed(
+        part: "\(Self.file): added_tokens_decoder",
+        problem: "\(TokenizerError.quote(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")")
+    }
+  }
+}

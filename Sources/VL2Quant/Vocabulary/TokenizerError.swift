@@ -1,0 +1,39 @@
+/// A tokeniser that cannot be used: a `tokenizer.json` with a part that is not implemented or not valid, or a
+/// damaged section of a packed file.
+public enum TokenizerError: ReportableError, Equatable {
+  /// A part that is valid and that this program does not implement, for example `normalizer` "NFC".
+  case notImplemented(part: String, value: String)
+  /// A part that breaks the rules of its format.
+  case malformed(part: String, problem: String)
+  /// A compiled section whose `field` contradicts the rest.
+  case damagedSection(field: String, problem: String)
+
+  public var exitStatus: ExitStatus { .badData }
+
+  public var description: String {
+    switch self {
+    case .notImplemented(let part, let value):
+      "\(part): \(value) is not implemented; this program reads the byte-level BPE of DeepSeek-VL2-Tiny's family"
+    case .malformed(let part, let problem):
+      "\(part): \(problem); fetch the file again from where the model was published"
+    case .damagedSection(let field, let problem):
+      "tokenizer section: \(field) \(problem); pack the model again"
+    }
+  }
+
+  /// Untrusted text for an error line: in quotes, at most 60 characters, nothing that would break the line.
+  static func quote(_ bytes: [UInt8]) -> String {
+    var text = "\""
+    for (index, scalar) in String(decoding: bytes, as: UTF8.self).unicodeScalars.enumerated() {
+      if index == 60 {
+        text += "…"
+        break
+      }
+      switch scalar.value {
+      case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x22, 0x5C: text += scalar.escaped(asASCII: true)
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text + "\""
+  }
+}

@@ -1,0 +1,95 @@
+/// Where things are in the tokeniser section of a packed file. `docs/FORMAT.md` specifies every byte; all
+/// numbers are unsigned 32-bit, little-endian.
+package enum TokenizerLayout {
+  package static let magic: [UInt8] = Array("VL2TOKEN".utf8)
+  package static let version: UInt32 = 1
+  package static let headLength = 128
+
+  /// Byte offsets of the head's fields.
+  package enum Field {
+    package static let version = 8
+    package static let sectionLength = 12
+    package static let count = 16
+    package static let beginToken = 20
+    package static let endToken = 24
+    package static let imageToken = 28
+    package static let longestProbe = 32
+    package static let splitterCount = 36
+    package static let splitters = 40
+    /// The first of the tables' places, in the order of `Table`.
+    package static let tables = 48
+  }
+
+  /// The tables that follow the head, each named there by its offset and its length in bytes.
+  package enum Table: Int, CaseIterable {
+    /// 256 ids: the token of each byte.
+    case byteTokens
+    /// `count + 1` offsets into `tokenBytes`.
+    case tokenOffsets
+    case tokenBytes
+    /// A power of two of slots of 16 bytes: left id, right id, rank, id of both together.
+    case merges
+    /// 16 bytes for each added token, sorted by text: id, passes, offset and length in `addedText`.
+    case addedTokens
+    case addedText
+
+    package var field: Int { Field.tables + 8 * rawValue }
+  }
+
+  /// In place of an id: there is none.
+  package static let none: UInt32 = .max
+  package static let mostSplitters = 8
+  package static let mergeSlotLength = 16
+  package static let addedTokenLength = 16
+  /// Largest number of slots that a look-up of a merge may visit.
+  package static let longestProbeLimit = 64
+
+  /// The slot at which the search for a pair begins, in a table of `mask + 1` slots.
+  package static func slot(left: UInt32, right: UInt32, mask: Int) -> Int {
+    var hash = left &* 0x9E37_79B1 ^ right &* 0x85EB_CA77
+    hash ^= hash >> 15
+    hash = hash &* 0x2C1B_3C6D
+    hash ^= hash >> 12
+    return Int(hash) & mask
+  }
+
+  /// In which pass over the text an added token is looked for: before the others, or in what is left between
+  /// them. Bits.
+  package enum Pass {
+    package static let first: UInt32 = 1
+    package static let second: UInt32 = 2
+  }
+}
+
+/// A step of the pre-tokeniser: a regular expression whose matches, and the stretches between them, become
+/// pieces of their own. Each is implemented by hand and known by its exact text.
+package enum SplitterKind: UInt8, CaseIterable, Sendable {
+  /// Up to three numerals.
+  case numbersOfThree = 1
+  /// Han characters and kana.
+  case hanAndKana = 2
+  /// Words with the character before them, punctuation, line ends and spaces.
+  case words = 3
+
+  /// The expression's spellings in published files.
+  var patterns: [String] {
+    switch self {
+    case .numbersOfThree: [#"\p{N}{1,3}"#]
+    case .hanAndKana: ["[一-龥\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+"]
+    case .words: [Self.words("\r", "\n"), Self.words(#"\r"#, #"\n"#)]
+    }
+  }
+
+  /// Some files hold the line ends as they are, others their escapes.
+  private static func words(_ r: String, _ n: String) -> String {
+    ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^"## + r + n + #"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"#
+      + #"| ?[\p{P}\p{S}]+["# + r + n + #"]*|\s*["# + r + n + #"]+|\s+(?!\S)|\s+"#
+  }
+
+  /// The splitter that a regular expression names; nil where none does. Compares bytes.
+  init?(pattern: [UInt8]) {
+    let known = Self.allCases.first { $0.patterns.contains { pattern.elementsEqual($0.utf8) } }
+    guard let known else { return nil }
+    self = known
+  }
+}

@@ -1,0 +1,68 @@
+/// A text as the splitters see it: for each character where it begins and what they ask of it.
+struct ClassifiedText {
+  /// What splitters ask of a character.
+  struct Traits: OptionSet {
+    let rawValue: UInt16
+    static let letter = Traits(rawValue: 1)
+    static let mark = Traits(rawValue: 2)
+    static let number = Traits(rawValue: 4)
+    static let punctuationOrSymbol = Traits(rawValue: 8)
+    static let whitespace = Traits(rawValue: 16)
+    static let lineEnd = Traits(rawValue: 32)
+    static let space = Traits(rawValue: 64)
+    static let asciiLetter = Traits(rawValue: 128)
+    static let asciiPunctuation = Traits(rawValue: 256)
+    static let hanOrKana = Traits(rawValue: 512)
+
+    init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    init(_ code: UInt32) {
+      let ascii = code < 0x80
+      switch UnicodeClass(code) {
+      case .letter: self = ascii ? [.letter, .asciiLetter] : .letter
+      case .mark: self = .mark
+      case .number: self = .number
+      case .punctuation, .symbol:
+        self = ascii ? [.punctuationOrSymbol, .asciiPunctuation] : .punctuationOrSymbol
+      case .whitespace:
+        self = .whitespace
+        if code == 0x20 { insert(.space) }
+        if code == 0x0A || code == 0x0D { insert(.lineEnd) }
+      case .other: self = []
+      }
+      if (0x3040...0x30FF).contains(code) || (0x4E00...0x9FA5).contains(code) { insert(.hanOrKana) }
+    }
+
+    func meets(_ other: Traits) -> Bool { !isDisjoint(with: other) }
+  }
+
+  private static let ascii: [Traits] = (0..<0x80).map { (code: UInt32) in Traits(code) }
+
+  private(set) var traits: [Traits] = []
+  /// Byte offset of each character and, last, of the end.
+  private(set) var offsets: [Int] = []
+
+  /// Characters of `text[range]`, which is valid UTF-8.
+  init(_ text: [UInt8], _ range: Range<Int>) {
+    traits.reserveCapacity(range.count)
+    offsets.reserveCapacity(range.count + 1)
+    var index = range.lowerBound
+    while index < range.upperBound {
+      offsets.append(index)
+      let lead = text[index]
+      if lead < 0x80 {
+        traits.append(Self.ascii[Int(lead)])
+        index += 1
+        continue
+      }
+      let length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+      var code = UInt32(lead) & (0x7F >> UInt32(length))
+      for byte in text[index + 1..<min(index + length, range.upperBound)] {
+        code = code << 6 | UInt32(byte & 0x3F)
+      }
+      traits.append(Traits(code))
+      index += length
+    }
+    offsets.append(range.upperBound)
+  }
+}

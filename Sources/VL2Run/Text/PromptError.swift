@@ -1,0 +1,33 @@
+import VL2Quant
+
+/// A conversation that cannot be laid out.
+public enum PromptError: ReportableError, Equatable {
+  /// The text has places for another number of pictures than there are.
+  case pictureCount(places: Int, pictures: Int)
+  /// There are pictures and no user turn to put them in.
+  case noUserTurn(pictures: Int)
+  /// The image marker stands in a turn of another role than the user's.
+  case markerOutsideUserTurn(Role)
+  /// The prompt does not fit into the model's context.
+  case tooLong(tokens: Int, limit: Int)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .pictureCount, .noUserTurn, .markerOutsideUserTurn: .usage
+    case .tooLong: .badData
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .pictureCount(let places, let pictures):
+      "prompt: the text has \(places) <image> for \(pictures) pictures; write one <image> for each picture, or none"
+    case .noUserTurn(let pictures):
+      "prompt: there is no user turn for \(pictures) pictures; add a question"
+    case .markerOutsideUserTurn(let role):
+      "prompt: <image> stands in a turn of role \(role.rawValue); pictures belong into user turns"
+    case .tooLong(let tokens, let limit):
+      "prompt: \(tokens) tokens exceed the model's context of \(limit); use fewer or smaller pictures or a shorter text"
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import VL2Quant
+
+/// Text to token ids and back, from the tokeniser section of a packed file.
+public struct Tokenizer: Sendable {
+  /// One above the largest id.
+  public let count: Int
+  /// The token whose places pictures fill.
+  public let imageToken: Int
+  /// The token that begins a conversation, where the tokeniser's configuration names it.
+  public let beginToken: Int?
+  /// The token that ends an answer, where the tokeniser's configuration names it.
+  public let endToken: Int?
+
+  /// How the image token is written in a text, in UTF-8.
+  let imageMarker: [UInt8]
+
+  private let section: TokenizerSection
+  private let splitter: TextSplitter
+  private let added: AddedTokenTable
+  private let merges: MergeTable
+  private let byteTokens: [UInt32]
+
+  /// Uses the section in place: opening reads the head, the byte tokens and the added tokens only. The memory
+  /// must outlive the tokeniser and must not change.
+  ///
+  /// - Throws: `TokenizerError` where the section contradicts itself. Damage in the tables that opening does
+  ///   not read gives wrong tokens, never a crash; the packed file's checksums find it.
+  public init(section memory: UnsafeRawBufferPointer) throws {
+    let section = try TokenizerSection(memory)
+    let count = Int(section.head(TokenizerLayout.Field.count))
+    guard section.length(of: .tokenOffsets) == (count + 1) * 4 else {
+      throw TokenizerError.damagedSection(
+        field: "tokenOffsets", problem: "does not hold one offset for each of \(count) tokens")
+    }
+    guard section.length(of: .byteTokens) == 1024 else {
+      throw TokenizerError.damagedSection(field: "byteTokens", problem: "does not hold 256 ids")
+    }
+    byteTokens = (0..<256).map { section.number(.byteTokens, $0) }
+    guard byteTokens.allSatisfy({ $0 == TokenizerLayout.none || $0 < count }) else {
+      throw TokenizerError.damagedSection(field: "byteTokens", problem: "holds an id that is not below \(count)")
+    }
+    let steps = Int(section.head(TokenizerLayout.Field.splitterCount))
+    guard steps <= TokenizerLayout.mostSplitters else {
+      throw TokenizerError.damagedSection(
+        field: "splitterCount", problem: "\(steps) is above \(TokenizerLayout.mostSplitters)")
+    }
+    splitter = TextSplitter(
+      steps: try (0..<steps).map { step in
+        let number = section.headByte(TokenizerLayout.Field.splitters + step)
+        guard let kind = SplitterKind(rawValue: number) else {
+          throw TokenizerError.damagedSection(field: "splitters[\(step)]", problem: "\(number) is no splitter")
+        }
+        return kind
+      })
+    func token(_ field: Int, _ name: String) throws -> Int? {
+      let id = section.head(field)
+      guard id == TokenizerLayout.none || id < count else {
+        throw TokenizerError.damagedSection(field: name, problem: "\(id) is not below \(count)")
+      }
+      return id == TokenizerLayout.none ? nil : Int(id)
+    }
+    beginToken = try token(TokenizerLayout.Field.beginToken, "beginToken")
+    endToken = try token(TokenizerLayout.Field.endToken, "endToken")
+    guard let image = try token(TokenizerLayout.Field.imageToken, "imageToken") else {
+      throw TokenizerError.damagedSection(field: "imageToken", problem: "is missing")
+    }
+    added = try AddedTokenTable(section, count: count)
+    merges = try MergeTable(section, count: count)
+    guard let marker = added.text(of: image) else {
+      throw TokenizerError.damagedSection(field: "imageToken", problem: "\(image) is not an added token")
+    }
+    self.section = section
+    self.count = count
+    imageToken = image
+    imageMarker = marker
+  }
+
+  /// The ids of a text, exactly as the Hugging Face library gives them with `add_special_tokens=False`: added
+  /// tokens in the text are recognised. O(n log n) in the length of the text.
+  public func encode(_ text: String) -> [Int] { encode(Array(text.utf8)) }
+
+  /// The ids of a text of valid UTF-8.
+  func encode(_ text: [UInt8]) -> [Int] {
+    var output: [Int] = []
+    var merger = BytePairMerger(merges: merges, byteTokens: byteTokens)
+    added.forEachPiece(of: text) { piece in
+      switch piece {
+      case .token(let id): output.append(id)
+      case .text(let range):
+        splitter.forEachPiece(of: text, in: range) { merger.append(text[$0], to: &output) }
+      }
+    }
+    return output
+  }
+
+  /// The text of tokens, special ones included; what is not UTF-8 becomes U+FFFD. Unknown ids are left out.
+  public func decode(_ tokens: some Sequence<Int>) -> String {
+    var stream = TextStream()
+    let text = stream.append(tokens.flatMap(bytes(of:)))
+    return text + stream.finish()
+  }
+
+  /// The bytes of one token; empty for an id that no token has.
+  public func bytes(of token: Int) -> [UInt8] {
+    guard token >= 0, token < count else { return [] }
+    let start = Int(section.number(.tokenOffsets, token))
+    let end = Int(section.number(.tokenOffsets, token + 1))
+    return Array(section.bytes(.tokenBytes, from: start, to: end))
+  }
+
+  /// The id of an added token by its text, for example `<|grounding|>`; nil where there is no such token.
+  public func id(of special: String) -> Int? { added.id(of: Array(special.utf8)) }
+}
