@@ -5,7 +5,7 @@
 #include <immintrin.h>
 
 #include "isa.h"
-#include "matmul_i8.h"
+#include "Matmul/matmul_i8.h"
 
 #define ATTENTION_QUERIES 8
 #define MATMUL_F32_ROWS 8
@@ -27,14 +27,13 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 
 #pragma clang attribute pop
 
-static void matmul_i8(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,
-                      size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,
-                      size_t y_stride) {
-  static const matmul_i8_set q4 = {vl2_matmul_q4_i8_1x16_portable, vl2_matmul_q4_i8_1x16_portable, 1};
-  static const matmul_i8_set i8 = {vl2_matmul_i8_i8_1x16_portable, vl2_matmul_i8_i8_1x16_portable, 1};
-  matmul_i8_blocks(matrix->code == VL2_CODE_Q4 ? &q4 : &i8, matrix, first_block, last_block, x, x_step, index,
-                   count, bias, y, y_stride);
-}
+static const matmul_i8_set q4_tiles = {
+    {vl2_matmul_q4_i8_8x16_avx512vnni, vl2_matmul_q4_i8_4x16_avx512vnni,
+     vl2_matmul_q4_i8_2x16_avx512vnni, vl2_matmul_q4_i8_1x16_avx512vnni}};
+static const matmul_i8_set i8_tiles = {
+    {vl2_matmul_i8_i8_8x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni,
+     vl2_matmul_i8_i8_2x16_avx512vnni, vl2_matmul_i8_i8_1x16_avx512vnni}};
+MATMUL_I8_FUNCTION(q4_tiles, i8_tiles)
 
 const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni", .matmul_i8 = matmul_i8, SHARED_KERNELS};
 

@@ -30,6 +30,12 @@ static inline uint32_t bits_of_float(float value) {
 
 static inline float float_of_bf16(uint16_t half) { return float_of_bits((uint32_t)half << 16); }
 
+static inline float load_f32(const uint8_t *at) {
+  float value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
 static inline uint16_t load_u16(const uint8_t *at) {
   uint16_t value;
   memcpy(&value, at, sizeof value);

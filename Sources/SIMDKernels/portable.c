@@ -2,7 +2,7 @@
 
 #include "isa.h"
 #include "lanes.h"
-#include "matmul_i8.h"
+#include "Matmul/matmul_i8.h"
 
 #if defined(__aarch64__)
 #define ATTENTION_QUERIES 4
@@ -25,13 +25,10 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 
 size_t vl2_attention_scratch(size_t key_count) { return (key_count + 15) / 16 * 16 * 8; }
 
-static void matmul_i8(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,
-                      size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,
-                      size_t y_stride) {
-  static const matmul_i8_set q4 = {vl2_matmul_q4_i8_1x16_portable, vl2_matmul_q4_i8_1x16_portable, 1};
-  static const matmul_i8_set i8 = {vl2_matmul_i8_i8_1x16_portable, vl2_matmul_i8_i8_1x16_portable, 1};
-  matmul_i8_blocks(matrix->code == VL2_CODE_Q4 ? &q4 : &i8, matrix, first_block, last_block, x, x_step, index,
-                   count, bias, y, y_stride);
-}
+static const matmul_i8_set q4_tiles = {
+    {NULL, NULL, NULL, vl2_matmul_q4_i8_1x16_portable}};
+static const matmul_i8_set i8_tiles = {
+    {NULL, NULL, NULL, vl2_matmul_i8_i8_1x16_portable}};
+MATMUL_I8_FUNCTION(q4_tiles, i8_tiles)
 
 const vl2_kernels vl2_kernels_portable = {.name = "portable", .matmul_i8 = matmul_i8, SHARED_KERNELS};

@@ -1,0 +1,77 @@
+// What the matmul_i8 micro-kernels share: how they are called, and the loops around them.
+//
+// A micro-kernel is one file, named for the weights' code, the activations, the tile (activation rows x weight
+// rows) and the instruction set. It reads one block of weights in place and a few quantised rows, and writes 16
+// results for each of them.
+
+#ifndef MATMUL_I8_H
+#define MATMUL_I8_H
+
+#include "../layout.h"
+
+// out[i][r] = row r of the block times x[i], r in 0..<16, without bias. out is 64-byte aligned.
+typedef void matmul_i8_tile(const uint8_t *block, size_t columns, const uint8_t *const *x, float (*out)[16]);
+
+// The micro-kernels of an instruction set for one code, for 8, 4, 2 and 1 activation rows; 1 must be there.
+typedef struct {
+  matmul_i8_tile *tiles[4];
+} matmul_i8_set;
+
+// Rows that stay in the second-level cache while all blocks go by.
+enum { matmul_i8_stay = 64 };
+
+static inline void matmul_i8_store(const float *values, const vl2_matrix *matrix, size_t block,
+                                   const float *bias, float *y) {
+  size_t first = block * 16, left = matrix->rows - first, count = left < 16 ? left : 16;
+  if (count == 16 && bias == NULL) {
+    memcpy(y + first, values, 64);
+  } else {
+    for (size_t r = 0; r < count; r++) y[first + r] = bias ? values[r] + bias[first + r] : values[r];
+  }
+}
+
+static inline void matmul_i8_blocks(const matmul_i8_set *set, const vl2_matrix *matrix, size_t first_block,
+                                    size_t last_block, const uint8_t *x, size_t x_step, const uint32_t *index,
+                                    size_t count, const float *bias, float *y, size_t y_stride) {
+  _Alignas(64) float out[8][16];
+  const uint8_t *rows[8];
+  for (size_t begin = 0; begin < count; begin += matmul_i8_stay) {
+    size_t end = count - begin < matmul_i8_stay ? count : begin + matmul_i8_stay;
+    for (size_t b = first_block; b < last_block; b++) {
+      const uint8_t *block = matrix->blocks + b * matrix->block_step;
+      size_t size = 8, which = 0;
+      for (size_t i = begin; i < end; i += size) {
+        while (end - i < size || set->tiles[which] == NULL) {
+          size /= 2;
+          which++;
+        }
+        for (size_t j = 0; j < size; j++) rows[j] = x + (index ? index[i + j] : i + j) * x_step;
+        set->tiles[which](block, matrix->columns, rows, out);
+        for (size_t j = 0; j < size; j++) matmul_i8_store(out[j], matrix, b, bias, y + (i + j) * y_stride);
+      }
+    }
+  }
+}
+
+// The function that a table of kernels holds, from the sets for Q4 and I8.
+#define MATMUL_I8_FUNCTION(q4_set, i8_set)                                                                    \
+  static void matmul_i8(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,    \
+                        size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,      \
+                        size_t y_stride) {                                                                    \
+    matmul_i8_blocks(matrix->code == VL2_CODE_Q4 ? &(q4_set) : &(i8_set), matrix, first_block, last_block, x, \
+                     x_step, index, count, bias, y, y_stride);                                                \
+  }
+
+matmul_i8_tile vl2_matmul_q4_i8_1x16_portable, vl2_matmul_i8_i8_1x16_portable;
+
+#if defined(__x86_64__)
+matmul_i8_tile vl2_matmul_q4_i8_1x16_avx2, vl2_matmul_i8_i8_1x16_avx2;
+matmul_i8_tile vl2_matmul_q4_i8_2x16_avx2, vl2_matmul_i8_i8_2x16_avx2;
+matmul_i8_tile vl2_matmul_q4_i8_4x16_avx2, vl2_matmul_i8_i8_4x16_avx2;
+matmul_i8_tile vl2_matmul_q4_i8_1x16_avx512vnni, vl2_matmul_i8_i8_1x16_avx512vnni;
+matmul_i8_tile vl2_matmul_q4_i8_2x16_avx512vnni, vl2_matmul_i8_i8_2x16_avx512vnni;
+matmul_i8_tile vl2_matmul_q4_i8_4x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni;
+matmul_i8_tile vl2_matmul_q4_i8_8x16_avx512vnni, vl2_matmul_i8_i8_8x16_avx512vnni;
+#endif
+
+#endif

@@ -1,0 +1,10 @@
+#if defined(__x86_64__)
+
+#include "matmul_q4_i8_avx512vnni.h"
+
+TARGET_AVX512VNNI void vl2_matmul_q4_i8_8x16_avx512vnni(const uint8_t *block, size_t columns,
+    const uint8_t *const *x, float (*out)[16]) {
+  q4_i8_rows(block, columns, x, 8, out);
+}
+
+#endif
