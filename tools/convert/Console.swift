@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Standard error: messages, and progress where it is a terminal.
 enum Console {
@@ -18,23 +19,27 @@ enum Console {
   }
 }
 
-/// A line that says how far long work is, on a terminal only.
-struct ProgressLine {
+/// A line that says how far long work is, on a terminal only. May be updated from any thread.
+final class ProgressLine: Sendable {
   private let isShown = isatty(STDERR_FILENO) == 1
-  private var shown = ""
+  private let shown = Mutex("")
 
   /// Replaces the line; `fraction` is in 0...1.
-  mutating func update(_ fraction: Double, _ what: String) {
+  func update(_ fraction: Double, _ what: String) {
     guard isShown else { return }
     let line = "\(Int(fraction * 100)) %  \(what)"
-    guard line != shown else { return }
-    shown = line
-    Console.write("\r\u{1B}[K" + line)
+    shown.withLock { shown in
+      guard line != shown else { return }
+      shown = line
+      Console.write("\r\u{1B}[K" + line)
+    }
   }
 
   /// Clears the line.
-  mutating func end() {
-    if isShown, !shown.isEmpty { Console.write("\r\u{1B}[K") }
-    shown = ""
+  func end() {
+    shown.withLock { shown in
+      if !shown.isEmpty { Console.write("\r\u{1B}[K") }
+      shown = ""
+    }
   }
 }

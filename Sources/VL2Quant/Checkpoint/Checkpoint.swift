@@ -34,7 +34,7 @@ public final class Checkpoint: Sendable {
     ("config.json", true), ("processor_config.json", true), ("tokenizer_config.json", false),
   ]
   private static let longestConfig = 4 << 20
-  private static let longestTokenizer = 256 << 20
+  private static let longestTokenizer = 64 << 20
   private static let longestLicense = 1 << 20
 
   /// Opens the folder and checks the config files and the header of every shard.
@@ -52,10 +52,16 @@ public final class Checkpoint: Sendable {
     self.configFiles = configFiles
     config = try ModelConfig(configFiles: configFiles)
     isDemonstration = Self.saysDemonstration(configFiles["config.json"] ?? "")
-    tokenizerJSON =
-      try Self.bytes(folder + "/tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
+    tokenizerJSON = try Self.tokenizerSource(at: folder + "/tokenizer.json")
     license = try Self.licenseText(in: folder)
     tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
+  }
+
+  /// The bytes of a `tokenizer.json`, which `CompiledTokenizer` checks.
+  ///
+  /// - Throws: `CheckpointError` where it cannot be read or is longer than any vocabulary.
+  public static func tokenizerSource(at path: String) throws -> [UInt8] {
+    try bytes(path, atMost: longestTokenizer, required: true) ?? []
   }
 
   /// The last component of the folder's path, links and dots resolved.

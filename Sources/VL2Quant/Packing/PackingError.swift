@@ -2,21 +2,17 @@
 public enum PackingError: ReportableError, Equatable {
   /// No rule of the recipe matches a matrix.
   case noCode(tensor: String)
-  case noMemory(bytes: Int)
+  /// The recipe asks for a code that the tensor cannot have.
+  case unsuitableCode(section: String)
 
-  public var exitStatus: ExitStatus {
-    switch self {
-    case .noCode: .badData
-    case .noMemory: .unavailable
-    }
-  }
+  public var exitStatus: ExitStatus { .badData }
 
   public var description: String {
     switch self {
     case .noCode(let tensor):
       "recipe: no rule matches \(tensor); end the recipe with a rule for the pattern *"
-    case .noMemory(let bytes):
-      "no memory for a section of \(bytes) bytes; close other programs or choose a smaller code with --weights"
+    case .unsuitableCode(let section):
+      "recipe: a matrix of \(section) cannot have the code that it asks for; choose q4, int8, bf16 or f32"
     }
   }
 }

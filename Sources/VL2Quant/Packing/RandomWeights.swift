@@ -6,15 +6,36 @@ import SIMDKernels
 ///
 /// Codes of matrices are drawn as they are stored, without a search for good scales, which is what makes this
 /// quick: a model of the largest published size takes a minute.
-struct RandomWeights {
-  private let name: String
-  private let extent: WeightExtent
-  private let code: WeightCode
+struct RandomWeights: WeightSource {
+  func check(_ tensor: TensorEntry) {}
 
-  init(name: String, shape: [Int], code: WeightCode) {
-    self.name = name
-    extent = WeightExtent(shape: shape, code: code)
-    self.code = code
+  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) -> CodeError {
+    let drawing = RandomTensor(tensor)
+    if let kernelCode = tensor.code.kernelCode {
+      let length = vl2_block_bytes(kernelCode, drawing.extent.columns)
+      for block in rows.lowerBound / 16..<(rows.upperBound + 15) / 16 {
+        let place = tensor.offset + block * tensor.blockStep
+        drawing.fill(block: block, UnsafeMutableRawBufferPointer(rebasing: section[place..<place + length]))
+      }
+    } else {
+      for row in rows {
+        section.storeBytes(of: drawing.value(row), toByteOffset: tensor.offset + row * 4, as: Float.self)
+      }
+    }
+    return CodeError()
+  }
+}
+
+/// Draws one tensor.
+private struct RandomTensor {
+  private let name: String
+  private let code: WeightCode
+  let extent: WeightExtent
+
+  init(_ tensor: TensorEntry) {
+    name = tensor.name
+    code = tensor.code
+    extent = WeightExtent(tensor)
   }
 
   /// The root mean square of the weights (for a norm's weight, around 1).
@@ -27,13 +48,10 @@ struct RandomWeights {
 
   private var isNorm: Bool { name.hasSuffix("norm.weight") || name.contains(".norm") }
 
-  /// Fills values `range` of a plain tensor.
-  func fill(plain range: Range<Int>, _ out: UnsafeMutableBufferPointer<Float>) {
-    let mean: Float = isNorm && name.hasSuffix("weight") ? 1 : 0
-    for (index, place) in range.enumerated() {
-      var random = generator(place)
-      out[index] = mean + size * random.normal()
-    }
+  /// A value of a plain tensor.
+  func value(_ place: Int) -> Float {
+    var random = generator(place)
+    return (isNorm && name.hasSuffix("weight") ? 1 : 0) + size * random.normal()
   }
 
   /// Fills the block that holds rows `16 * block` onwards.

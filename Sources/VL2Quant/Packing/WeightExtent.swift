@@ -1,17 +1,18 @@
-/// How the weights of a tensor are cut into rows: a matrix has the rows of its first dimension, a plain tensor
-/// counts every value as a row of one column.
+/// The rows that the weights of a tensor are worked on in: those of a matrix, or the values of a plain tensor one
+/// by one.
 struct WeightExtent: Sendable, Equatable {
   var rows: Int
   var columns: Int
 
-  init(shape: [Int], code: WeightCode) {
-    let count = shape.reduce(1, *)
-    if code == .plain {
-      rows = count
-      columns = 1
-    } else {
-      rows = shape.first ?? 1
-      columns = rows == 0 ? 0 : count / rows
-    }
+  init(_ tensor: TensorEntry) {
+    let count = tensor.shape.reduce(1, *)
+    rows = tensor.code == .plain ? count : tensor.shape.first ?? 1
+    columns = rows == 0 ? 0 : count / rows
+  }
+
+  /// Ranges of rows that begin at multiples of 16, each of about `weights` weights and at least one block.
+  func ranges(ofWeights weights: Int) -> [Range<Int>] {
+    let step = max(16, weights / max(1, columns) / 16 * 16)
+    return stride(from: 0, to: rows, by: step).map { $0..<min($0 + step, rows) }
   }
 }
