@@ -1,16 +1,5 @@
 import VL2Quant
 
-/// How many tiles a picture's canvas is cut into.
-public struct TileGrid: Sendable, Equatable {
-  public var columns: Int
-  public var rows: Int
-
-  public init(columns: Int, rows: Int) {
-    self.columns = columns
-    self.rows = rows
-  }
-}
-
 /// A picture as the vision tower sees it: a global view and local tiles, squares of the same size.
 ///
 /// Source: deepseek-ai/DeepSeek-VL2, `processing_deepseek_vl_v2.py`, `tokenize_with_images`.
@@ -25,14 +14,21 @@ public struct TiledPicture: Sendable {
   public let globalEqualsLocal: Bool
 
   /// Cuts a picture into tiles. `cropping` is for prompts with one or two pictures; without it there is one
-  /// local tile. The candidate resolutions have to be multiples of the first one's width.
+  /// local tile.
   public init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool) {
-    let side = processor.tileSide
-    let grey = processor.imageMean.prefix(3).map(level)
+    self.init(
+      picture, candidates: processor.candidateResolutions, mean: processor.imageMean, cropping: cropping)
+  }
+
+  /// The same from what it needs of a config: canvas sizes, all multiples of the first, which is one square
+  /// tile, and the mean of each channel, which gives the padding's colour.
+  package init(_ picture: Picture, candidates: [ProcessorConfig.Size], mean: [Float], cropping: Bool) {
+    let side = candidates[0].width
+    let grey = mean.map(level)
     let global = picture.padded(width: side, height: side, color: grey)
     let canvas =
       cropping
-      ? picture.bestResolution(among: processor.candidateResolutions)
+      ? TiledPicture.canvas(width: picture.width, height: picture.height, among: candidates)
       : ProcessorConfig.Size(width: side, height: side)
     grid = TileGrid(columns: canvas.width / side, rows: canvas.height / side)
     self.side = side
@@ -55,19 +51,13 @@ public struct TiledPicture: Sendable {
     }
     self.tiles = tiles
   }
-}
 
-/// A mean of 0...1 as a pixel value, rounded down as the published processor does.
-private func level(_ mean: Float) -> UInt8 {
-  let value = Double(mean) * 255
-  return value >= 255 ? 255 : value > 0 ? UInt8(value) : 0
-}
-
-extension Picture {
-  /// The canvas on which most of the picture's pixels survive; among equals the one with the least padding.
+  /// The canvas on which most of a picture's pixels survive; among equals the one with the least padding.
   ///
   /// Source: `select_best_resolution` in the published processor.
-  func bestResolution(among candidates: [ProcessorConfig.Size]) -> ProcessorConfig.Size {
+  package static func canvas(
+    width: Int, height: Int, among candidates: [ProcessorConfig.Size]
+  ) -> ProcessorConfig.Size {
     var best = candidates[0]
     var mostKept = 0
     var leastWasted = Int.max
@@ -84,7 +74,15 @@ extension Picture {
     }
     return best
   }
+}
 
+/// A mean of 0...1 as a pixel value, rounded down as the published processor does.
+private func level(_ mean: Float) -> UInt8 {
+  let value = Double(mean) * 255
+  return value >= 255 ? 255 : value > 0 ? UInt8(value) : 0
+}
+
+extension Picture {
   /// The largest size with the picture's proportions inside a canvas. A side may come out as zero.
   ///
   /// Source: Pillow 13, `ImageOps.contain`.
