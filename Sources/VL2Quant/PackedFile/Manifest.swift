@@ -1,7 +1,7 @@
-/// The table of contents of a packed file, stored as JSON. Holds integers and strings only.
-public struct Manifest: Codable, Sendable, Equatable {
+/// The table of contents of a packed file, stored as JSON. Holds integers, strings and one truth value.
+public struct Manifest: Sendable, Equatable {
   /// Where the weights came from.
-  public struct Origin: Codable, Sendable, Equatable {
+  public struct Origin: Sendable, Equatable {
     /// The checkpoint folder's last path component, or "synthesize tiny".
     public var source: String
     /// The program that wrote the file and its version, for example "vl2-convert 0.1.0".
@@ -23,7 +23,7 @@ public struct Manifest: Codable, Sendable, Equatable {
 }
 
 /// One rule of a recipe: tensors whose name matches `pattern` (`*` stands for any characters) get `code`.
-public struct RecipeRule: Codable, Sendable, Equatable {
+public struct RecipeRule: Sendable, Equatable {
   public var pattern: String
   public var code: WeightCode
   public init(pattern: String, code: WeightCode) {
@@ -33,8 +33,8 @@ public struct RecipeRule: Codable, Sendable, Equatable {
 }
 
 /// A contiguous part of the file that inference reads as one.
-public struct SectionEntry: Codable, Sendable, Equatable {
-  public enum Encoding: String, Codable, Sendable {
+public struct SectionEntry: Sendable, Equatable {
+  public enum Encoding: String, Sendable, CaseIterable {
     /// Mapped and used in place.
     case raw
     /// One zstd frame, unpacked when first needed.
@@ -57,7 +57,7 @@ public struct SectionEntry: Codable, Sendable, Equatable {
 }
 
 /// A tensor inside a section.
-public struct TensorEntry: Codable, Sendable, Equatable {
+public struct TensorEntry: Sendable, Equatable {
   /// The checkpoint's own name.
   public var name: String
   public var shape: [Int]

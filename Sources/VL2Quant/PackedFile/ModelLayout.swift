@@ -166,7 +166,9 @@ public struct ModelLayout: Sendable, Equatable {
   private static func gated(_ p: String, _ hidden: Int, _ inner: Int) -> [Tensor] {
     var gate = matrix(p + ".gate_proj.weight", inner, hidden)
     gate.alternatesWithNext = true
-    return [gate, matrix(p + ".up_proj.weight", inner, hidden), matrix(p + ".down_proj.weight", hidden, inner)]
+    return [
+      gate, matrix(p + ".up_proj.weight", inner, hidden), matrix(p + ".down_proj.weight", hidden, inner),
+    ]
   }
 }
 
@@ -207,6 +209,8 @@ public struct SectionPlacement: Sendable, Equatable {
   }
 
   private static func step(_ tensor: ModelLayout.Tensor, _ code: WeightCode) -> Int? {
+    // What a kernel can be told.
+    guard tensor.rows <= Int(Int32.max), tensor.columns <= Int(Int32.max) else { return nil }
     switch tensor.kind {
     case .plain:
       guard code == .plain else { return nil }
