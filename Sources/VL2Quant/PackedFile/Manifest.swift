@@ -12,6 +12,17 @@ public struct Manifest: Sendable, Equatable {
     public var demonstration: Bool
     /// Tensors of the checkpoint that no forward pass uses and that were left out.
     public var leftOut: [String]
+
+    public init(
+      source: String, tool: String, license: String? = nil, demonstration: Bool = false,
+      leftOut: [String] = []
+    ) {
+      self.source = source
+      self.tool = tool
+      self.license = license
+      self.demonstration = demonstration
+      self.leftOut = leftOut
+    }
   }
 
   public var origin: Origin
@@ -69,4 +80,15 @@ public struct TensorEntry: Sendable, Equatable {
   public var blockStep: Int
   /// Relative root mean square error of the code against the checkpoint, in parts per million.
   public var errorPPM: Int
+
+  public init(
+    name: String, shape: [Int], code: WeightCode, offset: Int, blockStep: Int, errorPPM: Int
+  ) {
+    self.name = name
+    self.shape = shape
+    self.code = code
+    self.offset = offset
+    self.blockStep = blockStep
+    self.errorPPM = errorPPM
+  }
 }

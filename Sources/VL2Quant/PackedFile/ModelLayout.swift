@@ -22,6 +22,12 @@ public struct ModelLayout: Sendable, Equatable {
     /// have the same code.
     public var alternatesWithNext = false
 
+    package init(name: String, shape: [Int], kind: Kind) {
+      self.name = name
+      self.shape = shape
+      self.kind = kind
+    }
+
     /// Rows of a matrix.
     public var rows: Int { shape[0] }
     /// Columns of a matrix; the dimensions after the first taken together.

@@ -16,7 +16,7 @@ public struct PackedSection: Sendable {
   let tensors: [TensorEntry]
   let encoding: SectionEntry.Encoding
   let rawLength: Int
-  let sha256: String
+  package let sha256: String
   let crc32c: UInt32
   let stored: [UInt8]
 
