@@ -138,3 +138,18 @@ struct PackedParts {
     try Data(bytes(head: head)).write(to: URL(fileURLWithPath: path))
   }
 }
+
+extension PackedParts {
+  /// CRC-32C of bytes.
+  static func number(_ bytes: [UInt8]) -> UInt32 { vl2_crc32c(0, bytes, bytes.count) }
+}
+
+/// The error that `body` throws, where it is one that programs report.
+func reported(_ body: () throws -> Void) -> (any ReportableError)? {
+  do {
+    try body()
+    return nil
+  } catch {
+    return error as? any ReportableError
+  }
+}
