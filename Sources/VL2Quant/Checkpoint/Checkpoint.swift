@@ -44,7 +44,8 @@ public final class Checkpoint: Sendable {
     self.folder = folder
     var configFiles: [String: String] = [:]
     for (name, required) in Self.configNames {
-      guard let text = try Self.text(folder + "/" + name, atMost: Self.longestConfig, required: required) else {
+      guard let text = try Self.text(folder + "/" + name, atMost: Self.longestConfig, required: required)
+      else {
         continue
       }
       configFiles[name] = text

@@ -34,7 +34,8 @@ final class InputFile: Sendable {
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
     var done = 0
     while done < buffer.count {
-      let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+      let count = pread(
+        descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
       if count < 0 {
         if errno == EINTR { continue }
         throw CheckpointError.unreadable(path: path, reason: String(cString: strerror(errno)))

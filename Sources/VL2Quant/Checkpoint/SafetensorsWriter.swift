@@ -21,7 +21,8 @@ final class SafetensorsWriter {
       let end = offset + shape.reduce(4, *)
       let extents = shape.map(String.init).joined(separator: ",")
       entries.append(
-        "\(JSONText.quoted(name)):{\"dtype\":\"F32\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}")
+        "\(JSONText.quoted(name)):{\"dtype\":\"F32\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}"
+      )
       offset = end
     }
     var header = Array("{\(entries.joined(separator: ","))}".utf8)

@@ -91,7 +91,8 @@ public struct Dequantizer: Sendable {
       try writer.finish()
       places += tensors.map { "\(JSONText.quoted($0.name)):\(JSONText.quoted(name))" }
     }
-    let index = "{\"metadata\":{\"total_size\":\(done)},\"weight_map\":{\(places.joined(separator: ",\n"))}}\n"
+    let index =
+      "{\"metadata\":{\"total_size\":\(done)},\"weight_map\":{\(places.joined(separator: ",\n"))}}\n"
     try write(Data(index.utf8), to: folder + "/model.safetensors.index.json")
   }
 
@@ -120,7 +121,8 @@ public struct Dequantizer: Sendable {
     var rows: Range<Int>
   }
 
-  private func writeSection(_ section: SectionEntry, of file: PackedFile, _ writer: SafetensorsWriter) throws {
+  private func writeSection(_ section: SectionEntry, of file: PackedFile, _ writer: SafetensorsWriter) throws
+  {
     let pieces = section.tensors.flatMap { tensor in
       WeightExtent(tensor).ranges(ofWeights: Self.weightsAtATime).map { Piece(tensor: tensor, rows: $0) }
     }
@@ -137,7 +139,9 @@ public struct Dequantizer: Sendable {
   }
 
   /// Rows of a tensor as float32, row-major.
-  private static func decode(_ tensor: TensorEntry, rows: Range<Int>, _ section: UnsafeRawBufferPointer) -> [Float] {
+  private static func decode(_ tensor: TensorEntry, rows: Range<Int>, _ section: UnsafeRawBufferPointer)
+    -> [Float]
+  {
     let columns = WeightExtent(tensor).columns
     return [Float](unsafeUninitializedCapacity: rows.count * columns) { out, count in
       count = rows.count * columns
