@@ -3,23 +3,23 @@
 ///
 /// The format: a little-endian 64-bit length, that many bytes of JSON, then the tensors' bytes without gaps.
 /// Source: https://huggingface.co/docs/safetensors
-struct SafetensorsHeader {
-  struct Tensor: Equatable {
-    var name: String
+package struct SafetensorsHeader {
+  package struct Tensor: Equatable {
+    package var name: String
     var type: ScalarType
-    var shape: [Int]
+    package var shape: [Int]
     /// Bytes from the beginning of the file.
-    var range: Range<Int>
+    package var range: Range<Int>
   }
 
   /// In the order of their bytes.
-  let tensors: [Tensor]
+  package let tensors: [Tensor]
 
   /// The limit that the format's own library sets.
-  static let longest = 100_000_000
+  package static let longest = 100_000_000
 
   /// Throws `CheckpointError` that names the file, the tensor and what contradicts what.
-  init(of file: InputFile) throws {
+  package init(of file: InputFile) throws {
     guard file.length >= 8 else {
       throw CheckpointError.truncated(path: file.path, expected: 8, actual: file.length)
     }
