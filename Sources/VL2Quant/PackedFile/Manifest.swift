@@ -12,6 +12,16 @@ public struct Manifest: Codable, Sendable, Equatable {
     public var demonstration: Bool
     /// Tensors of the checkpoint that no forward pass uses and that were left out.
     public var leftOut: [String]
+
+    public init(
+      source: String, tool: String, license: String? = nil, demonstration: Bool, leftOut: [String] = []
+    ) {
+      self.source = source
+      self.tool = tool
+      self.license = license
+      self.demonstration = demonstration
+      self.leftOut = leftOut
+    }
   }
 
   public var origin: Origin
@@ -69,4 +79,13 @@ public struct TensorEntry: Codable, Sendable, Equatable {
   public var blockStep: Int
   /// Relative root mean square error of the code against the checkpoint, in parts per million.
   public var errorPPM: Int
+
+  public init(name: String, shape: [Int], code: WeightCode, offset: Int, blockStep: Int, errorPPM: Int) {
+    self.name = name
+    self.shape = shape
+    self.code = code
+    self.offset = offset
+    self.blockStep = blockStep
+    self.errorPPM = errorPPM
+  }
 }

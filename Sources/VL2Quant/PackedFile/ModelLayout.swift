@@ -166,7 +166,9 @@ public struct ModelLayout: Sendable, Equatable {
   private static func gated(_ p: String, _ hidden: Int, _ inner: Int) -> [Tensor] {
     var gate = matrix(p + ".gate_proj.weight", inner, hidden)
     gate.alternatesWithNext = true
-    return [gate, matrix(p + ".up_proj.weight", inner, hidden), matrix(p + ".down_proj.weight", hidden, inner)]
+    return [
+      gate, matrix(p + ".up_proj.weight", inner, hidden), matrix(p + ".down_proj.weight", hidden, inner),
+    ]
   }
 }
 

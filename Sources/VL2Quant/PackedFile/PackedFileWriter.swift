@@ -14,6 +14,11 @@ public final class PackedFileWriter {
   public init(path: String) throws {
     self.path = path
     temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).part"
+    // Said now rather than after minutes of packing.
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw PackedFileError.system(path: path, operation: "be replaced", reason: "it is not a regular file")
+    }
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path, "be written") }
     position = FileHead.length
@@ -30,7 +35,7 @@ public final class PackedFileWriter {
   ///
   /// - Throws: `PackedFileError` where the system refuses, a full disk above all.
   public func append(_ section: PackedSection) throws {
-    let offset = (position + FileHead.alignment - 1) / FileHead.alignment * FileHead.alignment
+    let offset = FileHead.padded(position, to: FileHead.alignment)
     try section.stored.withUnsafeBytes { try write($0, at: offset) }
     entries.append(
       SectionEntry(
@@ -39,7 +44,10 @@ public final class PackedFileWriter {
     position = offset + section.stored.count
   }
 
-  /// Writes manifest and head, makes them durable, and puts the file in the target's place.
+  /// Writes manifest and head, makes the file durable, and puts it in the target's place.
+  ///
+  /// - Throws: `PackedFileError` where the system refuses, and for sections that are not those that the config
+  ///   demands; `ConfigError` for a config that is no DeepSeek-VL2's.
   public func finish(
     origin: Manifest.Origin, recipe: [RecipeRule], configFiles: [String: String]
   ) throws {
@@ -51,7 +59,10 @@ public final class PackedFileWriter {
       throw PackedFileError.invalid(
         path: path, field: "manifest", problem: "is longer than \(FileHead.largestManifest) bytes")
     }
-    let offset = (position + 63) / 64 * 64
+    let offset = FileHead.padded(position, to: FileHead.manifestAlignment)
+    // A file that no reader accepts is never written: what is missing or too much shows here.
+    try ManifestCheck(path: path, manifest: manifest, end: offset)
+      .run(ModelLayout(ModelConfig(configFiles: configFiles)))
     try text.withUnsafeBytes { try write($0, at: offset) }
     let head = FileHead(
       manifestOffset: offset, manifestLength: text.count,

@@ -31,7 +31,7 @@ public struct PackedSection: Sendable {
     self.tensors = tensors
     rawLength = bytes.count
     sha256 = bytes.withUnsafeBytes { sha256Hexadecimal($0) }
-    if compression == .whereUseful, let frame = Self.compressed(bytes), frame.count <= bytes.count / 100 * 95 {
+    if compression == .whereUseful, let frame = Self.compressed(bytes) {
       stored = frame
       encoding = .zstd
     } else {
@@ -41,15 +41,16 @@ public struct PackedSection: Sendable {
     crc32c = vl2_crc32c(0, stored, stored.count)
   }
 
+  /// One frame, if that saves at least 5 %.
   private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
-    let bound = ZSTD_compressBound(bytes.count)
-    var failed = false
-    let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-      let size = ZSTD_compress(buffer.baseAddress, bound, bytes, bytes.count, level)
-      failed = ZSTD_isError(size) != 0
-      count = failed ? 0 : size
+    let largest = bytes.count / 100 * 95
+    let frame = [UInt8](unsafeUninitializedCapacity: largest) { buffer, count in
+      let size = ZSTD_compress(buffer.baseAddress, largest, bytes, bytes.count, level)
+      count = ZSTD_isError(size) == 0 ? size : 0
     }
-    return failed ? nil : frame
+    let isUseful =
+      !frame.isEmpty && UnpackedSection.isPlausible(storedLength: frame.count, rawLength: bytes.count)
+    return isUseful ? frame : nil
   }
 }
 
@@ -60,5 +61,6 @@ func sha256Hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
   let done = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &length, EVP_sha256(), nil)
   precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
   let digits = Array("0123456789abcdef".utf8)
-  return String(decoding: digest.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  return String(
+    decoding: digest.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }
