@@ -10,7 +10,7 @@ beside_swift() {
   swiftc=$(command -v swiftc) && swiftc=$(readlink -f "$swiftc") && printf '%s/clang' "$(dirname "$swiftc")"
 }
 flags=(-std=gnu17 -O1 -g -Wall -Wextra -Werror -fno-omit-frame-pointer
-  -fsanitize=address,undefined -fno-sanitize-recover=all)
+  "-fsanitize=address,undefined" -fno-sanitize-recover=all)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 echo 'int main(void) { return 0; }' >"$out/empty.c"

@@ -125,7 +125,7 @@ public final class Session {
     meter.sample()
     return Answer(
       text: text, tokens: tokens, ending: ending, promptTokens: count,
-      tiles: tiled.reduce(0) { $0 + ($1.globalEqualsLocal ? 1 : 1 + $1.grid.rows * $1.grid.columns) },
+      tiles: tiled.map(\.encodedTiles).reduce(0, +),
       seconds: seconds, memory: meter.peaks)
   }
 
@@ -152,6 +152,11 @@ public final class Session {
     }
     return try body()
   }
+}
+
+extension TiledPicture {
+  /// Tiles that the tower has to encode.
+  fileprivate var encodedTiles: Int { globalEqualsLocal ? 1 : 1 + grid.rows * grid.columns }
 }
 
 extension Model {

@@ -16,7 +16,7 @@ import VL2Run
       uniqueKeysWithValues: try model.trace(item, pictures: try item.pictures()).map { ($0.name, $0) })
     for stage in golden.names {
       let tensor = try #require(ours[stage], "\(stage) was not recorded")
-      #expect(tensor.shape == (try golden.shape(of: stage)), "\(stage)")
+      #expect(try tensor.shape == golden.shape(of: stage), "\(stage)")
       switch tensor.values {
       case .f32(let values):
         let worst = zip(values, try golden.floats(of: stage)).map { abs($0 - $1) }.max() ?? 0
@@ -28,7 +28,7 @@ import VL2Run
         }
         #expect(values == expected, "\(stage)")
       case .u8(let values):
-        #expect(values == (try golden.bytes(of: stage)), "\(stage)")
+        #expect(try values == golden.bytes(of: stage), "\(stage)")
       }
     }
   }

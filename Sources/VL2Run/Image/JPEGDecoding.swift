@@ -1,0 +1,82 @@
+import CTurboJPEG
+
+/// More scans than any encoder writes; each costs the time of a whole picture.
+private let maximumScans = 100
+
+extension Picture {
+  /// Decodes a JPEG file through TurboJPEG. With the accurate DCT and smooth upsampling, libjpeg's defaults
+  /// and so Pillow's, every libjpeg-turbo gives the same bytes.
+  init(jpeg data: [UInt8], name: String) throws {
+    func damaged(_ reason: String) -> PictureError {
+      .damaged(name: name, format: "JPEG", reason: reason)
+    }
+    guard let decoder = tjInitDecompress() else { throw PictureError.outOfMemory(name: name) }
+    defer { tjDestroy(decoder) }
+    func complaint() -> String {
+      tjGetErrorStr2(decoder).map { String(cString: $0) } ?? "unknown error"
+    }
+
+    // The header fails on subsamplings that TurboJPEG has no name for, but decoding works.
+    var width: Int32 = 0
+    var height: Int32 = 0
+    var subsampling: Int32 = -1
+    var colorSpace: Int32 = -1
+    let headerStatus = tjDecompressHeader3(
+      decoder, data, UInt(data.count), &width, &height, &subsampling, &colorSpace)
+    let headerComplaint = headerStatus == 0 ? "" : complaint()
+    if width > 0 && height > 0 && Int(width) * Int(height) > Picture.maximumPixels {
+      throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height))
+    }
+    let markers = JPEGMarkers(data)
+    guard markers.isComplete else { throw PictureError.cutShort(name: name, format: "JPEG") }
+    guard width > 0 && height > 0 else { throw damaged(headerComplaint) }
+    guard markers.scans <= maximumScans else { throw damaged("\(markers.scans) scans") }
+
+    let channels = colorSpace == TJCS_CMYK.number || colorSpace == TJCS_YCCK.number ? 4 : 3
+    let format = channels == 4 ? TJPF_CMYK.number : TJPF_RGB.number
+    let count = Int(width) * Int(height) * channels
+    var status: Int32 = -1
+    var pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      status = tjDecompress2(
+        decoder, data, UInt(data.count), buffer.baseAddress, width, width * Int32(channels), height,
+        format, TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS)
+      if status != 0 && tjGetErrorCode(decoder) == TJERR_WARNING.number { status = 1 }
+      initialized = status < 0 ? 0 : count
+    }
+    if status != 0 {
+      let reason = complaint()
+      guard status > 0 else { throw damaged(reason) }
+      // Of the warnings, only this one means that a part of the picture is missing.
+      guard !reason.lowercased().contains("premature end") else {
+        throw PictureError.cutShort(name: name, format: "JPEG")
+      }
+    }
+    if channels == 4 { pixels = rgb(fromInvertedCMYK: pixels) }
+
+    let orientation = markers.exif.map { Orientation(exif: data[$0]) } ?? .upright
+    self = Picture(width: Int(width), height: Int(height), pixels: pixels)
+      .turnedUpright(from: orientation)
+  }
+}
+
+/// RGB as Pillow makes it of JPEG's CMYK, which is inverted as Adobe's programs write it.
+private func rgb(fromInvertedCMYK pixels: [UInt8]) -> [UInt8] {
+  let count = pixels.count / 4
+  return [UInt8](unsafeUninitializedCapacity: 3 * count) { target, initialized in
+    for pixel in 0..<count {
+      let white = Int(pixels[4 * pixel + 3])
+      for channel in 0..<3 {
+        // Divides by 255 with rounding, exactly for products of two bytes.
+        let product = (255 - Int(pixels[4 * pixel + channel])) * white + 128
+        let ink = (product >> 8 + product) >> 8
+        target[3 * pixel + channel] = UInt8(max(0, white - ink))
+      }
+    }
+    initialized = 3 * count
+  }
+}
+
+// C enumerations have another underlying type from one version of the header to the next.
+extension TJCS { fileprivate var number: Int32 { Int32(rawValue) } }
+extension TJPF { fileprivate var number: Int32 { Int32(rawValue) } }
+extension TJERR { fileprivate var number: Int32 { Int32(rawValue) } }

@@ -1,0 +1,38 @@
+/// A decoded picture: 8 bits for each of red, green and blue, upright.
+public struct Picture: Sendable, Equatable {
+  /// Pictures with more pixels are refused before they are decoded.
+  public static let maximumPixels = 100_000_000
+
+  public let width: Int
+  public let height: Int
+  /// [height][width][3], row-major.
+  public let pixels: [UInt8]
+
+  /// A picture from its pixels, [height][width][3].
+  public init(width: Int, height: Int, pixels: [UInt8]) {
+    precondition(width > 0 && height > 0 && pixels.count == width * height * 3)
+    self.width = width
+    self.height = height
+    self.pixels = pixels
+  }
+
+  /// Reads a JPEG or PNG file. Throws `PictureError`.
+  public init(contentsOf path: String) throws {
+    try self.init(data: pictureFileBytes(path), name: path)
+  }
+
+  /// Decodes a JPEG or PNG file's bytes; errors call it `name`. Throws `PictureError`.
+  ///
+  /// The pixels are those that Pillow's `ImageOps.exif_transpose(image).convert("RGB")` gives: transparency
+  /// is dropped, not blended. The one deviation: 16-bit grey pictures keep their high byte as 16-bit colour
+  /// ones do, while Pillow turns everything over 255 of 65535 to white.
+  public init(data: [UInt8], name: String) throws {
+    guard !data.isEmpty else { throw PictureError.empty(name: name) }
+    switch PictureFormat(data) {
+    case .jpeg: self = try Picture(jpeg: data, name: name)
+    case .png: self = try Picture(png: data, name: name)
+    case .other(let format): throw PictureError.unsupportedFormat(name: name, format: format)
+    case .unknown: throw PictureError.unsupportedFormat(name: name, format: nil)
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import VL2Quant
+
+/// Why a picture cannot be had. Its description is one line that names the picture and says what to do.
+public enum PictureError: ReportableError, Equatable {
+  /// No such file, not a file, or not readable; `reason` says which.
+  case unavailable(name: String, reason: String)
+  /// Reading the file failed half-way.
+  case readFailed(name: String, reason: String)
+  /// The picture's file is empty.
+  case empty(name: String)
+  /// The file is larger than any picture within the limit needs to be.
+  case fileTooLarge(name: String, limit: Int)
+  /// Another kind of file; `format` names it where it was recognised.
+  case unsupportedFormat(name: String, format: String?)
+  /// More pixels than `Picture.maximumPixels`.
+  case tooManyPixels(name: String, width: Int, height: Int)
+  /// A JPEG or PNG file that ends too early.
+  case cutShort(name: String, format: String)
+  /// A JPEG or PNG file that cannot be decoded; `reason` is the decoder's.
+  case damaged(name: String, format: String, reason: String)
+  /// There is not enough memory for the decoder or the pixels.
+  case outOfMemory(name: String)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .unavailable: .noInput
+    case .readFailed, .outOfMemory: .inputOutput
+    case .empty, .fileTooLarge, .unsupportedFormat, .tooManyPixels, .cutShort, .damaged: .badData
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .unavailable(let name, let reason):
+      "\(line(name)): \(reason); give the path of a JPEG or PNG picture"
+    case .readFailed(let name, let reason):
+      "\(line(name)): reading the picture failed: \(reason)"
+    case .empty(let name):
+      "\(line(name)): the file is empty; give a JPEG or PNG picture"
+    case .fileTooLarge(let name, let limit):
+      "\(line(name)): the file is over \(limit >> 20) MiB; save the picture smaller"
+    case .unsupportedFormat(let name, let format?):
+      "\(line(name)): this is a \(format) file; convert it to JPEG or PNG"
+    case .unsupportedFormat(let name, nil):
+      "\(line(name)): not a picture that vl2 can read; convert it to JPEG or PNG"
+    case .tooManyPixels(let name, let width, let height):
+      "\(line(name)): \(width) x \(height) pixels are over the limit of "
+        + "\(Picture.maximumPixels / 1_000_000) megapixels; make the picture smaller"
+    case .cutShort(let name, let format):
+      "\(line(name)): the \(format) file is cut short; copy or download it again"
+    case .damaged(let name, let format, let reason):
+      "\(line(name)): the \(format) file is damaged (\(line(reason))); copy or save it again"
+    case .outOfMemory(let name):
+      "\(line(name)): not enough memory for this picture; make it smaller"
+    }
+  }
+
+  /// `text` with its control characters replaced, so that a message stays one line.
+  private func line(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0 }))
+  }
+}

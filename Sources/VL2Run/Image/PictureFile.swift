@@ -1,0 +1,51 @@
+import Foundation
+
+/// No picture within the limit of pixels needs a larger file: 16-bit RGBA at 100 megapixels is 763 MiB.
+private let maximumFileBytes = 1 << 30
+
+/// All bytes of a picture's file. Stops after the first piece of a file that is no picture, so that a video
+/// or a device is not read to its end.
+func pictureFileBytes(_ path: String) throws -> [UInt8] {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else {
+    throw PictureError.unavailable(name: path, reason: reason(errno))
+  }
+  defer { close(descriptor) }
+
+  var status = stat()
+  guard fstat(descriptor, &status) == 0 else {
+    throw PictureError.unavailable(name: path, reason: reason(errno))
+  }
+  guard status.st_mode & S_IFMT != S_IFDIR else {
+    throw PictureError.unavailable(name: path, reason: "this is a folder, not a file")
+  }
+  guard Int(status.st_size) <= maximumFileBytes else {
+    throw PictureError.fileTooLarge(name: path, limit: maximumFileBytes)
+  }
+
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(Int(status.st_size))
+  var piece = [UInt8](repeating: 0, count: 1 << 18)
+  while true {
+    let count = read(descriptor, &piece, piece.count)
+    if count < 0 && errno == EINTR { continue }
+    guard count >= 0 else { throw PictureError.readFailed(name: path, reason: reason(errno)) }
+    if count == 0 { return bytes }
+    bytes.append(contentsOf: piece[..<count])
+    switch PictureFormat(bytes) {
+    case .jpeg, .png: break
+    case .other(let format): throw PictureError.unsupportedFormat(name: path, format: format)
+    case .unknown where bytes.count >= 64:
+      throw PictureError.unsupportedFormat(name: path, format: nil)
+    case .unknown: break
+    }
+    guard bytes.count <= maximumFileBytes else {
+      throw PictureError.fileTooLarge(name: path, limit: maximumFileBytes)
+    }
+  }
+}
+
+/// What the system says about an error number.
+private func reason(_ number: Int32) -> String {
+  number == ENOENT ? "no such file" : String(cString: strerror(number)).lowercased()
+}

@@ -1,0 +1,129 @@
+import VL2Quant
+
+/// A picture as the vision tower sees it: a global view and local tiles, squares of the same size.
+///
+/// Source: deepseek-ai/DeepSeek-VL2, `processing_deepseek_vl_v2.py`, `tokenize_with_images`.
+public struct TiledPicture: Sendable {
+  /// The local tiles.
+  public let grid: TileGrid
+  /// Side of a tile in pixels.
+  public let side: Int
+  /// [1 + rows * columns][side][side][3]. Tile 0 is the global view; the local tiles follow row by row.
+  public let tiles: [UInt8]
+  /// Whether the only local tile equals tile 0, so that one encoding serves for both.
+  public let globalEqualsLocal: Bool
+
+  /// Cuts a picture into tiles. `cropping` is for prompts with one or two pictures; without it there is one
+  /// local tile.
+  public init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool) {
+    self.init(
+      picture, candidates: processor.candidateResolutions, mean: processor.imageMean, cropping: cropping)
+  }
+
+  /// The same from what it needs of a config: canvas sizes, all multiples of the first, which is one square
+  /// tile, and the mean of each channel, which gives the padding's colour.
+  package init(_ picture: Picture, candidates: [ProcessorConfig.Size], mean: [Float], cropping: Bool) {
+    let side = candidates[0].width
+    let grey = mean.map(level)
+    let global = picture.padded(width: side, height: side, color: grey)
+    let canvas =
+      cropping
+      ? TiledPicture.canvas(width: picture.width, height: picture.height, among: candidates)
+      : ProcessorConfig.Size(width: side, height: side)
+    grid = TileGrid(columns: canvas.width / side, rows: canvas.height / side)
+    self.side = side
+    globalEqualsLocal = canvas.width == side && canvas.height == side
+    if globalEqualsLocal {
+      tiles = global.pixels + global.pixels
+      return
+    }
+
+    let local = picture.padded(width: canvas.width, height: canvas.height, color: grey).pixels
+    var tiles = global.pixels
+    tiles.reserveCapacity((1 + grid.rows * grid.columns) * side * side * 3)
+    for row in 0..<grid.rows {
+      for column in 0..<grid.columns {
+        for y in row * side..<(row + 1) * side {
+          let start = (y * canvas.width + column * side) * 3
+          tiles.append(contentsOf: local[start..<start + side * 3])
+        }
+      }
+    }
+    self.tiles = tiles
+  }
+
+  /// The canvas on which most of a picture's pixels survive; among equals the one with the least padding.
+  ///
+  /// Source: `select_best_resolution` in the published processor.
+  package static func canvas(
+    width: Int, height: Int, among candidates: [ProcessorConfig.Size]
+  ) -> ProcessorConfig.Size {
+    var best = candidates[0]
+    var mostKept = 0
+    var leastWasted = Int.max
+    for candidate in candidates {
+      let scale = min(
+        Double(candidate.width) / Double(width), Double(candidate.height) / Double(height))
+      let kept = min(Int(Double(width) * scale) * Int(Double(height) * scale), width * height)
+      let wasted = candidate.width * candidate.height - kept
+      if kept > mostKept || (kept == mostKept && wasted < leastWasted) {
+        best = candidate
+        mostKept = kept
+        leastWasted = wasted
+      }
+    }
+    return best
+  }
+}
+
+/// A mean of 0...1 as a pixel value, rounded down as the published processor does.
+private func level(_ mean: Float) -> UInt8 {
+  let value = Double(mean) * 255
+  return value >= 255 ? 255 : value > 0 ? UInt8(value) : 0
+}
+
+extension Picture {
+  /// The largest size with the picture's proportions inside a canvas. A side may come out as zero.
+  ///
+  /// Source: Pillow 13, `ImageOps.contain`.
+  private func contained(width canvasWidth: Int, height canvasHeight: Int) -> (width: Int, height: Int) {
+    let ratio = Double(width) / Double(height)
+    let canvasRatio = Double(canvasWidth) / Double(canvasHeight)
+    if ratio > canvasRatio {
+      let newHeight = Double(height) / Double(width) * Double(canvasWidth)
+      return (canvasWidth, Int(newHeight.rounded(.toNearestOrEven)))
+    }
+    if ratio < canvasRatio {
+      let newWidth = Double(width) / Double(height) * Double(canvasHeight)
+      return (Int(newWidth.rounded(.toNearestOrEven)), canvasHeight)
+    }
+    return (canvasWidth, canvasHeight)
+  }
+
+  /// The picture fitted into a canvas and centred on `color`.
+  ///
+  /// A picture that is too long for its width vanishes: the canvas is then empty, as in the reference.
+  ///
+  /// Source: Pillow 13, `ImageOps.pad`.
+  func padded(width canvasWidth: Int, height canvasHeight: Int, color: [UInt8]) -> Picture {
+    let size = contained(width: canvasWidth, height: canvasHeight)
+    if size.width == canvasWidth && size.height == canvasHeight {
+      return resized(width: canvasWidth, height: canvasHeight)
+    }
+    var canvas: [UInt8] = []
+    canvas.reserveCapacity(canvasWidth * canvasHeight * 3)
+    for _ in 0..<canvasWidth * canvasHeight { canvas.append(contentsOf: color) }
+    if size.width > 0 && size.height > 0 {
+      let fitted = resized(width: size.width, height: size.height)
+      let x = Int((Double(canvasWidth - size.width) * 0.5).rounded(.toNearestOrEven))
+      let y = Int((Double(canvasHeight - size.height) * 0.5).rounded(.toNearestOrEven))
+      for row in 0..<size.height {
+        let to = ((y + row) * canvasWidth + x) * 3
+        let from = row * size.width * 3
+        canvas.replaceSubrange(
+          to..<to + size.width * 3, with: fitted.pixels[from..<from + size.width * 3])
+      }
+    }
+    return Picture(width: canvasWidth, height: canvasHeight, pixels: canvas)
+  }
+}
