@@ -33,9 +33,15 @@ if [ "${#python_scripts[@]}" -gt 0 ]; then
   if command -v python3 >/dev/null 2>&1; then
     python3 - "${python_scripts[@]}" <<'PYTHON' || complain "a Python script does not parse"
 import ast, sys
+wrong = 0
 for path in sys.argv[1:]:
-    with open(path, encoding="utf-8") as file:
-        ast.parse(file.read(), path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            ast.parse(file.read(), path)
+    except SyntaxError as error:
+        wrong += 1
+        print(f"{path}:{error.lineno}: {error.msg}", file=sys.stderr)
+sys.exit(wrong > 0)
 PYTHON
   else
     note "no python3 here; Python scripts were not checked"

@@ -3,6 +3,7 @@
 #ifndef SYSTEM_SUPPORT_H
 #define SYSTEM_SUPPORT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 // Sleep while *word == expected, until vl2_futex_wake or a spurious wake-up.
@@ -11,5 +12,10 @@ void vl2_futex_wait(const uint32_t *word, uint32_t expected);
 void vl2_futex_wake(const uint32_t *word, int count);
 // A hint that this thread is spinning.
 void vl2_spin_hint(void);
+
+// CRC-32C (Castagnoli) of bytes that follow those of which `crc` is the checksum; 0 to begin.
+uint32_t vl2_crc32c(uint32_t crc, const void *bytes, size_t count);
+// The same without the processor's instruction, for tests.
+uint32_t vl2_crc32c_table(uint32_t crc, const void *bytes, size_t count);
 
 #endif

@@ -16,25 +16,39 @@ public enum CompiledTokenizer {
   public static func compile(
     tokenizerJSON: [UInt8], tokenizerConfig: String?, processor: ProcessorConfig, vocabularySize: Int
   ) throws -> [UInt8] {
+    try compile(
+      tokenizerJSON: tokenizerJSON, tokenizerConfig: tokenizerConfig, imageToken: processor.imageToken,
+      paddingToken: processor.padToken, vocabularySize: vocabularySize)
+  }
+
+  /// As the public function, with the two names of `processor` alone.
+  package static func compile(
+    tokenizerJSON: [UInt8], tokenizerConfig: String?, imageToken: String, paddingToken: String,
+    vocabularySize: Int
+  ) throws -> [UInt8] {
     let source = try TokenizerSource(tokenizerJSON, vocabularySize: vocabularySize)
     let names = try TokenNames(tokenizerConfig)
     var added = AddedTokens(vocabulary: source.vocabulary)
     for token in source.addedTokens { added.add(token) }
-    let padding = names.padding ?? Array(processor.padToken.utf8)
-    let image = Array(processor.imageToken.utf8)
-    guard !image.isEmpty, !padding.isEmpty else {
+    let padding = names.padding ?? Array(paddingToken.utf8)
+    let image = Array(imageToken.utf8)
+    for (key, text) in [("image_token", image), ("pad_token", padding)]
+    where !(1...TokenizerLayout.longestAddedText).contains(text.count) {
       throw TokenizerError.malformed(
-        part: "processor_config.json", problem: "image_token or pad_token is an empty text")
+        part: "processor_config.json: \(key)", problem: "the text is empty or too long")
     }
     for text in [padding, image] + promptTokens.map({ Array($0.utf8) }) {
       added.add(AddedToken(text: text, special: true, normalized: false))
     }
 
     var tokens = try inverted(source.vocabulary.merging(added.ids) { mine, _ in mine })
-    for (text, id) in added.ids where id >= min(vocabularySize, TokenizerSource.idLimit) {
+    for (text, id) in added.ids.sorted(by: { $0.value < $1.value })
+    where id >= min(vocabularySize, TokenizerSource.idLimit) {
       throw TokenizerError.malformed(
         part: "tokenizer.json: added_tokens",
-        problem: "\(TokenizerError.quote(text)) gets the id \(id), beyond the model's vocabulary of \(vocabularySize)")
+        problem:
+          "\(TokenizerError.quote(text)) gets the id \(id), beyond the model's vocabulary of \(vocabularySize)"
+      )
     }
     try names.check(added.ids, source.vocabulary)
     func id(_ text: [UInt8]?) -> UInt32 {
@@ -61,7 +75,8 @@ public enum CompiledTokenizer {
     for (text, id) in ids {
       if taken[id] {
         throw TokenizerError.malformed(
-          part: "tokenizer.json: added_tokens", problem: "an added token gets the id \(id), which another token has")
+          part: "tokenizer.json: added_tokens",
+          problem: "an added token gets the id \(id), which another token has")
       }
       taken[id] = true
       tokens[id] = text

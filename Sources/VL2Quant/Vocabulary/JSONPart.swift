@@ -43,6 +43,14 @@ struct JSONPart {
     return found
   }
 
+  /// All members of an object, in the order of the file.
+  var members: [(key: [UInt8], part: JSONPart)] {
+    get throws {
+      guard case .object(let members) = value else { throw wrong("an object") }
+      return members.map { ($0.key, child(String(decoding: $0.key, as: UTF8.self), $0.value)) }
+    }
+  }
+
   /// The member of an object with this key, wherever other keys stand.
   func member(_ key: String) throws -> JSONPart? {
     guard case .object(let members) = value else { throw wrong("an object") }

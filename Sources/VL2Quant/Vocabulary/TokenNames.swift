@@ -15,13 +15,12 @@ struct TokenNames {
     end = try Self.name("eos_token", in: config)
     padding = try Self.name("pad_token", in: config)
     guard let decoder = try config.member("added_tokens_decoder") else { return }
-    guard case .object(let members) = decoder.value else { throw decoder.wrong("an object") }
-    for member in members {
-      let key = String(decoding: member.key, as: UTF8.self)
-      guard let id = Int(key), let token = try decoder.member(key), let content = try token.member("content")
+    for (key, token) in try decoder.members {
+      guard let id = Int(String(decoding: key, as: UTF8.self)), let content = try token.member("content")
       else {
         throw TokenizerError.malformed(
-          part: decoder.path, problem: "\(TokenizerError.quote(member.key)) is not a token with id and content")
+          part: decoder.path,
+          problem: "\(TokenizerError.quote(key)) is not a token with id and content")
       }
       saved.append((id, try content.string))
     }
@@ -47,7 +46,9 @@ struct TokenNames {
       guard found != id else { continue }
       throw TokenizerError.malformed(
         part: "\(Self.file): added_tokens_decoder",
-        problem: "\(TokenizerError.quote(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")")
+        problem:
+          "\(TokenizerError.quote(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")"
+      )
     }
   }
 }

@@ -39,6 +39,8 @@ package enum TokenizerLayout {
   /// In place of an id: there is none.
   package static let none: UInt32 = .max
   package static let mostSplitters = 8
+  /// Most bytes of an added token's text.
+  package static let longestAddedText = 1024
   package static let mergeSlotLength = 16
   package static let addedTokenLength = 16
   /// Largest number of slots that a look-up of a merge may visit.

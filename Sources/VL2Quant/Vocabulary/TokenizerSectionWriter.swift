@@ -24,7 +24,9 @@ struct TokenizerSectionWriter {
     var addedRecords: [UInt32] = []
     var addedText: [UInt8] = []
     for token in sorted {
-      addedRecords += [token.id, token.passes, try Self.number(addedText.count), try Self.number(token.text.count)]
+      addedRecords += [
+        token.id, token.passes, try Self.number(addedText.count), try Self.number(token.text.count),
+      ]
       addedText += token.text
     }
     var offsets: [UInt32] = [0]
@@ -76,8 +78,10 @@ struct TokenizerSectionWriter {
   }
 
   private static func littleEndian(_ value: UInt32) -> [UInt8] {
-    [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8),
-      UInt8(truncatingIfNeeded: value >> 16), UInt8(truncatingIfNeeded: value >> 24)]
+    [
+      UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8),
+      UInt8(truncatingIfNeeded: value >> 16), UInt8(truncatingIfNeeded: value >> 24),
+    ]
   }
 
   /// The hash table of merges and the most slots that a look-up visits. Slots are filled in order of rank, so
@@ -98,11 +102,12 @@ struct TokenizerSectionWriter {
         var slot = TokenizerLayout.slot(
           left: UInt32(merge.left), right: UInt32(merge.right), mask: capacity - 1)
         var probes = 1
-        while slots[slot * 4] != TokenizerLayout.none {
+        while slots[slot * 4] != TokenizerLayout.none, probes <= TokenizerLayout.longestProbeLimit {
           slot = (slot + 1) & (capacity - 1)
           probes += 1
         }
         longest = max(longest, probes)
+        if longest > TokenizerLayout.longestProbeLimit { break }
         slots[slot * 4] = UInt32(merge.left)
         slots[slot * 4 + 1] = UInt32(merge.right)
         slots[slot * 4 + 2] = UInt32(rank)

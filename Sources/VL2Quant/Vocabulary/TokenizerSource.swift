@@ -1,6 +1,6 @@
 /// What a `tokenizer.json` says, checked: a byte-level BPE with a pre-tokeniser of known regular expressions.
 /// Any other part is refused by name. What cannot change the ids of a text without template
-/// (`post_processor`, `version`) is not looked at.
+/// (`post_processor`) is not looked at.
 struct TokenizerSource {
   struct Merge {
     var left: Int
@@ -24,6 +24,9 @@ struct TokenizerSource {
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
       "decoder", "model",
     ])
+    if let version = parts["version"], try version.string != Array("1.0".utf8) {
+      throw version.notImplemented
+    }
     for name in ["truncation", "padding"] {
       if let part = parts[name], !part.isNull { throw part.notImplemented }
     }
@@ -139,7 +142,9 @@ struct TokenizerSource {
       let token = AddedToken(
         text: try content.string, special: try fields.required("special", of: element).bool,
         normalized: try fields.required("normalized", of: element).bool)
-      if token.text.isEmpty { throw content.wrong("some text") }
+      guard (1...TokenizerLayout.longestAddedText).contains(token.text.count) else {
+        throw content.wrong("a text of at most \(TokenizerLayout.longestAddedText) bytes")
+      }
       guard seen.insert(token.text).inserted else {
         throw TokenizerError.malformed(part: content.path, problem: "\(content.value.kind) comes twice")
       }
@@ -148,7 +153,8 @@ struct TokenizerSource {
       guard try id.integer == given else {
         throw TokenizerError.malformed(
           part: id.path,
-          problem: "\(content.value.kind) has the id \(id.value.kind), but its place in the file gives it \(given)")
+          problem:
+            "\(content.value.kind) has the id \(id.value.kind), but its place in the file gives it \(given)")
       }
       addedTokens.append(token)
     }
@@ -183,7 +189,8 @@ struct TokenizerSource {
     var steps = try Self.steps(of: part)
     // The byte alphabet comes last: what it has rewritten no expression would recognise.
     guard let last = steps.popLast(), try Self.requiredType(of: last).string == Array("ByteLevel".utf8) else {
-      throw TokenizerError.notImplemented(part: part.path, value: "a pre-tokeniser that does not end in ByteLevel")
+      throw TokenizerError.notImplemented(
+        part: part.path, value: "a pre-tokeniser that does not end in ByteLevel")
     }
     let byteLevel = try last.members(known: ["type", "add_prefix_space", "trim_offsets", "use_regex"])
     for name in ["add_prefix_space", "use_regex"] {

@@ -43,7 +43,9 @@ struct AddedTokenTable: Sendable {
         throw TokenizerError.damagedSection(
           field: "addedTokens[\(record)].id", problem: "\(entry.id) is not below \(count)")
       }
-      guard entry.length > 0, entry.start + entry.length <= section.length(of: .addedText) else {
+      guard (1...TokenizerLayout.longestAddedText).contains(entry.length),
+        entry.start + entry.length <= section.length(of: .addedText)
+      else {
         throw TokenizerError.damagedSection(
           field: "addedTokens[\(record)].text", problem: "does not lie in the table of texts")
       }
@@ -82,7 +84,8 @@ struct AddedTokenTable: Sendable {
     var rest = range.lowerBound
     var index = range.lowerBound
     while index < range.upperBound {
-      guard pass.begins[Int(bytes[index])], let entry = longest(bytes[index..<range.upperBound], pass.entries) else {
+      guard pass.begins[Int(bytes[index])], let entry = longest(bytes[index..<range.upperBound], pass.entries)
+      else {
         index += 1
         continue
       }
@@ -114,7 +117,11 @@ struct AddedTokenTable: Sendable {
       while low < high {
         let middle = (low + high) / 2
         let entry = entries[middle]
-        if after(entry.length <= depth ? -1 : Int(text[entry.start + depth])) { high = middle } else { low = middle + 1 }
+        if after(entry.length <= depth ? -1 : Int(text[entry.start + depth])) {
+          high = middle
+        } else {
+          low = middle + 1
+        }
       }
       return low
     }

@@ -13,7 +13,8 @@ package struct ImagePlaces: Sendable {
 
   package init(_ processor: ProcessorConfig) {
     self.init(
-      tileSide: processor.tileSide, patchSize: processor.patchSize, downsampleRatio: processor.downsampleRatio)
+      tileSide: processor.tileSide, patchSize: processor.patchSize, downsampleRatio: processor.downsampleRatio
+    )
   }
 
   /// Places of a picture cut into `grid`: the global view, each of its rows ended by a newline, a separator,

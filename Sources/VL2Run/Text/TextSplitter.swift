@@ -16,7 +16,8 @@ struct TextSplitter {
   }
 
   private func split(
-    _ text: ClassifiedText, _ range: Range<Int>, _ steps: ArraySlice<SplitterKind>, _ body: (Range<Int>) -> Void
+    _ text: ClassifiedText, _ range: Range<Int>, _ steps: ArraySlice<SplitterKind>,
+    _ body: (Range<Int>) -> Void
   ) {
     guard let step = steps.first else { return body(range) }
     let rest = steps.dropFirst()

@@ -37,7 +37,8 @@ public struct Tokenizer: Sendable {
     }
     byteTokens = (0..<256).map { section.number(.byteTokens, $0) }
     guard byteTokens.allSatisfy({ $0 == TokenizerLayout.none || $0 < count }) else {
-      throw TokenizerError.damagedSection(field: "byteTokens", problem: "holds an id that is not below \(count)")
+      throw TokenizerError.damagedSection(
+        field: "byteTokens", problem: "holds an id that is not below \(count)")
     }
     let steps = Int(section.head(TokenizerLayout.Field.splitterCount))
     guard steps <= TokenizerLayout.mostSplitters else {
@@ -48,7 +49,8 @@ public struct Tokenizer: Sendable {
       steps: try (0..<steps).map { step in
         let number = section.headByte(TokenizerLayout.Field.splitters + step)
         guard let kind = SplitterKind(rawValue: number) else {
-          throw TokenizerError.damagedSection(field: "splitters[\(step)]", problem: "\(number) is no splitter")
+          throw TokenizerError.damagedSection(
+            field: "splitters[\(step)]", problem: "\(number) is no splitter")
         }
         return kind
       })

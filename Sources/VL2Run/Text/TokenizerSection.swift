@@ -60,7 +60,9 @@ struct TokenizerSection: @unchecked Sendable {
   /// Bytes `range` of a table; empty where they do not lie in it.
   func bytes(_ table: TokenizerLayout.Table, from start: Int, to end: Int) -> UnsafeRawBufferPointer {
     let place = places[table.rawValue]
-    guard start >= 0, start <= end, end <= place.count else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+    guard start >= 0, start <= end, end <= place.count else {
+      return UnsafeRawBufferPointer(start: nil, count: 0)
+    }
     return UnsafeRawBufferPointer(rebasing: memory[place.lowerBound + start..<place.lowerBound + end])
   }
 }

@@ -1,7 +1,7 @@
 /// What the pre-tokeniser asks of a character: its general category's first letter, or that it is white space.
 /// The classes are disjoint. By our own table of a stated Unicode version, because Swift's categories differ
 /// between Swift versions.
-enum UnicodeClass: UInt8 {
+package enum UnicodeClass: UInt8 {
   /// Control characters, separators that are no white space, unassigned and private code points.
   case other = 0
   case letter = 1
@@ -11,8 +11,8 @@ enum UnicodeClass: UInt8 {
   case symbol = 5
   case whitespace = 6
 
-  /// The class of a code point. O(log runs), a look-up for ASCII.
-  init(_ code: UInt32) {
+  /// The class of a code point, which is at most U+10FFFF. O(log runs), a look-up for ASCII.
+  package init(_ code: UInt32) {
     self = code < 0x80 ? Self.ascii[Int(code)] : Self.inTable(code)
   }
 

@@ -1,0 +1,45 @@
+/// A packed file that cannot be read or written.
+public enum PackedFileError: ReportableError, Equatable {
+  /// The file is not there.
+  case missing(path: String)
+  /// The system refused an operation; `reason` is its message.
+  case system(path: String, operation: String, reason: String)
+  /// The file does not begin as a packed file does.
+  case notPacked(path: String)
+  case otherVersion(path: String, version: Int)
+  /// The file is shorter or longer than its head says.
+  case length(path: String, actual: Int, expected: Int)
+  /// A field of head or manifest that cannot be; `field` names it.
+  case invalid(path: String, field: String, problem: String)
+  /// Bytes of a section are not those that were written.
+  case damagedSection(path: String, section: String)
+  /// A tensor that the model needs, asked for with a shape that it does not have.
+  case shape(path: String, tensor: String)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .missing: .noInput
+    case .system: .inputOutput
+    default: .badData
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .missing(let path): "\(path): no such file"
+    case .system(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
+    case .notPacked(let path):
+      "\(path): not a packed model; make one with vl2-convert pack CHECKPOINT -o FILE"
+    case .otherVersion(let path, let version):
+      "\(path): packed in version \(version) of the format, this program reads version \(PackedFile.formatVersion); pack the checkpoint again"
+    case .length(let path, let actual, let expected):
+      "\(path): has \(actual) bytes of \(expected); the file is not complete, copy or pack it again"
+    case .invalid(let path, let field, let problem):
+      "\(path): \(field) \(problem); the file is damaged, copy or pack it again"
+    case .damagedSection(let path, let section):
+      "\(path): section \(section) is damaged; copy or pack the file again"
+    case .shape(let path, let tensor):
+      "\(path): \(tensor) is missing or has another shape than the model needs; pack the checkpoint again"
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import CCrypto
+import CZstd
+import SystemSupport
+
+/// A section's bytes with their checksums, ready to be written. Making one is the work of a thread; a writer
+/// only appends.
+public struct PackedSection: Sendable {
+  /// When to store a section as a zstd frame.
+  public enum Compression: Sendable {
+    case never
+    /// Where it saves at least 5 %.
+    case whereUseful
+  }
+
+  let name: String
+  let tensors: [TensorEntry]
+  let encoding: SectionEntry.Encoding
+  let rawLength: Int
+  let sha256: String
+  let crc32c: UInt32
+  let stored: [UInt8]
+
+  /// zstd's level: higher ones gain less than a percent on weights and take many times as long.
+  private static let level: Int32 = 9
+
+  /// - Parameters:
+  ///   - name, tensors: as in the manifest.
+  ///   - bytes: the raw bytes.
+  public init(name: String, tensors: [TensorEntry], bytes: [UInt8], compression: Compression) {
+    self.name = name
+    self.tensors = tensors
+    rawLength = bytes.count
+    sha256 = bytes.withUnsafeBytes { sha256Hexadecimal($0) }
+    if compression == .whereUseful, let frame = Self.compressed(bytes), frame.count <= bytes.count / 100 * 95 {
+      stored = frame
+      encoding = .zstd
+    } else {
+      stored = bytes
+      encoding = .raw
+    }
+    crc32c = vl2_crc32c(0, stored, stored.count)
+  }
+
+  private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
+    let bound = ZSTD_compressBound(bytes.count)
+    var failed = false
+    let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      let size = ZSTD_compress(buffer.baseAddress, bound, bytes, bytes.count, level)
+      failed = ZSTD_isError(size) != 0
+      count = failed ? 0 : size
+    }
+    return failed ? nil : frame
+  }
+}
+
+/// SHA-256, lower-case hexadecimal.
+func sha256Hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
+  var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+  var length: UInt32 = 0
+  let done = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &length, EVP_sha256(), nil)
+  precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
+  let digits = Array("0123456789abcdef".utf8)
+  return String(decoding: digest.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}

@@ -1,0 +1,155 @@
+import SIMDKernels
+import VL2Quant
+
+/// The language model: rows in, rows and logits out.
+package final class Decoder {
+  private struct Layer {
+    var inputNorm: UnsafePointer<Float>
+    var attention: any Attention
+    var postAttentionNorm: UnsafePointer<Float>
+    var feedForward: MixtureOfExperts
+  }
+
+  /// Rows that go through the layers together; what a chunk is does not change a bit of the result.
+  package static let defaultChunk = 512
+
+  package let config: LanguageConfig
+  private let file: PackedFile
+  private let embedding: vl2_matrix
+  private let layers: [Layer]
+  private let finalNorm: UnsafePointer<Float>
+  private let head: Linear
+  private let arithmetic: Arithmetic
+  private let normed = AlignedBuffer()
+  private let attended = AlignedBuffer()
+  private let logitRows = AlignedBuffer()
+
+  /// - Throws: `ModelError` for an attention or a routing that this version does not run.
+  package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
+    self.file = file
+    self.arithmetic = arithmetic
+    let config = file.config.language
+    self.config = config
+    guard case .mha(let heads, let keyValueHeads, let headSize) = config.attention else {
+      throw ModelError.unsupported("multi-head latent attention (MLA: DeepSeek-VL2-Small and Base)")
+    }
+    if let routing = config.routing {
+      guard routing.scoring == .softmax, routing.method == .greedy else {
+        throw ModelError.unsupported(
+          "\(routing.scoring.rawValue) scores with \(routing.method.rawValue) routing (DeepSeek-VL2-Base)")
+      }
+    }
+    let hidden = config.hiddenSize
+    func norm(_ name: String) throws -> UnsafePointer<Float> {
+      try file.plain(name, count: hidden).baseAddress!
+    }
+    embedding = try file.matrix(
+      "language.model.embed_tokens.weight", rows: config.vocabularySize, columns: hidden)
+    let rotary = RotaryTable(size: headSize, theta: config.ropeTheta)
+    let attentionScratch = AttentionScratch(threads: arithmetic.pool.threads)
+    let feedForwardScratch = FeedForwardScratch()
+    let store = MappedExpertStore(file)
+    layers = try (0..<config.layers).map { i in
+      let p = "language.model.layers.\(i)."
+      let routed = config.hasExperts(layer: i)
+      let shared =
+        if !routed {
+          try GatedWeights(file, p + "mlp", hidden: hidden, inner: config.denseWidth)
+        } else if config.sharedWidth > 0 {
+          try GatedWeights(file, p + "mlp.shared_experts", hidden: hidden, inner: config.sharedWidth)
+        } else {
+          GatedWeights?.none
+        }
+      let router = try config.routing.flatMap { routing in
+        routed ? try Router(file, layer: i, routing: routing, arithmetic: arithmetic) : nil
+      }
+      return Layer(
+        inputNorm: try norm(p + "input_layernorm.weight"),
+        attention: try MultiHeadAttention(
+          file, layer: i, heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, rotary: rotary,
+          scratch: attentionScratch, arithmetic: arithmetic),
+        postAttentionNorm: try norm(p + "post_attention_layernorm.weight"),
+        feedForward: MixtureOfExperts(
+          layer: i, router: router, config: config, shared: shared, store: store,
+          scratch: feedForwardScratch, arithmetic: arithmetic))
+    }
+    finalNorm = try norm("language.model.norm.weight")
+    head = Linear(try file.matrix("language.lm_head.weight", rows: config.vocabularySize, columns: hidden))
+  }
+
+  /// A cache for one conversation of up to `positions` positions.
+  package func makeCache(positions: Int) throws -> KeyValueCache {
+    let floats = layers.map { $0.attention.cacheFloats(capacity: positions) }.max() ?? 0
+    return try KeyValueCache(layers: layers.count, floatsPerLayer: floats, capacity: positions)
+  }
+
+  /// The row that a token enters the model as. A token outside the vocabulary is the caller's mistake.
+  package func embed(_ token: Int, into row: UnsafeMutablePointer<Float>) {
+    precondition(token >= 0 && token < config.vocabularySize)
+    withUnsafePointer(to: embedding) { vl2_decode_row($0, token, row) }
+  }
+
+  /// Sends rows through all layers, in chunks, and leaves what attention keeps in `cache`.
+  ///
+  /// - Parameters:
+  ///   - x: [count][hidden]; overwritten with the last layer's output.
+  ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
+  ///   - progress: called after each chunk with the rows done; return false to stop.
+  package func forward(
+    _ x: Rows, cache: KeyValueCache, chunk: Int = defaultChunk, forcedRoutes: [Int: [Int32]]? = nil,
+    observer: StageObserver? = nil, progress: ((Int) -> Bool)? = nil
+  ) throws {
+    var done = 0
+    while done < x.count {
+      let rows = done..<min(x.count, done + chunk)
+      let kept = config.routing?.expertsPerToken ?? 0
+      let forced = forcedRoutes?.mapValues { Array($0[rows.lowerBound * kept..<rows.upperBound * kept]) }
+      try forward(chunk: x.slice(rows), cache: cache, forcedRoutes: forced, observer: observer)
+      done = rows.upperBound
+      if let progress, !progress(done) { return }
+    }
+  }
+
+  private func forward(
+    chunk x: Rows, cache: KeyValueCache, forcedRoutes: [Int: [Int32]]?, observer: StageObserver?
+  ) throws {
+    let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
+    let attended = Rows(self.attended.reserve(x.count * x.columns), count: x.count, columns: x.columns)
+    let kernels = vl2_kernels_active().pointee
+    for (i, layer) in layers.enumerated() {
+      rmsNorm(x, layer.inputNorm, into: normed)
+      layer.attention.attend(
+        normed, start: cache.length, cache: cache.layer(i), capacity: cache.capacity, into: attended)
+      arithmetic.forEachRowRange(x.count) { range in
+        for row in range { kernels.add(x[row], attended[row], x.columns) }
+      }
+      rmsNorm(x, layer.postAttentionNorm, into: normed)
+      try layer.feedForward.apply(normed, addingTo: x, forced: forcedRoutes?[i], observer: observer)
+      observer?.observe("layer.\(i)", x)
+    }
+    cache.advance(by: x.count)
+  }
+
+  private func rmsNorm(_ rows: Rows, _ weight: UnsafePointer<Float>, into out: Rows) {
+    let kernels = vl2_kernels_active().pointee
+    let epsilon = config.normEpsilon
+    arithmetic.forEachRowRange(rows.count) { range in
+      kernels.rms_norm(
+        rows[range.lowerBound], rows.stride, range.count, rows.columns, weight, epsilon, out[range.lowerBound],
+        out.stride)
+    }
+  }
+
+  /// Final norm and output matrix.
+  ///
+  /// - Parameter x: rows of the last layer, [count][hidden].
+  /// - Returns: [count][vocabulary], valid until the next call.
+  package func logits(_ x: Rows) -> Rows {
+    let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
+    rmsNorm(x, finalNorm, into: normed)
+    let out = Rows(
+      logitRows.reserve(x.count * head.outputs, of: Float.self), count: x.count, columns: head.outputs)
+    arithmetic.multiply(head, arithmetic.prepare(normed, for: [head]), count: x.count, into: out)
+    return out
+  }
+}

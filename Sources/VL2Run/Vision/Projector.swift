@@ -1,0 +1,133 @@
+import SIMDKernels
+import VL2Quant
+
+/// From patch rows of the tower to rows of the language model: each 2 x 2 patches become one row.
+package final class Projector {
+  private let layers: [Linear]
+  private let newline: UnsafeBufferPointer<Float>
+  private let separator: UnsafeBufferPointer<Float>
+  private let config: ModelConfig
+  private let arithmetic: Arithmetic
+  private let unfolded = AlignedBuffer()
+  private let inner = AlignedBuffer()
+
+  /// Rows along a side of a projected tile: half the patches, rounded up.
+  package let side: Int
+
+  package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
+    config = file.config
+    self.arithmetic = arithmetic
+    let ratio = config.projector.downsampleRatio
+    let hidden = config.language.hiddenSize
+    side = (config.vision.grid + ratio - 1) / ratio
+    layers = try (0..<config.projector.depth).map { [config] i in
+      let name = "projector.layers.\(2 * i)"
+      let inputs = i == 0 ? config.vision.width * ratio * ratio : hidden
+      return Linear(
+        try file.matrix(name + ".weight", rows: hidden, columns: inputs),
+        bias: try file.plain(name + ".bias", count: hidden).baseAddress)
+    }
+    newline = try file.plain("image_newline", count: hidden)
+    separator = try file.plain("view_seperator", count: hidden)  // the checkpoint spells it so
+  }
+
+  /// Projects tiles.
+  ///
+  /// - Parameters:
+  ///   - patches: [tiles * grid * grid][width].
+  ///   - out: [tiles * side * side][hidden], written.
+  package func project(_ patches: Rows, tiles: Int, into out: Rows, observer: StageObserver? = nil) {
+    let (grid, ratio, width) = (config.vision.grid, config.projector.downsampleRatio, config.vision.width)
+    let columns = width * ratio * ratio
+    let unfolded = Rows(self.unfolded.reserve(out.count * columns), count: out.count, columns: columns)
+    let side = side
+    // Channel-major, as PyTorch's unfold: out channel = c * ratio^2 + dy * ratio + dx; places past the grid
+    // are zero.
+    arithmetic.forEachRowRange(out.count) { range in
+      for row in range {
+        let (tile, place) = row.quotientAndRemainder(dividingBy: side * side)
+        let target = unfolded[row]
+        for dy in 0..<ratio {
+          for dx in 0..<ratio {
+            let (y, x) = (place / side * ratio + dy, place % side * ratio + dx)
+            let first = dy * ratio + dx
+            if y < grid && x < grid {
+              let source = patches[tile * grid * grid + y * grid + x]
+              for c in 0..<width { target[c * ratio * ratio + first] = source[c] }
+            } else {
+              for c in 0..<width { target[c * ratio * ratio + first] = 0 }
+            }
+          }
+        }
+      }
+    }
+    let kernels = vl2_kernels_active().pointee
+    var input = unfolded
+    for (i, layer) in layers.enumerated() {
+      let last = i == layers.count - 1
+      // Layers in between write to one of two halves, so that none reads where it writes.
+      let half = out.count * layer.outputs
+      let output =
+        last
+        ? out
+        : Rows(inner.reserve(2 * half, of: Float.self) + i % 2 * half, count: out.count, columns: layer.outputs)
+      arithmetic.multiply(layer, arithmetic.prepare(input, for: [layer]), count: out.count, into: output)
+      if !last {
+        arithmetic.forEachRowRange(out.count) { range in
+          kernels.gelu_erf(output[range.lowerBound], range.count * output.columns)
+        }
+      }
+      input = output
+    }
+    observer?.observe("projector.out", out)
+  }
+
+  /// Rows that one picture's `<image>` places become: side * (side + 1) for the global view, a separator, and
+  /// rows * side lines of columns * side + 1 for the local tiles.
+  package func rowCount(of grid: TileGrid) -> Int {
+    side * (side + 1) + 1 + grid.rows * side * (grid.columns * side + 1)
+  }
+
+  /// Lays out one picture's projected tiles, each line ended by the newline row.
+  ///
+  /// - Parameters:
+  ///   - features: [1 + rows * columns][side * side][hidden]: tile 0 is the global view.
+  ///   - out: [rowCount(of: grid)][hidden], written.
+  package func arrange(_ features: Rows, grid: TileGrid, into out: Rows) {
+    let globalRows = side * (side + 1)
+    let localRows = grid.rows * side * (grid.columns * side + 1)
+    let globalFirst = config.projector.globalViewFirst
+    let globalStart = globalFirst ? 0 : localRows + 1
+    let localStart = globalFirst ? globalRows + 1 : 0
+    arrangeLines(
+      features, firstTile: 0, grid: TileGrid(columns: 1, rows: 1),
+      into: out.slice(globalStart..<globalStart + globalRows))
+    copy(separator, to: out[globalFirst ? globalRows : localRows])
+    arrangeLines(
+      features, firstTile: 1, grid: grid, into: out.slice(localStart..<localStart + localRows))
+  }
+
+  private func arrangeLines(_ features: Rows, firstTile: Int, grid: TileGrid, into out: Rows) {
+    var next = 0
+    for y in 0..<grid.rows * side {
+      for x in 0..<grid.columns * side {
+        let tile = firstTile + y / side * grid.columns + x / side
+        let source = features[tile * side * side + y % side * side + x % side]
+        out[next].update(from: source, count: out.columns)
+        next += 1
+      }
+      copy(newline, to: out[next])
+      next += 1
+    }
+  }
+
+  private func copy(_ row: UnsafeBufferPointer<Float>, to out: UnsafeMutablePointer<Float>) {
+    out.update(from: row.baseAddress!, count: row.count)
+  }
+
+  /// Gives back what projecting needed.
+  package func releaseScratch() {
+    unfolded.release()
+    inner.release()
+  }
+}

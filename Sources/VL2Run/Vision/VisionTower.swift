@@ -1,0 +1,199 @@
+import SIMDKernels
+import VL2Quant
+
+/// The SigLIP-style vision tower: tiles in, one row for each patch out.
+///
+/// Blocks are pre-norm transformers with a fused QKV matrix, biases everywhere, and the tanh form of GELU.
+package final class VisionTower {
+  private struct Norm {
+    var weight: UnsafePointer<Float>
+    var bias: UnsafePointer<Float>
+  }
+
+  private struct Block {
+    var norm1, norm2: Norm
+    var qkv, proj, fc1, fc2: Linear
+  }
+
+  /// LayerNorm's epsilon in the published tower.
+  private static let epsilon: Float = 1e-6
+
+  private let config: VisionConfig
+  private let pixelScale: [Float]
+  private let pixelShift: [Float]
+  private let patchEmbedding: Linear
+  private let positions: UnsafePointer<Float>
+  private let blocks: [Block]
+  private let norm: Norm
+  private let arithmetic: Arithmetic
+
+  private let patchRows = AlignedBuffer()
+  private let normed = AlignedBuffer()
+  private let wide = AlignedBuffer()
+  private let attended = AlignedBuffer()
+  private let keyBlocks: [AlignedBuffer]
+  private let scores: [AlignedBuffer]
+
+  package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
+    config = file.config.vision
+    self.arithmetic = arithmetic
+    let processor = file.config.processor
+    // (p / 255 - mean) / std, as one product and one sum per channel would round otherwise: keep the order.
+    pixelScale = processor.imageStd
+    pixelShift = processor.imageMean
+    let width = config.width
+    func norm(_ name: String) throws -> Norm {
+      Norm(
+        weight: try file.plain(name + ".weight", count: width).baseAddress!,
+        bias: try file.plain(name + ".bias", count: width).baseAddress!)
+    }
+    func linear(_ name: String, _ outputs: Int, _ inputs: Int) throws -> Linear {
+      Linear(
+        try file.matrix(name + ".weight", rows: outputs, columns: inputs),
+        bias: try file.plain(name + ".bias", count: outputs).baseAddress)
+    }
+    patchEmbedding = try linear(
+      "vision.patch_embed.proj", width, 3 * config.patchSize * config.patchSize)
+    positions = try file.plain("vision.pos_embed", count: config.patches * width).baseAddress!
+    blocks = try (0..<config.layers).map { [config] i in
+      let p = "vision.blocks.\(i)."
+      return Block(
+        norm1: try norm(p + "norm1"), norm2: try norm(p + "norm2"),
+        qkv: try linear(p + "attn.qkv", 3 * width, width), proj: try linear(p + "attn.proj", width, width),
+        fc1: try linear(p + "mlp.fc1", config.mlpWidth, width),
+        fc2: try linear(p + "mlp.fc2", width, config.mlpWidth))
+    }
+    self.norm = try norm("vision.norm")
+    keyBlocks = (0..<arithmetic.pool.threads).map { _ in AlignedBuffer() }
+    scores = (0..<arithmetic.pool.threads).map { _ in AlignedBuffer() }
+  }
+
+  /// Encodes tiles.
+  ///
+  /// - Parameters:
+  ///   - tiles: RGB bytes, [count][side][side][3].
+  ///   - out: [count * patches][width], written.
+  package func encode(
+    tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, observer: StageObserver? = nil
+  ) {
+    let kernels = vl2_kernels_active().pointee
+    let rows = count * config.patches
+    embedPatches(tiles, count: count, into: out)
+    observer?.observe("vision.embed", out)
+    let normed = Rows(self.normed.reserve(rows * config.width), count: rows, columns: config.width)
+    let attended = Rows(self.attended.reserve(rows * config.width), count: rows, columns: config.width)
+    let wideColumns = max(3 * config.width, config.mlpWidth)
+    let wideBase = wide.reserve(rows * wideColumns, of: Float.self)
+    let qkv = Rows(wideBase, count: rows, columns: 3 * config.width)
+    let hidden = Rows(wideBase, count: rows, columns: config.mlpWidth)
+    for (i, block) in blocks.enumerated() {
+      layerNorm(out, block.norm1, into: normed)
+      arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: [block.qkv]), count: rows, into: qkv)
+      attend(qkv, tiles: count, into: attended)
+      arithmetic.multiply(
+        block.proj, arithmetic.prepare(attended, for: [block.proj]), count: rows, into: normed)
+      add(normed, to: out)
+
+      layerNorm(out, block.norm2, into: normed)
+      arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: [block.fc1]), count: rows, into: hidden)
+      arithmetic.forEachRowRange(rows) { range in
+        kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)
+      }
+      arithmetic.multiply(block.fc2, arithmetic.prepare(hidden, for: [block.fc2]), count: rows, into: normed)
+      add(normed, to: out)
+      observer?.observe("vision.block.\(i)", out)
+    }
+    layerNorm(out, norm, into: out)
+    observer?.observe("vision.out", out)
+  }
+
+  /// Pixels to patch rows, [3][patch][patch] as the checkpoint's kernel has it, times the kernel, plus positions.
+  private func embedPatches(_ tiles: UnsafePointer<UInt8>, count: Int, into out: Rows) {
+    let (patch, grid, side) = (config.patchSize, config.grid, config.imageSize)
+    let area = patch * patch
+    let columns = 3 * area
+    let rows = Rows(patchRows.reserve(out.count * columns), count: out.count, columns: columns)
+    let (mean, std) = (pixelShift, pixelScale)
+    // (p / 255 - mean) / std for each of the 256 values of each channel.
+    let levels = (0..<3).map { c in (0..<256).map { (Float($0) / 255 - mean[c]) / std[c] } }
+    arithmetic.forEachRowRange(out.count) { range in
+      for row in range {
+        let (tile, place) = row.quotientAndRemainder(dividingBy: grid * grid)
+        let (y0, x0) = (place / grid * patch, place % grid * patch)
+        let target = rows[row]
+        for y in 0..<patch {
+          let line = tiles + ((tile * side + y0 + y) * side + x0) * 3
+          for x in 0..<patch {
+            for c in 0..<3 { target[c * area + y * patch + x] = levels[c][Int(line[3 * x + c])] }
+          }
+        }
+      }
+    }
+    arithmetic.multiply(
+      patchEmbedding, arithmetic.prepare(rows, for: [patchEmbedding]), count: out.count, into: out)
+    let kernels = vl2_kernels_active().pointee
+    arithmetic.forEachRowRange(out.count) { range in
+      for row in range { kernels.add(out[row], positions + row % config.patches * out.columns, out.columns) }
+    }
+  }
+
+  private func layerNorm(_ rows: Rows, _ norm: Norm, into out: Rows) {
+    let kernels = vl2_kernels_active().pointee
+    arithmetic.forEachRowRange(rows.count) { range in
+      kernels.layer_norm(
+        rows[range.lowerBound], rows.stride, range.count, rows.columns, norm.weight, norm.bias, Self.epsilon,
+        out[range.lowerBound], out.stride)
+    }
+  }
+
+  private func add(_ rows: Rows, to out: Rows) {
+    let kernels = vl2_kernels_active().pointee
+    arithmetic.forEachRowRange(rows.count) { range in
+      kernels.add(out[range.lowerBound], rows[range.lowerBound], range.count * rows.columns)
+    }
+  }
+
+  /// Every patch of a tile attends to all patches of that tile; one work item is one head of one tile.
+  private func attend(_ qkv: Rows, tiles: Int, into out: Rows) {
+    let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
+    let kernels = vl2_kernels_active().pointee
+    let blocks = (patches + 15) / 16
+    arithmetic.pool.run(tiles * heads) { item, worker in
+      let (tile, head) = item.quotientAndRemainder(dividingBy: heads)
+      let query = qkv[tile * patches] + head * size
+      let keys = keyBlocks[worker].reserve(blocks * size * 16, of: Float.self)
+      packKeys(
+        query + width, stride: qkv.stride, count: patches, size: size, into: keys)
+      let scratch = scores[worker].reserve(vl2_attention_scratch(patches), of: Float.self)
+      var args = vl2_attention_args(
+        query: query, query_stride: qkv.stride, queries: patches, keys: keys, key_block_step: size * 16,
+        values: query + 2 * width, value_stride: qkv.stride, key_count: patches, key_dim: size, value_dim: size,
+        causal: false, visible: patches, scale: 1 / Float(size).squareRoot(),
+        out: out[tile * patches] + head * size, out_stride: out.stride, scratch: scratch)
+      kernels.attention(&args)
+    }
+  }
+
+  /// Keys as rows to blocks of 16 keys, [block][size][16]; lanes past the last key are zero.
+  private func packKeys(
+    _ keys: UnsafePointer<Float>, stride: Int, count: Int, size: Int, into out: UnsafeMutablePointer<Float>
+  ) {
+    for block in 0..<(count + 15) / 16 {
+      let target = out + block * size * 16
+      for lane in 0..<16 {
+        let key = block * 16 + lane
+        if key < count {
+          let source = keys + key * stride
+          for i in 0..<size { target[i * 16 + lane] = source[i] }
+        } else {
+          for i in 0..<size { target[i * 16 + lane] = 0 }
+        }
+      }
+    }
+  }
+
+  /// Gives back what encoding needed.
+  package func releaseScratch() {
+    for buffer in [patchRows, normed, wide, attended] + keyBlocks + scores { buffer.release() }
+  }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+/// `vl2` as a user meets it: output, exit status, one line for each error.
+@Suite struct AskCommandTests {
+  private let vl2 = Tool("vl2")
+
+  private func picture(_ name: String) -> String { Fixtures.path("golden/images/" + name) }
+
+  /// One line on standard error that names `part`, nothing on standard output.
+  private func expectFailure(
+    _ run: ToolRun, status: Int32, naming part: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(run.status == status, "\(run.errors)", sourceLocation: sourceLocation)
+    #expect(run.output.isEmpty, sourceLocation: sourceLocation)
+    #expect(run.errors.contains(part), "\(run.errors)", sourceLocation: sourceLocation)
+    #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)", sourceLocation: sourceLocation)
+  }
+
+  @Test func answers() throws {
+    let model = try PackedModels.path("nano-mha", .bf16)
+    let expected = try Session(try PackedModels.open("nano-mha", .bf16)).answer(
+      Session.Request(
+        turns: [Turn(role: .user, text: "What is it?")],
+        pictures: [try Picture(contentsOf: picture("small.png"))], maxTokens: 9))
+    let words = ["--model", model, "--max-tokens", "9", picture("small.png")]
+    let plain = try vl2.run(["ask"] + words + ["What is it?"])
+    #expect(plain.status == 0, "\(plain.errors)")
+    #expect(plain.output == expected.text + "\n")
+    #expect(plain.errors.isEmpty)
+    let piped = try vl2.run(["ask"] + words + ["-"], input: "What is it?\n")
+    #expect(piped.output == plain.output)
+    let fromEnvironment = try vl2.run(
+      ["ask"] + words.dropFirst(2) + ["What is it?"], environment: ["VL2_MODEL": model])
+    #expect(fromEnvironment.output == plain.output)
+  }
+
+  @Test func json() throws {
+    let model = try PackedModels.path("nano-mha", .q4)
+    let run = try vl2.run(
+      ["ask", "--model", model, "--max-tokens", "5", "--json", picture("wide.jpg"), "What is it?"])
+    #expect(run.status == 0, "\(run.errors)")
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    for key in [
+      "answer", "ending", "prompt_tokens", "answer_tokens", "tiles", "threads", "seconds",
+      "peak_anonymous_bytes", "peak_file_backed_bytes",
+    ] {
+      #expect(object[key] != nil, "\(key)")
+    }
+    let seconds = try #require(object["seconds"] as? [String: Any])
+    #expect(Set(seconds.keys) == ["open", "decode", "tile", "vision", "prompt", "write"])
+    #expect((object["peak_anonymous_bytes"] as? Int ?? 0) > 1 << 20)
+    #expect((object["peak_file_backed_bytes"] as? Int ?? 0) > 1 << 20)
+  }
+
+  @Test func badInput() throws {
+    let model = try PackedModels.path("nano-mha", .q4)
+    try withTemporaryFolder { folder in
+      expectFailure(
+        try vl2.run(["ask", "--model", folder + "/none.vl2q", "Hello"]), status: 66, naming: "none.vl2q")
+      expectFailure(
+        try vl2.run(["ask", "--model", picture("wide.jpg"), "Hello"]), status: 65, naming: "wide.jpg")
+      let cut = folder + "/cut.vl2q"
+      let whole = try Data(contentsOf: URL(fileURLWithPath: model))
+      try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: cut))
+      expectFailure(try vl2.run(["ask", "--model", cut, "Hello"]), status: 65, naming: "cut.vl2q")
+      expectFailure(
+        try vl2.run(["ask", "--model", model, folder + "/none.jpg", "Hello"]), status: 66, naming: "none.jpg")
+      let text = folder + "/text.jpg"
+      try Data("no picture".utf8).write(to: URL(fileURLWithPath: text))
+      expectFailure(try vl2.run(["ask", "--model", model, text, "Hello"]), status: 65, naming: "text.jpg")
+      expectFailure(
+        try vl2.run(["ask", "--model", model, "<image> what?"]), status: 64, naming: "<image>")
+      expectFailure(
+        try vl2.run(["ask", "--model", model, String(repeating: "word ", count: 5000)]), status: 65,
+        naming: "context")
+    }
+  }
+
+  @Test func usage() throws {
+    for arguments in [
+      ["ask"], ["ask", "--max-tokens", "0", "x"], ["ask", "--threads", "0", "x"], ["ask", "--unknown", "x"],
+      ["ask", "--model", "x", " "], ["unknown"],
+    ] {
+      let run = try vl2.run(arguments, environment: ["VL2_MODEL": ""])
+      #expect(run.status == 64, "\(arguments): \(run.errors)")
+      #expect(!run.errors.isEmpty)
+    }
+    let help = try vl2.run(["ask", "--help"])
+    #expect(help.status == 0 && help.output.contains("--max-tokens"))
+  }
+
+  @Test func trace() throws {
+    let model = try PackedModels.path("nano-mha", .bf16)
+    try withTemporaryFolder { folder in
+      let run = try vl2.run([
+        "trace", "--model", model, "--cases", Fixtures.path("golden/cases.json"), "-o", folder + "/out", "--exact",
+      ])
+      #expect(run.status == 0, "\(run.errors)")
+      for name in GoldenCase.names {
+        let golden = try SafetensorsFile(path: Fixtures.path("golden/nano-mha/\(name).safetensors"))
+        let ours = try SafetensorsFile(path: folder + "/out/\(name).safetensors")
+        #expect(ours.names == golden.names)
+        #expect(try ours.integers(of: "greedy") == golden.integers(of: "greedy"))
+        #expect(try ours.shape(of: "logits") == golden.shape(of: "logits"))
+      }
+      expectFailure(
+        try vl2.run(["trace", "--model", model, "--cases", folder + "/none.json", "-o", folder]), status: 66,
+        naming: "none.json")
+      let bad = folder + "/bad.json"
+      try Data(#"[{"name": "../x", "images": [], "turns": []}]"#.utf8).write(to: URL(fileURLWithPath: bad))
+      expectFailure(
+        try vl2.run(["trace", "--model", model, "--cases", bad, "-o", folder]), status: 65, naming: "bad.json")
+    }
+  }
+}

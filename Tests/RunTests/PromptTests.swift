@@ -1,0 +1,145 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+@Suite struct PromptTests {
+  private let tokenizer = Result { try TokenizerFixtures.nano.get() }
+  /// The nano models' pictures: tiles of 70 x 70, patches of 14, so 3 rows of 3 with a newline each.
+  private let places = ImagePlaces(tileSide: 70, patchSize: 14, downsampleRatio: 2)
+
+  private func prompt(_ turns: [(Role, String)], _ grids: [TileGrid] = [], limit: Int = 4096) throws -> Prompt
+  {
+    try Prompt(
+      turns: turns.map { Turn(role: $0, text: $1) }, imageGrids: grids, tokenizer: tokenizer.get(),
+      places: places,
+      beginToken: 0, endToken: 1, limit: limit)
+  }
+
+  struct GoldenCase: Decodable {
+    var name: String
+    var images: [String]
+    var turns: [[String]]
+  }
+
+  @Test func goldenPrompts() throws {
+    let cases = try JSONDecoder().decode(
+      [GoldenCase].self, from: Data(TokenizerFixtures.bytes("golden/cases.json")))
+    #expect(cases.count == 6)
+    for example in cases {
+      let file = try SafetensorsFile(path: Fixtures.path("golden/nano-mha/\(example.name).safetensors"))
+      let numbers = try file.integers(of: "grids")
+      let grids = stride(from: 0, to: numbers.count, by: 2).map {
+        TileGrid(columns: numbers[$0], rows: numbers[$0 + 1])
+      }
+      #expect(grids.count == example.images.count)
+      let turns = try example.turns.map { (try #require(Role(rawValue: $0[0])), $0[1]) }
+      let made = try prompt(turns, grids)
+      #expect(try made.tokens == file.integers(of: "input_ids"), "\(example.name)")
+      #expect(made.imageGrids == grids)
+    }
+  }
+
+  @Test func placesOfThePublishedGeometry() {
+    let published = ImagePlaces(tileSide: 384, patchSize: 14, downsampleRatio: 2)
+    #expect(published.tileRows == 14)
+    // One global view of 14 x 15, a separator, and 1 x 1, 3 x 2 and 1 x 9 local tiles.
+    #expect(published.count(TileGrid(columns: 1, rows: 1)) == 421)
+    #expect(published.count(TileGrid(columns: 3, rows: 2)) == 1415)
+    #expect(published.count(TileGrid(columns: 1, rows: 9)) == 2101)
+    #expect(places.tileRows == 3)
+    #expect(published.count(TileGrid(columns: .max, rows: 2)) == .max)
+    #expect(published.count(TileGrid(columns: 1 << 30, rows: 1 << 30)) == .max)
+  }
+
+  @Test func textsAreStrippedAsPythonDoes() throws {
+    let bare = try prompt([(.system, "Be brief."), (.user, "Why?"), (.assistant, "So."), (.user, "And?")])
+    let spaced = try prompt([
+      (.system, " \u{1C}Be brief.\u{3000}\r\n"), (.user, "\u{85}\u{A0}Why?\u{2028}\t"),
+      (.assistant, "\u{1F}So. "),
+      (.user, "\n And?\u{205F}\u{B}\u{C}"),
+    ])
+    #expect(spaced.tokens == bare.tokens)
+    // Neither is white space to Python.
+    #expect(try prompt([(.user, "\u{200B}Why?")]).tokens != prompt([(.user, "Why?")]).tokens)
+    #expect(try prompt([(.user, "Why?\u{1B}")]).tokens != prompt([(.user, "Why?")]).tokens)
+  }
+
+  @Test func layoutOfRoles() throws {
+    let tokenizer = try tokenizer.get()
+    let made = try prompt([(.system, "Be brief."), (.user, "Why?"), (.assistant, "So."), (.user, "And?")])
+    var expected = [0]
+    expected += tokenizer.encode("Be brief.")
+    expected += tokenizer.encode("<|User|>: Why?\n\n<|Assistant|>:")
+    expected += tokenizer.encode("So.") + [1]
+    expected += tokenizer.encode("<|User|>: And?\n\n<|Assistant|>:")
+    #expect(made.tokens == expected)
+    #expect(try prompt([]).tokens == [0])
+  }
+
+  @Test func picturesWithoutPlacesGoFirst() throws {
+    let grids = [TileGrid(columns: 1, rows: 1), TileGrid(columns: 2, rows: 1)]
+    #expect(
+      try prompt([(.system, "S"), (.user, " Which? "), (.user, "Well?")], grids).tokens
+        == prompt([(.system, "S"), (.user, "<image>\n<image>\nWhich?"), (.user, "Well?")], grids).tokens)
+    #expect(
+      try prompt([(.user, " ")], [grids[0]]).tokens == prompt([(.user, "<image>")], [grids[0]]).tokens)
+  }
+
+  @Test func everyPictureFillsItsPlaces() throws {
+    let image = try tokenizer.get().imageToken
+    let made = try prompt(
+      [(.user, "a<image>b<image>")],
+      [
+        TileGrid(columns: 1, rows: 1), TileGrid(columns: 2, rows: 3),
+      ])
+    let runs = made.tokens.split { $0 != image }.map(\.count)
+    #expect(runs == [3 * 4 + 1 + 3 * 4, 3 * 4 + 1 + 9 * 7])
+  }
+
+  @Test func markersAreComparedByBytes() throws {
+    // A combining mark after the marker makes no other character of its ">".
+    #expect(throws: PromptError.pictureCount(places: 1, pictures: 0)) {
+      try prompt([(.user, "<image>\u{301}")])
+    }
+  }
+
+  @Test func specialTokensInAUsersTextAreTokens() throws {
+    let tokenizer = try tokenizer.get()
+    let tokens = try prompt([(.user, "<|grounding|>find <|ref|>it<|/ref|>")]).tokens
+    for name in ["<|grounding|>", "<|ref|>", "<|/ref|>"] {
+      #expect(tokens.contains(try #require(tokenizer.id(of: name))))
+    }
+  }
+
+  @Test func anotherNumberOfPicturesThanPlacesIsAnError() {
+    let one = TileGrid(columns: 1, rows: 1)
+    #expect(throws: PromptError.pictureCount(places: 1, pictures: 0)) { try prompt([(.user, "<image> a")]) }
+    #expect(throws: PromptError.pictureCount(places: 1, pictures: 2)) {
+      try prompt([(.user, "<image> a")], [one, one])
+    }
+    #expect(throws: PromptError.pictureCount(places: 3, pictures: 1)) {
+      try prompt([(.user, "<image><image>"), (.user, "<image>")], [one])
+    }
+    #expect(throws: PromptError.noUserTurn(pictures: 1)) { try prompt([(.system, "a")], [one]) }
+    #expect(throws: PromptError.markerOutsideUserTurn(.assistant)) {
+      try prompt([(.user, "a"), (.assistant, "see <image>"), (.user, "b")])
+    }
+    let error = PromptError.pictureCount(places: 1, pictures: 2)
+    #expect(error.description.contains("1 <image> for 2 pictures"))
+    #expect(error.exitStatus == .usage)
+  }
+
+  @Test func promptsLongerThanTheContextAreRefused() throws {
+    let fits = try prompt([(.user, "one two three")]).tokens.count
+    #expect(try prompt([(.user, "one two three")], limit: fits).tokens.count == fits)
+    #expect(throws: PromptError.tooLong(tokens: fits, limit: fits - 1)) {
+      try prompt([(.user, "one two three")], limit: fits - 1)
+    }
+    #expect(throws: PromptError.tooLong(tokens: .max, limit: 4096)) {
+      try prompt([(.user, "a")], [TileGrid(columns: .max, rows: .max)])
+    }
+    #expect(PromptError.tooLong(tokens: 10, limit: 9).exitStatus == .badData)
+  }
+}

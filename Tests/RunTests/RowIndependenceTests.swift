@@ -1,0 +1,63 @@
+import SIMDKernels
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+/// A row's result has the same bits however the rows are cut into chunks and however many threads work.
+@Suite struct RowIndependenceTests {
+  @Test(arguments: [WeightCode.q4, .int8, .bf16], [ActivationMode.int8, .float32])
+  func chunksAndThreads(weights: WeightCode, mode: ActivationMode) throws {
+    let item = try GoldenCase.named("chat")
+    let pictures = try item.pictures()
+    var expected: [String: StoredTensor]?
+    for threads in [1, 2] {
+      let model = try PackedModels.open("nano-mha", weights, activations: mode, threads: threads)
+      for chunk in [512, 7, 1] {
+        let tensors = try model.trace(item, pictures: pictures, chunk: chunk)
+        let ours = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
+        guard let expected else {
+          expected = ours
+          continue
+        }
+        for (name, tensor) in expected {
+          let same = try #require(ours[name]).values.hasSameBits(as: tensor.values)
+          #expect(same, "\(name), \(threads) threads, chunks of \(chunk)")
+        }
+      }
+    }
+  }
+
+  /// Words written after the prompt, one row at a time, get the logits that they get as part of a prompt.
+  @Test func writingEqualsReading() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let tokens = [0, 17, 300, 5, 99, 640, 12, 8, 8, 41]
+    let hidden = model.config.language.hiddenSize
+    let buffer = AlignedBuffer()
+    func rows() -> Rows {
+      let rows = Rows(buffer.reserve(tokens.count * hidden), count: tokens.count, columns: hidden)
+      for (i, token) in tokens.enumerated() { model.decoder.embed(token, into: rows[i]) }
+      return rows
+    }
+    let together = rows()
+    try model.decoder.forward(together, cache: try model.decoder.makeCache(positions: 16))
+    let expected = Array(
+      UnsafeBufferPointer(start: model.decoder.logits(together.slice(9..<10)).base, count: 648))
+    let apart = rows()
+    let cache = try model.decoder.makeCache(positions: 16)
+    for row in 0..<tokens.count { try model.decoder.forward(apart.slice(row..<row + 1), cache: cache) }
+    let logits = model.decoder.logits(apart.slice(9..<10))
+    #expect(sameBits(logits.base, expected, 648))
+  }
+}
+
+extension StoredTensor.Values {
+  fileprivate func hasSameBits(as other: Self) -> Bool {
+    switch (self, other) {
+    case (.f32(let a), .f32(let b)): a.map(\.bitPattern) == b.map(\.bitPattern)
+    case (.i64(let a), .i64(let b)): a == b
+    case (.u8(let a), .u8(let b)): a == b
+    default: false
+    }
+  }
+}

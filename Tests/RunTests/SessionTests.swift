@@ -1,0 +1,92 @@
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+@Suite struct SessionTests {
+  private func question(_ text: String, _ pictures: [String] = [], maxTokens: Int = 12) throws
+    -> Session.Request
+  {
+    Session.Request(
+      turns: [Turn(role: .user, text: text)],
+      pictures: try pictures.map { try Picture(contentsOf: Fixtures.path("golden/images/" + $0)) },
+      maxTokens: maxTokens)
+  }
+
+  /// The greedy tokens of the reference, through the public interface.
+  @Test func goldenAnswer() throws {
+    let model = try PackedModels.open("nano-mha", .bf16, activations: .float32)
+    let golden = try SafetensorsFile(path: Fixtures.path("golden/nano-mha/one-image.safetensors"))
+    let answer = try Session(model).answer(
+      try question("<image>\nWhat is in the image?", ["wide.jpg"], maxTokens: 24))
+    #expect(try answer.tokens == golden.integers(of: "greedy"))
+    #expect(try answer.promptTokens == golden.shape(of: "input_ids")[0])
+    #expect(answer.text == model.tokenizer.decode(answer.tokens))
+  }
+
+  @Test func markersArePutFirst() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let with = try Session(model).answer(try question("<image>\nWhat is it?", ["small.png"]))
+    let without = try Session(model).answer(try question("What is it?", ["small.png"]))
+    #expect(with.tokens == without.tokens)
+    #expect(with.promptTokens == without.promptTokens)
+  }
+
+  @Test func streamedTextIsTheAnswer() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    var pieces: [String] = []
+    let answer = try Session(model).answer(try question("Count to ten.", maxTokens: 40)) {
+      pieces.append($0)
+      return true
+    }
+    #expect(pieces.joined() == answer.text)
+    #expect(answer.tokens.count == 40 || answer.ending == .complete)
+  }
+
+  @Test func stopsWhenAsked() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    var calls = 0
+    let answer = try Session(model).answer(try question("Count to ten.", maxTokens: 40)) { _ in
+      calls += 1
+      return false
+    }
+    #expect(calls == 1)
+    #expect(answer.ending == .stopped)
+  }
+
+  /// Writing ends where the context does: 1,024 positions in the nano models.
+  @Test func contextEnds() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let limit = model.config.language.maxPositions
+    let words = String(repeating: "a ", count: 480)
+    let answer = try Session(model).answer(try question(words, maxTokens: 100_000))
+    #expect(answer.ending == .context || answer.ending == .complete)
+    #expect(answer.promptTokens + answer.tokens.count <= limit + 1)
+  }
+
+  @Test func promptLongerThanContext() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let words = String(repeating: "a 1 ", count: 2000)
+    #expect(throws: PromptError.self) { try Session(model).answer(try question(words)) }
+  }
+
+  @Test func markersAndPicturesDisagree() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    #expect(throws: PromptError.pictureCount(places: 2, pictures: 1)) {
+      try Session(model).answer(try question("<image> <image>", ["small.png"]))
+    }
+    #expect(throws: PromptError.pictureCount(places: 1, pictures: 0)) {
+      try Session(model).answer(try question("<image> here"))
+    }
+  }
+
+  /// Nothing of an earlier request remains.
+  @Test func requestsAreIndependent() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let session = Session(model)
+    let first = try session.answer(try question("What is it?", ["small.png"]))
+    _ = try session.answer(try question("Compare them.", ["grey.jpg", "tall.png", "small.png"]))
+    let again = try session.answer(try question("What is it?", ["small.png"]))
+    #expect(first.tokens == again.tokens)
+  }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+@Suite struct TokenizerTests {
+  /// A second, or what an emulator makes of one: tests away from the machine that built them run emulated.
+  private static let second: Duration =
+    ProcessInfo.processInfo.environment["VL2_FIXTURES"] == nil ? .seconds(1) : .seconds(30)
+
+  @Test(arguments: ["cases.jsonl": 2000, "unusual.jsonl": 2725])
+  func idsAreTheLibrarysAndTextComesBack(file: String, count: Int) throws {
+    let tokenizer = try TokenizerFixtures.real.get()
+    let cases = try TokenizerFixtures.cases(file)
+    #expect(cases.count == count)
+    for (index, example) in cases.enumerated() {
+      #expect(tokenizer.encode(example.text) == example.ids, "case \(index)")
+      // As bytes: String would take canonically equivalent texts for equal.
+      #expect(tokenizer.decode(example.ids).utf8.elementsEqual(example.text.utf8), "case \(index)")
+    }
+  }
+
+  struct Long: Decodable {
+    var text: String
+    var times: Int
+    var ids: Int
+    var fnv1a: String
+  }
+
+  @Test func hundredThousandEqualCharactersTakeUnderASecond() throws {
+    let tokenizer = try TokenizerFixtures.real.get()
+    let cases = try JSONDecoder().decode(
+      [Long].self, from: Data(TokenizerFixtures.bytes("tokenizer/long.json")))
+    #expect(cases.count == 20)
+    for example in cases {
+      let text = String(repeating: example.text, count: example.times)
+      var ids: [Int] = []
+      let time = ContinuousClock().measure { ids = tokenizer.encode(text) }
+      #expect(ids.count == example.ids, "\(example.text.debugDescription)")
+      #expect(fnv1a(ids) == example.fnv1a, "\(example.text.debugDescription)")
+      #expect(time < Self.second, "\(example.text.debugDescription)")
+      #expect(tokenizer.decode(ids) == text)
+    }
+  }
+
+  @Test func publishedIdsOfSpecialTokens() throws {
+    let tokenizer = try TokenizerFixtures.real.get()
+    #expect(tokenizer.imageToken == 128815)
+    #expect(tokenizer.count == 128823)
+    for (offset, name) in [
+      "<image>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", "<|User|>", "<|Assistant|>",
+    ].enumerated() {
+      #expect(tokenizer.id(of: name) == 128815 + offset)
+      #expect(tokenizer.bytes(of: 128815 + offset) == Array(name.utf8))
+    }
+    #expect(tokenizer.id(of: "<｜▁pad▁｜>") == 2)
+    #expect(tokenizer.id(of: "<｜place▁holder▁no▁799｜>") == 128799)
+    #expect(tokenizer.id(of: "the") == nil)
+    #expect(tokenizer.id(of: "") == nil)
+    #expect(tokenizer.id(of: "<imag") == nil)
+    #expect(tokenizer.id(of: "<image>>") == nil)
+    // The configuration that would name them was not given.
+    #expect(tokenizer.beginToken == nil)
+    #expect(try TokenizerFixtures.nano.get().beginToken == 0)
+    #expect(try TokenizerFixtures.nano.get().endToken == 1)
+    #expect(try TokenizerFixtures.nano.get().imageToken == 632)
+  }
+
+  @Test func unknownIdsHaveNoBytes() throws {
+    let tokenizer = try TokenizerFixtures.nano.get()
+    for id in [-1, 640, 647, .max, .min] { #expect(tokenizer.bytes(of: id) == []) }
+    #expect(tokenizer.decode([-1, 640]) == "")
+  }
+
+  @Test func invalidUTF8BecomesReplacementCharacters() throws {
+    let tokenizer = try TokenizerFixtures.real.get()
+    let ids = tokenizer.encode("\u{1F642}")
+    #expect(ids.count > 1)
+    #expect(tokenizer.decode(ids.dropLast()) == "\u{FFFD}")
+    #expect(tokenizer.decode(ids.dropLast() + tokenizer.encode("a")) == "\u{FFFD}a")
+  }
+
+  @Test func aMegabyteOfProseTakesUnderASecond() throws {
+    let tokenizer = try TokenizerFixtures.real.get()
+    let prose = try TokenizerFixtures.cases("cases.jsonl").map(\.text).joined(separator: "\n")
+    let text = String(repeating: prose, count: 1_000_000 / prose.utf8.count + 1)
+    let time = ContinuousClock().measure { #expect(tokenizer.encode(text).count > 100_000) }
+    #expect(time < Self.second)
+  }
+
+  @Test func openingParsesNoVocabulary() throws {
+    let memory = SectionMemory(
+      try TokenizerFixtures.compile(TokenizerFixtures.bytes("tokenizer/tokenizer.json")))
+    let time = try ContinuousClock().measure { _ = try memory.open() }
+    #expect(time < .milliseconds(20))
+  }
+}

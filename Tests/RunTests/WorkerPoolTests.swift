@@ -1,0 +1,44 @@
+import Synchronization
+import Testing
+import VL2Run
+
+@Suite struct WorkerPoolTests {
+  @Test(arguments: [1, 2, 3, 8]) func everyItemOnce(threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    for items in [0, 1, 2, 7, 1000] {
+      let counts = (0..<max(1, items)).map { _ in Counter() }
+      for _ in 0..<20 { pool.run(items) { item, _ in counts[item].add() } }
+      #expect(counts.prefix(items).allSatisfy { $0.value == 20 })
+    }
+  }
+
+  @Test func workersAreDistinct() {
+    let pool = WorkerPool(threads: 4)
+    let busy = (0..<4).map { _ in Counter() }
+    let clashes = Counter()
+    pool.run(5000) { _, worker in
+      if busy[worker].add() != 0 { clashes.add() }
+      busy[worker].subtract()
+    }
+    #expect(clashes.value == 0)
+  }
+
+  @Test func poolsComeAndGo() {
+    for _ in 0..<200 {
+      let pool = WorkerPool(threads: 3)
+      let counter = Counter()
+      pool.run(10) { _, _ in counter.add() }
+      #expect(counter.value == 10)
+    }
+  }
+}
+
+/// A number that several threads change.
+private final class Counter: Sendable {
+  private let number = Atomic<Int>(0)
+  var value: Int { number.load(ordering: .acquiring) }
+  @discardableResult func add() -> Int {
+    number.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
+  }
+  func subtract() { number.wrappingSubtract(1, ordering: .acquiringAndReleasing) }
+}

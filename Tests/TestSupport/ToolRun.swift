@@ -1,0 +1,69 @@
+import Foundation
+
+/// What a run of one of the package's programs gave.
+public struct ToolRun: Sendable {
+  public var status: Int32
+  /// Standard output.
+  public var output: String
+  /// Standard error.
+  public var errors: String
+}
+
+/// A program of the package, built beside the tests.
+public struct Tool: Sendable {
+  private let program: String
+  /// Where programs cannot run by themselves (built for another processor), `VL2_TEST_LAUNCHER` holds the words
+  /// of the command that runs one.
+  private static let launcher =
+    ProcessInfo.processInfo.environment["VL2_TEST_LAUNCHER"]?.split(separator: " ").map(String.init) ?? []
+
+  /// - Parameter name: "vl2" or "vl2-convert".
+  public init(_ name: String) {
+    let own =
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+      ?? CommandLine.arguments[0]
+    program = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent(name).path
+  }
+
+  /// Starts the program; the caller waits for it or ends it.
+  public func start(
+    _ arguments: [String], input: FileHandle = .nullDevice, output: Any? = FileHandle.nullDevice,
+    errors: Any? = FileHandle.nullDevice, environment: [String: String] = [:]
+  ) throws -> Process {
+    let words = Self.launcher + [program] + arguments
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: words[0])
+    process.arguments = Array(words.dropFirst())
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    return process
+  }
+
+  /// Runs the program to its end.
+  public func run(
+    _ arguments: [String], input: String = "", environment: [String: String] = [:]
+  ) throws -> ToolRun {
+    try withTemporaryFolder { folder in
+      // Files rather than pipes, so that no amount of output can block the program.
+      let paths = ["in", "out", "err"].map { folder + "/" + $0 }
+      for path in paths { FileManager.default.createFile(atPath: path, contents: Data()) }
+      try Data(input.utf8).write(to: URL(fileURLWithPath: paths[0]))
+      let files = try (
+        FileHandle(forReadingFrom: URL(fileURLWithPath: paths[0])),
+        FileHandle(forWritingTo: URL(fileURLWithPath: paths[1])),
+        FileHandle(forWritingTo: URL(fileURLWithPath: paths[2]))
+      )
+      let process = try start(
+        arguments, input: files.0, output: files.1, errors: files.2, environment: environment)
+      process.waitUntilExit()
+      func text(_ path: String) throws -> String {
+        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+      }
+      return ToolRun(
+        status: process.terminationStatus, output: try text(paths[1]), errors: try text(paths[2]))
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import VL2Quant
+import VL2Run
+
+/// Which model, and how it runs.
+struct ModelOptions: ParsableArguments {
+  @Option(help: "The packed model. Default: $VL2_MODEL.")
+  var model: String?
+
+  @Option(help: "Threads that share the arithmetic. Default: one per processor.")
+  var threads: Int?
+
+  @Flag(help: "Float32 activations instead of int8: slower, for comparison.")
+  var exact = false
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
+    }
+  }
+
+  /// Opens the model.
+  func open() throws -> Model {
+    guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
+      throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
+    }
+    return try Model(
+      path: path, options: RuntimeOptions(threads: threads, activations: exact ? .float32 : .int8))
+  }
+}
