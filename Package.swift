@@ -45,7 +45,8 @@ let package = Package(
       path: "tools/vl2"),
     .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["Fixtures"]),
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
-    .testTarget(name: "QuantTests", dependencies: ["VL2Quant", "SIMDKernels", "TestSupport"]),
+    .testTarget(
+      name: "QuantTests", dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
     .testTarget(name: "RunTests", dependencies: ["VL2Run", "VL2Quant", "SIMDKernels", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],

@@ -17,7 +17,8 @@ extension ModelConfig {
     }
     processor = try ProcessorConfig(processorRoot, root, vision: vision, projector: projector)
     let projected = try root.object("projector_config")
-    if let width = try projected.integer("input_dim", in: 1...ConfigObject.largestSize), width != vision.width {
+    if let width = try projected.integer("input_dim", in: 1...ConfigObject.largestSize), width != vision.width
+    {
       throw projected.failure("input_dim", "is \(width), the vision tower is \(vision.width) wide")
     }
     if let width = try projected.integer("n_embed", in: 1...ConfigObject.largestSize),
@@ -33,16 +34,21 @@ extension ModelConfig {
     if architectures.contains(where: { $0.contains("OCR") }) {
       throw ConfigError(
         file: root.file,
-        problem: "this is DeepSeek-OCR, another model that also says deepseek_vl_v2: give a DeepSeek-VL2 checkpoint")
+        problem:
+          "this is DeepSeek-OCR, another model that also says deepseek_vl_v2: give a DeepSeek-VL2 checkpoint")
     }
     guard architectures.allSatisfy({ $0 == "DeepseekVLV2ForCausalLM" }), type ?? "" == "deepseek_vl_v2" else {
       let name = architectures.first ?? type ?? "unnamed"
       throw ConfigError(
-        file: root.file, problem: "the model is \(name), not DeepSeek-VL2: give a DeepSeek-VL2 checkpoint")
+        file: root.file,
+        problem:
+          "the model is \(TokenizerError.quote(Array(name.utf8))), not DeepSeek-VL2: give a DeepSeek-VL2 checkpoint"
+      )
     }
     guard root.has("vision_config"), root.has("language_config") else {
       throw ConfigError(
-        file: root.file, problem: "has no vision_config or no language_config: give a DeepSeek-VL2 checkpoint")
+        file: root.file, problem: "has no vision_config or no language_config: give a DeepSeek-VL2 checkpoint"
+      )
     }
     try root.require("tile_tag", oneOf: ["2D"])
     try root.require("global_view_pos", oneOf: ["head", "tail"])
@@ -53,8 +59,9 @@ extension VisionConfig {
   /// Defaults of the published `VisionEncoderConfig`.
   init(_ root: ConfigObject) throws {
     // DeepSeek-OCR has a tower of two parts, each an object under "width".
-    guard (try? root.integer("width", in: 0...Int.max)) != nil || !root.has("width") else {
-      throw root.failure("width", "is not one number: this is not DeepSeek-VL2's tower (DeepSeek-OCR has two)")
+    guard !root.isObject("width") else {
+      throw root.failure(
+        "width", "is not one number: this is not DeepSeek-VL2's tower (DeepSeek-OCR has two)")
     }
     imageSize = try root.size("image_size", default: 384)
     patchSize = try root.size("patch_size", default: 16)
@@ -67,7 +74,9 @@ extension VisionConfig {
       throw root.failure("mlp_ratio", "is \(ratio), too large or too small for a width of \(width)")
     }
     mlpWidth = Int(inner)  // as Python's int(): towards zero
-    guard width % heads == 0 else { throw root.failure("heads", "is \(heads), which does not divide \(width)") }
+    guard width % heads == 0 else {
+      throw root.failure("heads", "is \(heads), which does not divide \(width)")
+    }
     guard patchSize <= imageSize, imageSize <= 4096, patchSize <= 256 else {
       throw root.failure("image_size", "is \(imageSize) with patches of \(patchSize): out of range")
     }
@@ -110,6 +119,10 @@ extension LanguageConfig {
     maxPositions = try root.size("max_position_embeddings", default: 2048)
     beginToken = try root.integer("bos_token_id", in: 0...vocabularySize - 1) ?? 100_000
     endToken = try root.integer("eos_token_id", in: 0...vocabularySize - 1) ?? 100_001
+    guard beginToken < vocabularySize, endToken < vocabularySize else {
+      throw root.failure(
+        "bos_token_id", "is \(beginToken), eos_token_id \(endToken): vocab_size is only \(vocabularySize)")
+    }
     attention = try Self.attention(root, hidden: hiddenSize)
     routing = try Self.routing(root)
     sharedWidth =
@@ -151,16 +164,22 @@ extension LanguageConfig {
     // The published class spells its default so.
     let methodName = try root.string("topk_method").map { $0 == "gready" ? "greedy" : $0 } ?? "greedy"
     guard let method = Routing.Method(rawValue: methodName) else {
-      throw root.failure("topk_method", "is \"\(methodName)\", which this program does not know")
+      throw root.failure(
+        "topk_method", "is \(TokenizerError.quote(Array(methodName.utf8))), which this program does not know")
     }
     let scoringName = try root.string("scoring_func") ?? "softmax"
     guard let scoring = Routing.Scoring(rawValue: scoringName) else {
-      throw root.failure("scoring_func", "is \"\(scoringName)\", which this program does not know")
+      throw root.failure(
+        "scoring_func",
+        "is \(TokenizerError.quote(Array(scoringName.utf8))), which this program does not know")
     }
     let groups = try root.integer("n_group", in: 1...experts) ?? 1
     let keptGroups = try root.integer("topk_group", in: 1...groups) ?? 1
     guard experts % groups == 0 else {
       throw root.failure("n_group", "is \(groups), which does not divide \(experts) experts")
+    }
+    guard method == .greedy || kept <= experts / groups * keptGroups else {
+      throw root.failure("topk_group", "is \(keptGroups): these groups hold fewer than \(kept) experts")
     }
     let factor = try root.number("routed_scaling_factor") ?? 1
     guard Float(factor).isFinite else { throw root.failure("routed_scaling_factor", "is \(factor)") }
@@ -185,7 +204,8 @@ extension ProcessorConfig {
       sizes.allSatisfy({ $0.0 % side == 0 && $0.1 % side == 0 && $0.0 / side * ($0.1 / side) <= 256 })
     else {
       throw source.failure(
-        "candidate_resolutions", "must begin with \(side) x \(side), the tower's tile, and hold multiples of it")
+        "candidate_resolutions",
+        "must begin with \(side) x \(side), the tower's tile, and hold multiples of it")
     }
     candidateResolutions = sizes.map { Size(width: $0.0, height: $0.1) }
     patchSize = try own?.integer("patch_size", in: 1...256) ?? vision.patchSize

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A config file that cannot be used.
 public struct ConfigError: ReportableError, Equatable {
   /// The file, for example "config.json".
@@ -13,64 +11,50 @@ public struct ConfigError: ReportableError, Equatable {
 
 /// A JSON object of a config file. A key that is absent or null reads as the default.
 struct ConfigObject {
-  private indirect enum Value: Decodable {
-    case null
-    case bool(Bool)
-    case number(Double)
-    case string(String)
-    case list([Value])
-    case object([String: Value])
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      // Lists and objects nest as deep as JSONDecoder allows, which stops long before the stack ends.
-      if container.decodeNil() {
-        self = .null
-      } else if let bool = try? container.decode(Bool.self) {
-        self = .bool(bool)
-      } else if let number = try? container.decode(Double.self) {
-        self = .number(number)
-      } else if let string = try? container.decode(String.self) {
-        self = .string(string)
-      } else if let list = try? container.decode([Value].self) {
-        self = .list(list)
-      } else {
-        self = .object(try container.decode([String: Value].self))
-      }
-    }
-  }
-
   let file: String
   private let path: String
-  private let values: [String: Value]
+  private let values: [String: JSONValue]
 
   init(text: String, file: String) throws {
     self.file = file
     path = ""
-    // Trials of `Value` double with each level; real config files have three.
-    guard Self.depth(of: text) <= 16 else {
-      throw ConfigError(file: file, problem: "is nested too deeply for a model's config: check the file")
+    let value: JSONValue
+    do {
+      value = try JSONReader.read([UInt8](text.utf8))
+    } catch let failure as JSONReader.Failure {
+      throw ConfigError(
+        file: file,
+        problem: "is not valid JSON at byte \(failure.offset), \(failure.problem): download the file again")
     }
-    guard case .object(let values)? = try? JSONDecoder().decode(Value.self, from: Data(text.utf8)) else {
+    guard case .object(let members) = value else {
       throw ConfigError(file: file, problem: "is not a JSON object: download the file again")
     }
-    self.values = values
+    values = Self.values(members)
   }
 
-  private init(_ values: [String: Value], file: String, path: String) {
-    self.values = values
+  private init(_ members: [JSONValue.Member], file: String, path: String) {
+    values = Self.values(members)
     self.file = file
     self.path = path
   }
 
-  private static func depth(of text: String) -> Int {
-    var (depth, deepest) = (0, 0)
-    for byte in text.utf8 {
-      if byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") { depth += 1 }
-      if byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") { depth -= 1 }
-      deepest = max(deepest, depth)
+  private static func values(_ members: [JSONValue.Member]) -> [String: JSONValue] {
+    Dictionary(members.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }) { first, _ in first }
+  }
+
+  /// A number, whole or not.
+  private static func number(_ value: JSONValue) -> Double? {
+    switch value {
+    case .integer(let number): Double(number)
+    case .real(let number): number
+    default: nil
     }
-    return deepest
+  }
+
+  /// A whole number, which may be written as 1e3 or 16.0.
+  private static func whole(_ value: JSONValue) -> Int? {
+    if case .integer(let number) = value { return number }
+    return number(value).flatMap { Int(exactly: $0) }
   }
 
   func failure(_ key: String, _ problem: String) -> ConfigError {
@@ -80,10 +64,15 @@ struct ConfigObject {
   /// The object under `key`; an empty one where there is none.
   func object(_ key: String) throws -> ConfigObject {
     switch values[key] ?? .null {
-    case .null: ConfigObject([:], file: file, path: path + key + ".")
-    case .object(let values): ConfigObject(values, file: file, path: path + key + ".")
+    case .null: ConfigObject([], file: file, path: path + key + ".")
+    case .object(let members): ConfigObject(members, file: file, path: path + key + ".")
     default: throw failure(key, "is not an object")
     }
+  }
+
+  func isObject(_ key: String) -> Bool {
+    if case .object? = values[key] { return true }
+    return false
   }
 
   func has(_ key: String) -> Bool {
@@ -96,16 +85,12 @@ struct ConfigObject {
 
   /// A whole number in `range`; nil where there is none.
   func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
-    switch values[key] ?? .null {
-    case .null: return nil
-    case .number(let number):
-      guard let whole = Int(exactly: number), range.contains(whole) else {
-        throw failure(
-          key, "is \(number), not a whole number from \(range.lowerBound) to \(range.upperBound)")
-      }
-      return whole
-    default: throw failure(key, "is not a number")
+    guard has(key), let value = values[key] else { return nil }
+    guard let whole = Self.whole(value), range.contains(whole) else {
+      throw failure(
+        key, "is \(value.kind), not a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
+    return whole
   }
 
   func size(_ key: String, default value: Int) throws -> Int {
@@ -116,11 +101,9 @@ struct ConfigObject {
   static let largestSize = 1 << 20
 
   func number(_ key: String) throws -> Double? {
-    switch values[key] ?? .null {
-    case .null: return nil
-    case .number(let number): return number
-    default: throw failure(key, "is not a number")
-    }
+    guard has(key), let value = values[key] else { return nil }
+    guard let number = Self.number(value) else { throw failure(key, "is \(value.kind), not a number") }
+    return number
   }
 
   func positive(_ key: String, default value: Double) throws -> Double {
@@ -142,7 +125,7 @@ struct ConfigObject {
   func string(_ key: String) throws -> String? {
     switch values[key] ?? .null {
     case .null: return nil
-    case .string(let string): return string
+    case .string(let bytes): return String(decoding: bytes, as: UTF8.self)
     default: throw failure(key, "is not a string")
     }
   }
@@ -150,10 +133,10 @@ struct ConfigObject {
   func strings(_ key: String) throws -> [String]? {
     switch values[key] ?? .null {
     case .null: return nil
-    case .list(let list):
+    case .array(let list):
       return try list.map {
-        guard case .string(let string) = $0 else { throw failure(key, "is not a list of strings") }
-        return string
+        guard case .string(let bytes) = $0 else { throw failure(key, "is not a list of strings") }
+        return String(decoding: bytes, as: UTF8.self)
       }
     default: throw failure(key, "is not a list")
     }
@@ -161,9 +144,9 @@ struct ConfigObject {
 
   func numbers(_ key: String) throws -> [Double]? {
     guard has(key) else { return nil }
-    guard case .list(let list)? = values[key] else { throw failure(key, "is not a list") }
+    guard case .array(let list)? = values[key] else { throw failure(key, "is not a list") }
     return try list.map {
-      guard case .number(let number) = $0 else { throw failure(key, "is not a list of numbers") }
+      guard let number = Self.number($0) else { throw failure(key, "is not a list of numbers") }
       return number
     }
   }
@@ -171,11 +154,10 @@ struct ConfigObject {
   /// A list of pairs of whole numbers, as picture sizes are written.
   func pairs(_ key: String, in range: ClosedRange<Int>) throws -> [(Int, Int)]? {
     guard has(key) else { return nil }
-    guard case .list(let list)? = values[key] else { throw failure(key, "is not a list") }
+    guard case .array(let list)? = values[key] else { throw failure(key, "is not a list") }
     return try list.map {
-      guard case .list(let pair) = $0, pair.count == 2, case .number(let a) = pair[0],
-        case .number(let b) = pair[1], let first = Int(exactly: a), let second = Int(exactly: b),
-        range.contains(first), range.contains(second)
+      guard case .array(let pair) = $0, pair.count == 2, let first = Self.whole(pair[0]),
+        let second = Self.whole(pair[1]), range.contains(first), range.contains(second)
       else { throw failure(key, "is not a list of [width, height] in pixels") }
       return (first, second)
     }
@@ -184,7 +166,10 @@ struct ConfigObject {
   /// Refuses any value of `key` but those given; an absent key is fine.
   func require(_ key: String, oneOf known: [String]) throws {
     if let value = try string(key), !known.contains(value) {
-      throw failure(key, "is \"\(value)\"; this program knows \(known.joined(separator: ", ")) only")
+      throw failure(
+        key,
+        "is \(TokenizerError.quote(Array(value.utf8))); this program knows \(known.joined(separator: ", ")) only"
+      )
     }
   }
 }

@@ -59,6 +59,9 @@ struct FileHead: Equatable {
     guard vl2_crc32c(0, file.baseAddress, 60) == checksum else {
       throw PackedFileError.invalid(path: path, field: "head", problem: "has another checksum than its own")
     }
+    guard (Array(12..<16) + Array(44..<60)).allSatisfy({ file[$0] == 0 }) else {
+      throw PackedFileError.invalid(path: path, field: "head", problem: "has a byte set that must be 0")
+    }
     func number(_ offset: Int, _ name: String) throws -> Int {
       let value = UInt64(littleEndian: file.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
       guard let number = Int(exactly: value) else {
@@ -76,7 +79,7 @@ struct FileHead: Equatable {
     guard manifestLength <= Self.largestManifest else {
       throw PackedFileError.invalid(path: path, field: "manifest length", problem: "is \(manifestLength)")
     }
-    guard manifestOffset >= Self.length, manifestOffset <= fileLength,
+    guard manifestOffset >= Self.length, manifestOffset <= fileLength, manifestOffset % 64 == 0,
       manifestLength == fileLength - manifestOffset
     else {
       throw PackedFileError.invalid(path: path, field: "manifest offset", problem: "is \(manifestOffset)")

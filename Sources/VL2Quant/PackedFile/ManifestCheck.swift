@@ -16,7 +16,8 @@ struct ManifestCheck {
     var end = FileHead.length
     for (entry, expected) in zip(manifest.sections, layout.sections) {
       guard entry.name == expected.name else {
-        throw failure("section \(entry.name)", "stands where \(expected.name) belongs")
+        throw failure(
+          "section \(TokenizerError.quote(Array(entry.name.utf8)))", "stands where \(expected.name) belongs")
       }
       try checkRange(entry, after: end)
       end = entry.offset + entry.storedLength
@@ -69,6 +70,9 @@ struct ManifestCheck {
       }
       guard tensor.offset == placement.offsets[i], tensor.blockStep == placement.blockSteps[i] else {
         throw failure("offset or block step of \(tensor.name)", "does not follow from the codes")
+      }
+      guard tensor.errorPPM >= 0 else {
+        throw failure("errorPPM of \(tensor.name)", "is \(tensor.errorPPM)")
       }
     }
   }

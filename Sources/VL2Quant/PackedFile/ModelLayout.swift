@@ -22,6 +22,12 @@ public struct ModelLayout: Sendable, Equatable {
     /// have the same code.
     public var alternatesWithNext = false
 
+    package init(name: String, shape: [Int], kind: Kind) {
+      self.name = name
+      self.shape = shape
+      self.kind = kind
+    }
+
     /// Rows of a matrix.
     public var rows: Int { shape[0] }
     /// Columns of a matrix; the dimensions after the first taken together.
@@ -166,7 +172,9 @@ public struct ModelLayout: Sendable, Equatable {
   private static func gated(_ p: String, _ hidden: Int, _ inner: Int) -> [Tensor] {
     var gate = matrix(p + ".gate_proj.weight", inner, hidden)
     gate.alternatesWithNext = true
-    return [gate, matrix(p + ".up_proj.weight", inner, hidden), matrix(p + ".down_proj.weight", hidden, inner)]
+    return [
+      gate, matrix(p + ".up_proj.weight", inner, hidden), matrix(p + ".down_proj.weight", hidden, inner),
+    ]
   }
 }
 
@@ -207,6 +215,8 @@ public struct SectionPlacement: Sendable, Equatable {
   }
 
   private static func step(_ tensor: ModelLayout.Tensor, _ code: WeightCode) -> Int? {
+    // What a kernel can be told.
+    guard tensor.rows <= Int(Int32.max), tensor.columns <= Int(Int32.max) else { return nil }
     switch tensor.kind {
     case .plain:
       guard code == .plain else { return nil }

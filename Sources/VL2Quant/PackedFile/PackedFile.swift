@@ -37,7 +37,7 @@ public final class PackedFile: @unchecked Sendable {
     do {
       let head = try FileHead(mapping, path: path)
       manifest = try Self.readManifest(mapping, head, path: path)
-      config = try ModelConfig(configFiles: manifest.configFiles)
+      config = try Self.readConfig(manifest, path: path)
       let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: head.manifestOffset)
       try check.run(ModelLayout(config))
     } catch {
@@ -56,7 +56,7 @@ public final class PackedFile: @unchecked Sendable {
   }
 
   deinit {
-    for bytes in unpacked.values { bytes.deallocate() }
+    for bytes in unpacked.values { free(UnsafeMutableRawPointer(mutating: bytes.baseAddress)) }
     munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress!), mapping.count)
   }
 
@@ -66,7 +66,8 @@ public final class PackedFile: @unchecked Sendable {
         ? .missing(path: path)
         : .system(path: path, operation: "be read", reason: String(cString: strerror(errno)))
     }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Without waiting: opening a pipe would wait for somebody who writes.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure() }
     defer { close(descriptor) }
     var status = stat()
@@ -87,26 +88,22 @@ public final class PackedFile: @unchecked Sendable {
     let text = UnsafeRawBufferPointer(
       rebasing: mapping[head.manifestOffset..<head.manifestOffset + head.manifestLength])
     guard vl2_crc32c(0, text.baseAddress, text.count) == head.manifestChecksum else {
-      throw PackedFileError.invalid(path: path, field: "manifest", problem: "has another checksum than its own")
+      throw PackedFileError.invalid(
+        path: path, field: "manifest", problem: "has another checksum than its own")
     }
     do {
-      return try JSONDecoder().decode(Manifest.self, from: Data(text))
-    } catch {
-      throw PackedFileError.invalid(path: path, field: "manifest", problem: Self.summary(error))
+      return try Manifest(text: [UInt8](text))
+    } catch let failure as ManifestFailure {
+      throw PackedFileError.invalid(path: path, field: "manifest", problem: failure.problem)
     }
   }
 
-  private static func summary(_ error: any Error) -> String {
-    func place(_ context: DecodingError.Context) -> String {
-      context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
-    }
-    switch error as? DecodingError {
-    case .keyNotFound(let key, let context): return "has no \(place(context)).\(key.stringValue)"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      return "has another type than expected at \(place(context))"
-    case .dataCorrupted(let context) where !context.codingPath.isEmpty:
-      return "has a value that cannot be at \(place(context))"
-    default: return "is not JSON"
+  private static func readConfig(_ manifest: Manifest, path: String) throws -> ModelConfig {
+    do {
+      return try ModelConfig(configFiles: manifest.configFiles)
+    } catch var error as ConfigError {
+      error.file = "\(path): \(error.file)"
+      throw error
     }
   }
 
@@ -141,19 +138,29 @@ public final class PackedFile: @unchecked Sendable {
   /// Where a section's stored bytes are mapped.
   func storedAddress(of entry: SectionEntry) -> UnsafeRawPointer { mapping.baseAddress! + entry.offset }
 
-  /// Unpacks a zstd section into new memory, which the caller frees.
+  /// Unpacks a zstd section into new memory, which the caller gives to free().
   private func unpack(_ entry: SectionEntry) throws -> UnsafeMutableRawBufferPointer {
     let stored = storedBytes(entry)
     guard vl2_crc32c(0, stored.baseAddress, stored.count) == entry.crc32c else {
       throw PackedFileError.damagedSection(path: path, section: entry.name)
     }
-    let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: max(64, entry.rawLength), alignment: 64)
-    let length = ZSTD_decompress(raw.baseAddress, entry.rawLength, stored.baseAddress, stored.count)
+    guard ZSTD_getFrameContentSize(stored.baseAddress, stored.count) == UInt64(entry.rawLength),
+      ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count
+    else { throw PackedFileError.damagedSection(path: path, section: entry.name) }
+    // Not Swift's allocation, which ends the program where there is not that much memory.
+    var memory: UnsafeMutableRawPointer?
+    let refusal = posix_memalign(&memory, 64, entry.rawLength)
+    guard refusal == 0, let memory else {
+      throw PackedFileError.system(
+        path: path, operation: "have section \(entry.name) unpacked",
+        reason: String(cString: strerror(refusal)))
+    }
+    let length = ZSTD_decompress(memory, entry.rawLength, stored.baseAddress, stored.count)
     guard ZSTD_isError(length) == 0, length == entry.rawLength else {
-      raw.deallocate()
+      free(memory)
       throw PackedFileError.damagedSection(path: path, section: entry.name)
     }
-    return UnsafeMutableRawBufferPointer(rebasing: raw[0..<entry.rawLength])
+    return UnsafeMutableRawBufferPointer(start: memory, count: entry.rawLength)
   }
 
   /// Calls `body` with the raw bytes of a section without keeping what had to be unpacked.
@@ -166,7 +173,7 @@ public final class PackedFile: @unchecked Sendable {
     let entry = manifest.sections[index]
     if entry.encoding == .raw { return try body(storedBytes(entry)) }
     let bytes = try unpack(entry)
-    defer { bytes.deallocate() }
+    defer { free(bytes.baseAddress) }
     return try body(UnsafeRawBufferPointer(bytes))
   }
 

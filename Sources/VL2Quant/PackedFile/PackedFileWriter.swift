@@ -13,6 +13,11 @@ public final class PackedFileWriter {
   /// - Throws: `PackedFileError` where no file can be made beside `path`.
   public init(path: String) throws {
     self.path = path
+    // Found out now rather than after an hour of packing.
+    var status = stat()
+    guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+      throw PackedFileError.system(path: path, operation: "be replaced", reason: "it is not a regular file")
+    }
     temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).part"
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path, "be written") }
@@ -44,9 +49,7 @@ public final class PackedFileWriter {
     origin: Manifest.Origin, recipe: [RecipeRule], configFiles: [String: String]
   ) throws {
     let manifest = Manifest(origin: origin, recipe: recipe, configFiles: configFiles, sections: entries)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let text = [UInt8](try encoder.encode(manifest))
+    let text = manifest.encoded()
     guard text.count <= FileHead.largestManifest else {
       throw PackedFileError.invalid(
         path: path, field: "manifest", problem: "is longer than \(FileHead.largestManifest) bytes")
@@ -78,8 +81,8 @@ public final class PackedFileWriter {
     while done < bytes.count {
       let count = pwrite(
         descriptor, bytes.baseAddress! + done, min(bytes.count - done, 1 << 26), off_t(offset + done))
-      if count < 0 {
-        if errno == EINTR { continue }
+      guard count > 0 else {
+        if count < 0, errno == EINTR { continue }
         throw Self.failure(path, "be written")
       }
       done += count

@@ -16,7 +16,7 @@ public struct PackedSection: Sendable {
   let tensors: [TensorEntry]
   let encoding: SectionEntry.Encoding
   let rawLength: Int
-  let sha256: String
+  package let sha256: String
   let crc32c: UInt32
   let stored: [UInt8]
 
@@ -31,7 +31,8 @@ public struct PackedSection: Sendable {
     self.tensors = tensors
     rawLength = bytes.count
     sha256 = bytes.withUnsafeBytes { sha256Hexadecimal($0) }
-    if compression == .whereUseful, let frame = Self.compressed(bytes), frame.count <= bytes.count / 100 * 95 {
+    if compression == .whereUseful, let frame = Self.compressed(bytes), frame.count <= bytes.count / 100 * 95
+    {
       stored = frame
       encoding = .zstd
     } else {
@@ -60,5 +61,6 @@ func sha256Hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
   let done = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &length, EVP_sha256(), nil)
   precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
   let digits = Array("0123456789abcdef".utf8)
-  return String(decoding: digest.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  return String(
+    decoding: digest.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }
