@@ -32,7 +32,7 @@ static const matmul_i8_set q4_tiles = {
     {NULL, vl2_matmul_q4_i8_4x16_avx2, vl2_matmul_q4_i8_2x16_avx2, vl2_matmul_q4_i8_1x16_avx2}};
 static const matmul_i8_set i8_tiles = {
     {NULL, vl2_matmul_i8_i8_4x16_avx2, vl2_matmul_i8_i8_2x16_avx2, vl2_matmul_i8_i8_1x16_avx2}};
-MATMUL_I8_FUNCTION(q4_tiles, i8_tiles)
+MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
 const vl2_kernels vl2_kernels_avx2 = {.name = "avx2", .matmul_i8 = matmul_i8, SHARED_KERNELS};
 

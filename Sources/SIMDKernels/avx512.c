@@ -33,7 +33,7 @@ static const matmul_i8_set q4_tiles = {
 static const matmul_i8_set i8_tiles = {
     {vl2_matmul_i8_i8_8x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni,
      vl2_matmul_i8_i8_2x16_avx512vnni, vl2_matmul_i8_i8_1x16_avx512vnni}};
-MATMUL_I8_FUNCTION(q4_tiles, i8_tiles)
+MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
 const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni", .matmul_i8 = matmul_i8, SHARED_KERNELS};
 

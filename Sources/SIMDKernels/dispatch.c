@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
 
 #include "SIMDKernels.h"
 #include "isa.h"
@@ -21,6 +24,9 @@ __attribute__((constructor)) static void choose_kernels(void) {
       __builtin_cpu_supports("avx512vnni")) {
     available[count++] = &vl2_kernels_avx512vnni;
   }
+#elif defined(__aarch64__)
+  available[count++] = &vl2_kernels_neon;
+  if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) available[count++] = &vl2_kernels_dotprod;
 #endif
   active = available[count - 1];
   const char *wanted = getenv("VL2_ISA");

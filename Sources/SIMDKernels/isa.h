@@ -10,6 +10,7 @@ extern const vl2_kernels vl2_kernels_portable;
 extern const vl2_kernels vl2_kernels_avx2;
 extern const vl2_kernels vl2_kernels_avx512vnni;
 #elif defined(__aarch64__)
+extern const vl2_kernels vl2_kernels_neon;
 extern const vl2_kernels vl2_kernels_dotprod;
 #endif
 

@@ -29,6 +29,6 @@ static const matmul_i8_set q4_tiles = {
     {NULL, NULL, NULL, vl2_matmul_q4_i8_1x16_portable}};
 static const matmul_i8_set i8_tiles = {
     {NULL, NULL, NULL, vl2_matmul_i8_i8_1x16_portable}};
-MATMUL_I8_FUNCTION(q4_tiles, i8_tiles)
+MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
 const vl2_kernels vl2_kernels_portable = {.name = "portable", .matmul_i8 = matmul_i8, SHARED_KERNELS};

@@ -4,20 +4,12 @@ import Testing
 import VL2Quant
 import VL2Run
 
-/// A processor that cuts tiles as a config's `candidate_resolutions` say.
-func processor(candidates: [[Int]], mean: Float = 0.5) -> ProcessorConfig {
-  ProcessorConfig(
-    candidateResolutions: candidates.map { .init(width: $0[0], height: $0[1]) }, patchSize: 14,
-    downsampleRatio: 2, imageMean: [mean, mean, mean], imageStd: [0.5, 0.5, 0.5], imageToken: "<image>",
-    padToken: "<pad>")
-}
-
 /// The published candidate resolutions for tiles of another size than 384.
-func publishedCandidates(side: Int = 384) -> [[Int]] {
+func publishedCandidates(side: Int = 384) -> [ProcessorConfig.Size] {
   [
     [1, 1], [1, 2], [2, 1], [1, 3], [3, 1], [1, 4], [4, 1], [2, 2], [1, 5], [5, 1], [1, 6], [6, 1], [2, 3],
     [3, 2], [1, 7], [7, 1], [4, 2], [2, 4], [1, 8], [8, 1], [1, 9], [3, 3], [9, 1],
-  ].map { [$0[0] * side, $0[1] * side] }
+  ].map { ProcessorConfig.Size(width: $0[0] * side, height: $0[1] * side) }
 }
 
 struct TilingTests {
@@ -44,7 +36,8 @@ struct TilingTests {
       for (index, image) in golden.images.enumerated() {
         let picture = try Picture(contentsOf: folder + "/" + image)
         let tiled = TiledPicture(
-          picture, processor: processor(candidates: candidates), cropping: golden.images.count <= 2)
+          picture, candidates: candidates.map { .init(width: $0[0], height: $0[1]) }, mean: [0.5, 0.5, 0.5],
+          cropping: golden.images.count <= 2)
         #expect(tiled.grid == TileGrid(columns: grids[2 * index], rows: grids[2 * index + 1]))
         #expect(
           try file.shape(of: "tiles.\(index)")
@@ -54,5 +47,50 @@ struct TilingTests {
       }
     }
     #expect(compared == 8)
+  }
+
+  @Test func canvasesEqualTheReferences() throws {
+    let expected = try PictureExpectations.load().canvases
+    #expect(expected.count > 500)
+    for item in expected {
+      let canvas = TiledPicture.canvas(width: item[0], height: item[1], among: publishedCandidates())
+      #expect(
+        canvas == ProcessorConfig.Size(width: 384 * item[2], height: 384 * item[3]),
+        "\(item[0]) x \(item[1])")
+    }
+  }
+
+  @Test func tilesOfNoiseEqualPillows() throws {
+    let expected = try PictureExpectations.load().tiled
+    #expect(expected.count >= 60)
+    for item in expected {
+      let picture = randomPicture(seed: item.seed, width: item.width, height: item.height)
+      let tiled = TiledPicture(
+        picture, candidates: publishedCandidates(side: item.side), mean: item.mean, cropping: item.cropping)
+      #expect(tiled.grid == TileGrid(columns: item.columns, rows: item.rows))
+      #expect(sha256(tiled.tiles) == item.sha256, "\(item)")
+    }
+  }
+
+  @Test func theOnlyLocalTileEqualsTheGlobalView() {
+    let picture = randomPicture(seed: 1, width: 40, height: 90)
+    let candidates = publishedCandidates(side: 28)
+    let uncropped = TiledPicture(picture, candidates: candidates, mean: [0.5, 0.5, 0.5], cropping: false)
+    #expect(uncropped.grid == TileGrid(columns: 1, rows: 1))
+    #expect(uncropped.globalEqualsLocal)
+    #expect(uncropped.tiles.count == 2 * 28 * 28 * 3)
+    #expect(uncropped.tiles.prefix(28 * 28 * 3) == uncropped.tiles.suffix(28 * 28 * 3))
+    let cropped = TiledPicture(picture, candidates: candidates, mean: [0.5, 0.5, 0.5], cropping: true)
+    #expect(cropped.grid.rows > 1)
+    #expect(!cropped.globalEqualsLocal)
+  }
+
+  /// Fitted into the canvas it would be less than half a pixel wide: nothing of it is left, as in the reference.
+  @Test func aThreadVanishes() {
+    let thread = randomPicture(seed: 3, width: 1, height: 20_000)
+    let tiled = TiledPicture(
+      thread, candidates: publishedCandidates(), mean: [0.5, 0.5, 0.5], cropping: true)
+    #expect(tiled.grid == TileGrid(columns: 1, rows: 1))
+    #expect(tiled.tiles.allSatisfy { $0 == 127 })
   }
 }

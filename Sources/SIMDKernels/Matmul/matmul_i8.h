@@ -54,10 +54,10 @@ static inline void matmul_i8_blocks(const matmul_i8_set *set, const vl2_matrix *
 }
 
 // The function that a table of kernels holds, from the sets for Q4 and I8.
-#define MATMUL_I8_FUNCTION(q4_set, i8_set)                                                                    \
-  static void matmul_i8(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,    \
-                        size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,      \
-                        size_t y_stride) {                                                                    \
+#define MATMUL_I8_FUNCTION(name, q4_set, i8_set)                                                              \
+  static void name(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,         \
+                   size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,           \
+                   size_t y_stride) {                                                                         \
     matmul_i8_blocks(matrix->code == VL2_CODE_Q4 ? &(q4_set) : &(i8_set), matrix, first_block, last_block, x, \
                      x_step, index, count, bias, y, y_stride);                                                \
   }
@@ -72,6 +72,13 @@ matmul_i8_tile vl2_matmul_q4_i8_1x16_avx512vnni, vl2_matmul_i8_i8_1x16_avx512vnn
 matmul_i8_tile vl2_matmul_q4_i8_2x16_avx512vnni, vl2_matmul_i8_i8_2x16_avx512vnni;
 matmul_i8_tile vl2_matmul_q4_i8_4x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni;
 matmul_i8_tile vl2_matmul_q4_i8_8x16_avx512vnni, vl2_matmul_i8_i8_8x16_avx512vnni;
+#elif defined(__aarch64__)
+matmul_i8_tile vl2_matmul_q4_i8_1x16_neon, vl2_matmul_i8_i8_1x16_neon;
+matmul_i8_tile vl2_matmul_q4_i8_2x16_neon, vl2_matmul_i8_i8_2x16_neon;
+matmul_i8_tile vl2_matmul_q4_i8_4x16_neon, vl2_matmul_i8_i8_4x16_neon;
+matmul_i8_tile vl2_matmul_q4_i8_1x16_dotprod, vl2_matmul_i8_i8_1x16_dotprod;
+matmul_i8_tile vl2_matmul_q4_i8_2x16_dotprod, vl2_matmul_i8_i8_2x16_dotprod;
+matmul_i8_tile vl2_matmul_q4_i8_4x16_dotprod, vl2_matmul_i8_i8_4x16_dotprod;
 #endif
 
 #endif

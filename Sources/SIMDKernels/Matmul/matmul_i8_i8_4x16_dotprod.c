@@ -1,0 +1,18 @@
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#include "matmul_i8.h"
+
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+
+#include "matmul_sdot.h"
+
+void vl2_matmul_i8_i8_4x16_dotprod(const uint8_t *block, size_t columns, const uint8_t *const *x,
+                                    float (*out)[16]) {
+  i8_i8_rows(block, columns, x, 4, out);
+}
+
+#pragma clang attribute pop
+
+#endif

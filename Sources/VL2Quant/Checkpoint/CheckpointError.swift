@@ -1,0 +1,60 @@
+/// A checkpoint folder that cannot be read. Every description is one line that names the file or tensor.
+public enum CheckpointError: ReportableError, Equatable {
+  /// A file that a checkpoint must have is not there.
+  case missingFile(path: String)
+  /// The index names a shard that is not there.
+  case missingShard(path: String, index: String)
+  /// A file is shorter than its own header says.
+  case truncated(path: String, expected: Int, actual: Int)
+  /// The operating system refused to read; `reason` is its message.
+  case unreadable(path: String, reason: String)
+  /// A file breaks the rules of its format.
+  case malformed(path: String, problem: String)
+  /// A tensor that the config asks for is in no shard.
+  case missingTensor(name: String, folder: String)
+  /// Two shards hold a tensor of the same name.
+  case duplicateTensor(name: String, first: String, second: String)
+  case wrongShape(tensor: String, path: String, found: [Int], expected: [Int])
+  case wrongType(tensor: String, path: String, found: String)
+  /// A weight is infinite or not a number.
+  case notFinite(tensor: String, path: String)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .missingFile, .missingShard: .noInput
+    case .unreadable: .inputOutput
+    default: .badData
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .missingFile(let path):
+      "\(path): no such file; a checkpoint folder has config.json, processor_config.json, tokenizer.json and "
+        + "*.safetensors"
+    case .missingShard(let path, let index):
+      "\(path): no such file, but \(index) names it; fetch this shard as well"
+    case .truncated(let path, let expected, let actual):
+      "\(path): holds \(actual) bytes where its header promises \(expected); fetch the file again"
+    case .unreadable(let path, let reason):
+      "\(path): cannot be read: \(reason)"
+    case .malformed(let path, let problem):
+      "\(path): \(problem); fetch the file again"
+    case .missingTensor(let name, let folder):
+      "\(folder): no shard holds the tensor \(name), which config.json asks for; fetch the missing shards"
+    case .duplicateTensor(let name, let first, let second):
+      "\(second): holds the tensor \(Self.quote(name)), which \(first) holds too; keep the shards of one checkpoint"
+    case .wrongShape(let tensor, let path, let found, let expected):
+      "\(path): \(tensor) has the shape \(found), but config.json asks for \(expected); take config.json and "
+        + "shards from the same checkpoint"
+    case .wrongType(let tensor, let path, let found):
+      "\(path): \(tensor) is of type \(Self.quote(found)); only BF16, F16 and F32 are read: take the unquantised "
+        + "checkpoint"
+    case .notFinite(let tensor, let path):
+      "\(path): \(tensor) holds an infinite weight or one that is not a number; fetch the file again"
+    }
+  }
+
+  /// Untrusted text for an error line.
+  static func quote(_ text: String) -> String { TokenizerError.quote(Array(text.utf8)) }
+}

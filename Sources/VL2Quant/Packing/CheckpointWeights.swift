@@ -1,0 +1,40 @@
+import SIMDKernels
+
+/// Weights that are read from a checkpoint and encoded.
+struct CheckpointWeights: WeightSource {
+  let checkpoint: Checkpoint
+  private let windows = WindowPool()
+
+  init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+
+  func check(_ tensor: TensorEntry) throws {
+    _ = try checkpoint.tensor(tensor.name, shape: tensor.shape)
+  }
+
+  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) throws -> CodeError {
+    let source = try checkpoint.tensor(tensor.name, shape: tensor.shape)
+    let columns = WeightExtent(tensor).columns
+    let range = rows.lowerBound * columns..<rows.upperBound * columns
+    return try windows.withWindow { window in
+      let weights = try window.weights(of: source, range)
+      guard let kernelCode = tensor.code.kernelCode else {
+        let place = tensor.offset + range.lowerBound * MemoryLayout<Float>.size
+        UnsafeMutableRawBufferPointer(rebasing: section[place...]).copyMemory(from: UnsafeRawBufferPointer(weights))
+        return CodeError()
+      }
+      var error = CodeError()
+      let length = vl2_block_bytes(kernelCode, columns)
+      for row in stride(from: 0, to: rows.count, by: 16) {
+        let place = tensor.offset + (rows.lowerBound + row) / 16 * tensor.blockStep
+        let block = UnsafeMutableRawBufferPointer(rebasing: section[place..<place + length])
+        let taken = UnsafeMutableBufferPointer(rebasing: weights[(row * columns)...])
+        var energy = 0.0
+        let lost = vl2_encode_block(
+          kernelCode, taken.baseAddress, columns, min(16, rows.count - row), columns,
+          block.assumingMemoryBound(to: UInt8.self).baseAddress, &energy)
+        error.append(error: lost, energy: energy)
+      }
+      return error
+    }
+  }
+}

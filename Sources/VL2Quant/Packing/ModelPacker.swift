@@ -1,0 +1,111 @@
+/// Writes packed files.
+public struct ModelPacker: Sendable {
+  public var recipe: Recipe
+  /// When sections are stored as zstd frames. The tokeniser's source text always may be.
+  public var compression: PackedSection.Compression
+  /// Threads that read and encode; what is written does not depend on it.
+  public var threads: Int
+  /// The program and its version, for the manifest.
+  public var tool: String
+  /// Called often, on any thread; ends the packing by throwing, and the target is what it was.
+  public var check: @Sendable () throws -> Void = {}
+
+  /// Raw bytes of sections in the making or waiting to be written.
+  private static let budget = 256 << 20
+
+  public init(recipe: Recipe, compression: PackedSection.Compression, threads: Int, tool: String) {
+    self.recipe = recipe
+    self.compression = compression
+    self.threads = threads
+    self.tool = tool
+  }
+
+  /// Packs a checkpoint.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: what to pack.
+  ///   - path: the packed file, replaced when everything is written.
+  ///   - progress: receives the share done, 0 to 1, and the section that was written last.
+  /// - Returns: names of the checkpoint's tensors that no forward pass uses.
+  /// - Throws: `CheckpointError`, `TokenizerError`, `PackingError`, `PackedFileError`, what `check` throws.
+  @discardableResult
+  public func pack(
+    _ checkpoint: Checkpoint, to path: String, progress: (Double, String) -> Void = { _, _ in }
+  ) throws -> [String] {
+    let layout = ModelLayout(checkpoint.config)
+    let used = Set(layout.sections.flatMap { $0.tensors.map(\.name) })
+    let leftOut = checkpoint.tensorNames.filter { !used.contains($0) }
+    let origin = Manifest.Origin(
+      source: checkpoint.name, tool: tool, license: checkpoint.license,
+      demonstration: checkpoint.isDemonstration, leftOut: leftOut)
+    let model = Model(
+      config: checkpoint.config, configFiles: checkpoint.configFiles, tokenizerJSON: checkpoint.tokenizerJSON,
+      origin: origin)
+    try write(model, from: CheckpointWeights(checkpoint), to: path, progress: progress)
+    return leftOut
+  }
+
+  /// Writes a model of a published size with random weights.
+  ///
+  /// - Parameters:
+  ///   - size: decides config and shapes.
+  ///   - tokenizerJSON: the bytes of a `tokenizer.json`; nil for one whose tokens are single bytes.
+  ///   - path: the packed file, replaced when everything is written.
+  ///   - progress: as in `pack`.
+  /// - Throws: `TokenizerError`, `PackedFileError`, what `check` throws.
+  public func synthesize(
+    _ size: PublishedSize, tokenizerJSON: [UInt8]?, to path: String,
+    progress: (Double, String) -> Void = { _, _ in }
+  ) throws {
+    let model = Model(
+      config: try ModelConfig(configFiles: size.configFiles), configFiles: size.configFiles,
+      tokenizerJSON: tokenizerJSON ?? Array(ByteTokenizer.json(firstSpecial: size.beginToken).utf8),
+      origin: Manifest.Origin(
+        source: "synthesize \(size.rawValue)", tool: tool, license: nil, demonstration: true, leftOut: []))
+    try write(model, from: RandomWeights(), to: path, progress: progress)
+  }
+
+  /// What a packed file says besides the weights.
+  private struct Model {
+    var config: ModelConfig
+    var configFiles: [String: String]
+    var tokenizerJSON: [UInt8]
+    var origin: Manifest.Origin
+  }
+
+  private func write(
+    _ model: Model, from source: any WeightSource, to path: String, progress: (Double, String) -> Void
+  ) throws {
+    let tokenizer = try CompiledTokenizer.compile(
+      tokenizerJSON: model.tokenizerJSON, tokenizerConfig: model.configFiles["tokenizer_config.json"],
+      processor: model.config.processor, vocabularySize: model.config.language.vocabularySize)
+    let plans = try ModelLayout(model.config).sections.map { try SectionPlan($0, recipe: recipe) }
+    // Everything is there before hours of work begin.
+    for plan in plans { try plan.tensors.forEach(source.check) }
+
+    let maker = SectionMaker(source: source, threads: threads, check: check)
+    let total = Double(max(1, plans.reduce(0) { $0 + $1.weights }))
+    var done = 0
+    let writer = try PackedFileWriter(path: path)
+    let work = OrderedWork(threads: threads, budget: Self.budget)
+    try work.run(costs: plans.map(\.length)) { index in
+      try check()
+      let plan = plans[index]
+      switch plan.name {
+      case ModelLayout.tokenizer:
+        return PackedSection(name: plan.name, tensors: [], bytes: tokenizer, compression: compression)
+      case ModelLayout.tokenizerSource:
+        return PackedSection(
+          name: plan.name, tensors: [], bytes: model.tokenizerJSON, compression: .whereUseful)
+      default:
+        let (tensors, bytes) = try maker.make(plan)
+        return PackedSection(name: plan.name, tensors: tensors, bytes: bytes, compression: compression)
+      }
+    } finish: { index, section in
+      try writer.append(section)
+      done += plans[index].weights
+      progress(Double(done) / total, plans[index].name)
+    }
+    try writer.finish(origin: model.origin, recipe: recipe.rules, configFiles: model.configFiles)
+  }
+}

@@ -1,0 +1,124 @@
+import Foundation
+
+/// Does numbered work on several threads and hands the results on in order.
+///
+/// Work is taken in order, and no more is taken than fits into `budget`, so that finished results that wait for
+/// an earlier one do not pile up. What comes out does not depend on the number of threads.
+struct OrderedWork {
+  var threads: Int
+  /// How much may be in the making or waiting, in the unit of `costs`. One piece alone may cost more.
+  var budget: Int
+
+  /// - Parameters:
+  ///   - costs: what each piece of work counts against the budget.
+  ///   - make: does one piece; called on any of the threads.
+  ///   - finish: takes the results, called on this thread in order.
+  /// - Throws: what `make` threw for the earliest piece, or what `finish` threw. All threads have ended by then.
+  func run<Result: Sendable>(
+    costs: [Int], make: @escaping @Sendable (Int) throws -> Result, finish: (Int, Result) throws -> Void
+  ) throws {
+    let count = min(threads, costs.count)
+    if count <= 1 {
+      for index in costs.indices { try finish(index, try make(index)) }
+      return
+    }
+    let board = Board<Result>(costs: costs, budget: budget)
+    for _ in 0..<count { Thread { board.work(make) }.start() }
+    do {
+      defer { board.close(workers: count) }
+      for index in costs.indices {
+        guard let result = board.take(index) else { break }
+        try finish(index, result)
+        board.release(index)
+      }
+    }
+    if let failure = board.failure { throw failure }
+  }
+}
+
+/// What the threads share. Everything that changes is guarded by `condition`.
+private final class Board<Result: Sendable>: @unchecked Sendable {
+  private let condition = NSCondition()
+  private let costs: [Int]
+  private let budget: Int
+  private var next = 0
+  private var used = 0
+  private var results: [Int: Result] = [:]
+  private var workersEnded = 0
+  private var closed = false
+  private var failed: (index: Int, error: any Error)?
+
+  init(costs: [Int], budget: Int) {
+    self.costs = costs
+    self.budget = budget
+  }
+
+  func work(_ make: (Int) throws -> Result) {
+    while let index = claim() {
+      do {
+        let result = try make(index)
+        condition.withLock {
+          results[index] = result
+          condition.broadcast()
+        }
+      } catch {
+        fail(index, error)
+      }
+    }
+    condition.withLock {
+      workersEnded += 1
+      condition.broadcast()
+    }
+  }
+
+  private func claim() -> Int? {
+    condition.lock()
+    defer { condition.unlock() }
+    while !closed, failed == nil, next < costs.count {
+      if used == 0 || used <= budget - costs[next] {
+        used += costs[next]
+        next += 1
+        return next - 1
+      }
+      condition.wait()
+    }
+    return nil
+  }
+
+  private func fail(_ index: Int, _ error: any Error) {
+    condition.withLock {
+      // Everything before a failed piece was taken before it, so the earliest failure is always among those
+      // that come in, and the message does not depend on the threads.
+      if index < failed?.index ?? .max { failed = (index, error) }
+      condition.broadcast()
+    }
+  }
+
+  /// Waits for a result; nil after a failure of any piece.
+  func take(_ index: Int) -> Result? {
+    condition.lock()
+    defer { condition.unlock() }
+    while results[index] == nil, failed == nil { condition.wait() }
+    return failed == nil ? results.removeValue(forKey: index) : nil
+  }
+
+  /// What the earliest piece that failed threw.
+  var failure: (any Error)? { condition.withLock { failed?.error } }
+
+  /// Gives the cost of a handed-on result back.
+  func release(_ index: Int) {
+    condition.withLock {
+      used -= costs[index]
+      condition.broadcast()
+    }
+  }
+
+  /// Lets the workers end and waits for them.
+  func close(workers: Int) {
+    condition.lock()
+    closed = true
+    condition.broadcast()
+    while workersEnded < workers { condition.wait() }
+    condition.unlock()
+  }
+}

@@ -1,0 +1,18 @@
+/// A model that cannot be packed although its files are good.
+public enum PackingError: ReportableError, Equatable {
+  /// No rule of the recipe matches a matrix.
+  case noCode(tensor: String)
+  /// The recipe asks for a code that the tensor cannot have.
+  case unsuitableCode(section: String)
+
+  public var exitStatus: ExitStatus { .badData }
+
+  public var description: String {
+    switch self {
+    case .noCode(let tensor):
+      "recipe: no rule matches \(tensor); end the recipe with a rule for the pattern *"
+    case .unsuitableCode(let section):
+      "recipe: a matrix of \(section) cannot have the code that it asks for; choose q4, int8, bf16 or f32"
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/// A section to be made: its place in the layout with the codes that the recipe chose.
+struct SectionPlan: Sendable {
+  var name: String
+  /// Their errors are 0 until the section is made.
+  var tensors: [TensorEntry]
+  /// Raw bytes.
+  var length: Int
+
+  /// - Throws: `PackingError` where the recipe has no code for a matrix, or one that it cannot have.
+  init(_ section: ModelLayout.Section, recipe: Recipe) throws {
+    let codes = try section.tensors.map { tensor -> WeightCode in
+      switch tensor.kind {
+      case .plain: return .plain
+      case .router: return .f32
+      case .matrix:
+        guard let code = recipe.code(for: tensor.name) else { throw PackingError.noCode(tensor: tensor.name) }
+        return code
+      }
+    }
+    guard let placement = SectionPlacement(section.tensors, codes: codes) else {
+      throw PackingError.unsuitableCode(section: section.name)
+    }
+    name = section.name
+    length = placement.length
+    tensors = section.tensors.indices.map {
+      TensorEntry(
+        name: section.tensors[$0].name, shape: section.tensors[$0].shape, code: codes[$0],
+        offset: placement.offsets[$0], blockStep: placement.blockSteps[$0], errorPPM: 0)
+    }
+  }
+
+  /// Number of weights.
+  var weights: Int { tensors.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+}

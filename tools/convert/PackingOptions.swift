@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import VL2Quant
+
+/// What `pack` and `synthesize` have in common.
+struct PackingOptions: ParsableArguments {
+  /// How sections are stored.
+  enum Sections: String, ExpressibleByArgument, CaseIterable {
+    case raw, zstd
+  }
+
+  @Option(name: .shortAndLong, help: "The packed file to write.")
+  var output: String
+
+  @Option(
+    help: "raw: all sections can be used in place; zstd: sections that get smaller by 5 % are compressed.")
+  var sections: Sections = .raw
+
+  @Option(help: "Threads to use; the file does not depend on it. (default: all cores)")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads \(threads): give a number from 1 to 1024")
+    }
+  }
+
+  /// A packer that ends when a signal asks for it.
+  func packer(weights: WeightCode) -> ModelPacker {
+    Interruption.watch()
+    var packer = ModelPacker(
+      recipe: Recipe(matrices: weights), compression: sections == .zstd ? .whereUseful : .never,
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, tool: "vl2-convert \(toolVersion)")
+    packer.check = Interruption.check
+    return packer
+  }
+}

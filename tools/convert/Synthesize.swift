@@ -1,0 +1,30 @@
+import ArgumentParser
+import Foundation
+import VL2Quant
+
+/// `vl2-convert synthesize`.
+struct Synthesize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a model of a published size with random weights, to measure speed and memory.",
+    discussion: "The model knows nothing: what it answers has no meaning.")
+
+  @Argument(help: "tiny, small or base.")
+  var size: PublishedSize
+
+  @OptionGroup var options: PackingOptions
+
+  @Option(help: "A tokenizer.json; without one, every byte is a token.")
+  var tokenizer: String?
+
+  func run() throws {
+    let packer = options.packer(weights: .q4)
+    let line = ProgressLine()
+    defer { line.end() }
+    let source = try tokenizer.map { try Checkpoint.tokenizerSource(at: $0) }
+    try packer.synthesize(size, tokenizerJSON: source, to: options.output) { fraction, section in
+      line.update(fraction, section)
+    }
+  }
+}
+
+extension PublishedSize: ExpressibleByArgument {}

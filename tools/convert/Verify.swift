@@ -1,0 +1,20 @@
+import ArgumentParser
+import VL2Quant
+
+/// `vl2-convert verify`.
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Read every byte of a packed file and hold it against the checksums.")
+
+  @Argument(help: "The packed file.")
+  var file: String
+
+  func run() throws {
+    let packed = try PackedFile(path: file)
+    let line = ProgressLine()
+    defer { line.end() }
+    try packed.verify { line.update($0, "verified") }
+    line.end()
+    print("\(file): \(packed.manifest.sections.count) sections, all good")
+  }
+}
