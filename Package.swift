@@ -46,8 +46,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["Fixtures"]),
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
     .testTarget(
-      name: "QuantTests",
-      dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
+      name: "QuantTests", dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
     .testTarget(name: "RunTests", dependencies: ["VL2Run", "VL2Quant", "SIMDKernels", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],

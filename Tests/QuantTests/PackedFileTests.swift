@@ -1,206 +1,184 @@
 import Foundation
-import SystemSupport
+import SIMDKernels
 import TestSupport
 import Testing
 import VL2Quant
 
-/// Writing a packed file and reading it again.
 @Suite struct PackedFileTests {
   @Test(arguments: [PackedSection.Compression.never, .whereUseful])
-  func readsWhatWasWritten(compression: PackedSection.Compression) throws {
-    let fixture = try PackedFileFixture(compression: compression)
+  func whatIsWrittenIsRead(compression: PackedSection.Compression) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.vl2q"
-      try fixture.write(to: path)
+      try SyntheticModel.write(path, compression: compression)
       let file = try PackedFile(path: path)
-      #expect(file.manifest.origin == PackedFileFixture.origin)
-      #expect(file.manifest.recipe == PackedFileFixture.recipe)
-      #expect(file.manifest.configFiles == fixture.texts)
-      #expect(try file.config == ModelConfig(configFiles: fixture.texts))
-      #expect(file.manifest.sections.map(\.name) == fixture.layout.sections.map(\.name))
-      #expect(file.manifest.sections.first?.encoding == .zstd)
-      for section in fixture.layout.sections {
-        let bytes = try file.sectionBytes(section.name)
-        #expect(Array(bytes) == fixture.bytes[section.name])
-        #expect(try file.withSectionBytes(section.name) { Array($0) } == fixture.bytes[section.name])
-        #expect(UInt(bitPattern: bytes.baseAddress) % 64 == 0)
-        // The same memory again: it lives as long as the file.
-        #expect(try file.sectionBytes(section.name).baseAddress == bytes.baseAddress)
-        file.willNeed(section: section.name)
-        file.discard(section: section.name)
-        #expect(Array(bytes) == fixture.bytes[section.name])
+      try file.verify()
+      let layout = try SyntheticModel.layout()
+      #expect(file.manifest.sections.map(\.name) == layout.sections.map(\.name))
+      #expect(file.manifest.origin == SyntheticModel.origin)
+      #expect(file.manifest.recipe == SyntheticModel.recipe)
+      #expect(file.manifest.configFiles == ["config.json": SyntheticModel.config])
+      #expect(file.config == (try ModelConfig(configFiles: ["config.json": SyntheticModel.config])))
+      let packed = file.manifest.sections.filter { $0.encoding == .zstd }
+      #expect(packed.isEmpty == (compression == .never))
+      for (i, entry) in file.manifest.sections.enumerated() {
+        let expected = SyntheticModel.bytes(entry.rawLength, section: i)
+        #expect(try file.sectionBytes(entry.name).elementsEqual(expected), "\(entry.name)")
+        #expect(try file.withSectionBytes(entry.name) { $0.elementsEqual(expected) })
+        #expect(entry.offset % 65536 == 0)
+        file.willNeed(section: entry.name)
+        file.discard(section: entry.name)
+        #expect(try file.sectionBytes(entry.name).elementsEqual(expected), "\(entry.name) after discard")
+      }
+    }
+  }
+
+  @Test func theSameFileTwiceHasTheSameBytes() throws {
+    try withTemporaryFolder { folder in
+      for name in ["a", "b"] { try SyntheticModel.write("\(folder)/\(name)", compression: .whereUseful) }
+      #expect(FileManager.default.contentsEqual(atPath: folder + "/a", andPath: folder + "/b"))
+    }
+  }
+
+  @Test func tensorsHaveTheShapesThatTheConfigDemands() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try SyntheticModel.write(path)
+      let file = try PackedFile(path: path)
+      for section in file.manifest.sections {
+        let base = try file.sectionBytes(section.name).baseAddress
         for tensor in section.tensors {
           #expect(file.contains(tensor.name))
-          let expected = try #require(fixture.values[tensor.name])
-          if tensor.kind == .plain {
-            #expect(try Array(file.plain(tensor.name, count: tensor.count)) == expected)
+          let (rows, columns) = (tensor.shape[0], tensor.shape.dropFirst().reduce(1, *))
+          if let code = tensor.code.kernelCode {
+            let matrix = try file.matrix(tensor.name, rows: rows, columns: columns)
+            #expect(UnsafeRawPointer(matrix.blocks) == base.map { $0 + tensor.offset })
+            #expect(matrix.code == code && matrix.rows == rows && matrix.columns == columns)
+            #expect(matrix.block_step == tensor.blockStep && tensor.offset % 64 == 0)
+            let wrongShape = PackedFileError.shape(path: path, tensor: tensor.name)
+            #expect(throws: wrongShape) { try file.matrix(tensor.name, rows: rows + 1, columns: columns) }
+            #expect(throws: wrongShape) { try file.matrix(tensor.name, rows: rows, columns: columns - 1) }
+            #expect(throws: wrongShape) { try file.plain(tensor.name, count: rows * columns) }
           } else {
-            var matrix = try file.matrix(tensor.name, rows: tensor.rows, columns: tensor.columns)
-            #expect(UInt(bitPattern: matrix.blocks) % 64 == 0)
-            #expect(PackedFileFixture.decode(&matrix) == expected)
+            #expect(try file.plain(tensor.name, count: rows * columns).count == rows * columns)
+            #expect(throws: PackedFileError.self) { try file.plain(tensor.name, count: 1) }
+            #expect(throws: PackedFileError.self) {
+              try file.matrix(tensor.name, rows: rows, columns: columns)
+            }
           }
         }
       }
-      try file.verify()
+      #expect(!file.contains("nothing"))
+      #expect(throws: PackedFileError.shape(path: path, tensor: "nothing")) {
+        try file.matrix("nothing", rows: 1, columns: 1)
+      }
+      #expect(throws: PackedFileError.self) { try file.sectionBytes("nothing") }
     }
   }
 
-  @Test func bothAttentionsAndBothRoutersHaveALayout() throws {
-    var files = PackedFileFixture.files
-    files.language.merge([
-      "use_mla": "true", "q_lora_rank": "8", "kv_lora_rank": "8", "qk_nope_head_dim": "4",
-      "qk_rope_head_dim": "4",
-      "v_head_dim": "6", "topk_method": #""noaux_tc""#, "scoring_func": #""sigmoid""#, "n_group": "1",
-      "topk_group": "1",
-    ]) { $1 }
-    let fixture = try PackedFileFixture(files: files)
-    try withTemporaryFolder { folder in
-      try fixture.write(to: folder + "/model")
-      let file = try PackedFile(path: folder + "/model")
-      try file.verify()
-      let attention = "language.model.layers.0.self_attn."
-      for (name, rows, columns) in [
-        ("q_a_proj", 8, 16), ("q_b_proj", 16, 8), ("kv_a_proj_with_mqa", 12, 16), ("kv_b_proj", 20, 8),
-        ("o_proj", 16, 12),
-      ] { _ = try file.matrix(attention + name + ".weight", rows: rows, columns: columns) }
-      _ = try file.plain("language.model.layers.1.mlp.gate.e_score_correction_bias", count: 2)
-    }
+  /// Gate and up alternate where they have the same code, and only there.
+  @Test func placementFollowsFromTheCodes() throws {
+    let expert = try #require(try SyntheticModel.layout().sections.first { $0.name == "layer.1.expert.0" })
+    let block = vl2_block_bytes(UInt32(VL2_CODE_Q4), 32)
+    let alternating = try #require(SectionPlacement(expert.tensors, codes: [.q4, .q4, .q4]))
+    #expect(alternating.offsets == [0, block, 4 * block])
+    #expect(alternating.blockSteps == [2 * block, 2 * block, vl2_block_bytes(UInt32(VL2_CODE_Q4), 24)])
+    let wide = vl2_block_bytes(UInt32(VL2_CODE_I8), 32)
+    let apart = try #require(SectionPlacement(expert.tensors, codes: [.q4, .int8, .q4]))
+    #expect(apart.offsets == [0, 2 * block, 2 * block + 2 * wide])
+    #expect(apart.blockSteps.prefix(2) == [block, wide])
+    #expect(SectionPlacement(expert.tensors, codes: [.q4, .q4]) == nil)
+    #expect(SectionPlacement(expert.tensors, codes: [.plain, .q4, .q4]) == nil)
+    let norm = ModelLayout.Tensor(name: "n", shape: [20], kind: .plain)
+    #expect(SectionPlacement([norm], codes: [.f32]) == nil)
+    #expect(SectionPlacement([norm], codes: [.plain])?.length == 128)
+    let router = ModelLayout.Tensor(name: "r", shape: [3, 32], kind: .router)
+    #expect(SectionPlacement([router], codes: [.q4]) == nil)
+    let huge = ModelLayout.Tensor(name: "h", shape: [1 << 30, 1 << 30], kind: .matrix)
+    #expect(SectionPlacement([huge], codes: [.f32]) == nil)
+    let long = ModelLayout.Tensor(name: "l", shape: [1 << 33, 1], kind: .matrix)
+    #expect(SectionPlacement([long], codes: [.q4]) == nil)
   }
 
-  /// The layout knows every tensor of the published-format checkpoints, but those that no forward pass uses.
-  @Test func theLayoutIsThatOfACheckpoint() throws {
-    let checkpoint = try Checkpoint(folder: Fixtures.path("golden/checkpoints/nano-mha"))
-    let layout = ModelLayout(checkpoint.config)
-    let known = layout.sections.flatMap(\.tensors).map(\.name)
-    #expect(Set(known).count == known.count)
-    let unused = checkpoint.tensorNames.filter { !known.contains($0) }
-    #expect(unused.allSatisfy { $0.hasPrefix("vision.attn_pool.") })
-    #expect(known.count + unused.count == checkpoint.tensorNames.count)
+  /// The example that docs/FORMAT.md works out by hand.
+  @Test func theExampleOfTheSpecification() throws {
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 64)
+    defer { block.deallocate() }
+    block.initializeMemory(as: UInt8.self, repeating: 0)
+    #expect(vl2_block_bytes(UInt32(VL2_CODE_Q4), 40) == 512)
+    (block[18], block[52], block[53], block[265]) = (0xEB, 0x83, 0x3A, 0x7C)
+    var matrix = vl2_matrix(
+      blocks: block.baseAddress?.assumingMemoryBound(to: UInt8.self), block_step: 512,
+      code: UInt32(VL2_CODE_Q4), rows: 3, columns: 40)
+    var row = [Float](repeating: 0, count: 40)
+    vl2_decode_row(&matrix, 2, &row)
+    #expect(row[21] == -0.09894561767578125 && row[17] == 0.571685791015625)
   }
 
-  @Test func whatIsNotThereIsAnError() throws {
+  /// A manifest as long as that of the published Tiny; the weights are a hole in the file.
+  @Test func openingIsFast() throws {
     try withTemporaryFolder { folder in
-      let path = folder + "/model.vl2q"
-      try PackedFileFixture().write(to: path)
+      let path = folder + "/large.vl2q"
+      try LargeModel.write(path)
+      let start = ContinuousClock.now
       let file = try PackedFile(path: path)
-      let norm = "language.model.norm.weight"
-      let head = "language.lm_head.weight"
-      #expect(!file.contains("language.model.norm.bias"))
-      #expect(throws: PackedFileError.self) { try file.sectionBytes("layer.2") }
-      #expect(throws: PackedFileError.self) { try file.withSectionBytes("layer.2") { _ in } }
-      #expect(throws: PackedFileError.shape(path: path, tensor: norm)) { try file.plain(norm, count: 17) }
-      #expect(throws: PackedFileError.shape(path: path, tensor: head)) { try file.plain(head, count: 640) }
-      #expect(throws: PackedFileError.shape(path: path, tensor: "x")) { try file.plain("x", count: 1) }
-      #expect(throws: PackedFileError.shape(path: path, tensor: head)) {
-        try file.matrix(head, rows: 16, columns: 40)
-      }
-      #expect(throws: PackedFileError.shape(path: path, tensor: norm)) {
-        try file.matrix(norm, rows: 16, columns: 1)
-      }
-      #expect(throws: PackedFileError.shape(path: path, tensor: "x")) {
-        try file.matrix("x", rows: 1, columns: 1)
-      }
-    }
-  }
-
-  @Test func progressGoesFromZeroToOne() throws {
-    final class Seen: @unchecked Sendable {
-      let lock = NSLock()
-      var shares: [Double] = []
-    }
-    try withTemporaryFolder { folder in
-      try PackedFileFixture().write(to: folder + "/model")
-      let seen = Seen()
-      try PackedFile(path: folder + "/model").verify { share in
-        seen.lock.withLock { seen.shares.append(share) }
-      }
-      #expect(seen.shares == seen.shares.sorted())
-      #expect(seen.shares.last == 1)
-    }
-  }
-
-  @Test func unpackingFromManyThreadsGivesOneMemory() throws {
-    try withTemporaryFolder { folder in
-      try PackedFileFixture().write(to: folder + "/model")
-      for _ in 0..<20 {
-        let file = try PackedFile(path: folder + "/model")
-        let addresses = LockedSet()
-        DispatchQueue.concurrentPerform(iterations: 16) { _ in
-          addresses.insert(UInt(bitPattern: (try? file.sectionBytes("tokenizer"))?.baseAddress))
-        }
-        #expect(addresses.count == 1)
-        #expect(!addresses.contains(0))
-      }
-    }
-  }
-
-  /// Same input, same file: order of threads, time and place leave no trace.
-  @Test func writingTwiceGivesTheSameBytes() throws {
-    try withTemporaryFolder { folder in
-      try PackedFileFixture(compression: .whereUseful).write(to: folder + "/one")
-      try PackedFileFixture(compression: .whereUseful).write(to: folder + "/two")
-      #expect(try RawPackedFile(path: folder + "/one").bytes == RawPackedFile(path: folder + "/two").bytes)
-    }
-  }
-
-  /// What docs/FORMAT.md says of where things lie.
-  @Test func theFileIsLaidOutAsDocumented() throws {
-    try withTemporaryFolder { folder in
-      try PackedFileFixture().write(to: folder + "/model")
-      let raw = try RawPackedFile(path: folder + "/model")
-      #expect(Array(raw.bytes[..<8]) == [0x89, 0x56, 0x4C, 0x32, 0x51, 0x0D, 0x0A, 0x1A])
-      #expect(raw.number(at: 8) == 1)
-      #expect(raw.number(at: 16) % 64 == 0)
-      #expect(raw.number(at: 16) + raw.number(at: 24) == raw.bytes.count)
-      #expect(raw.number(at: 32) == raw.bytes.count)
-      #expect(raw.number(at: 40) == Int(RawPackedFile.crc32c(Array(raw.manifest.utf8))))
-      var end = 64
-      for section in try PackedFile(path: folder + "/model").manifest.sections {
-        #expect(section.offset == (end + 65535) / 65536 * 65536)
-        end = section.offset + section.storedLength
-        #expect(section.crc32c == RawPackedFile.crc32c(Array(raw.bytes[section.offset..<end])))
-      }
-      #expect(raw.manifestOffset == (end + 63) / 64 * 64)
+      let time = ContinuousClock.now - start
+      #expect(file.manifest.sections.count > 700)
+      #expect(file.manifest.sections.reduce(0) { $0 + $1.tensors.count } > 2500)
+      #expect(time < .seconds(2))
     }
   }
 }
 
-/// The vectors of RFC 3720, B.4, and the processor's instruction against the table.
-@Suite struct ChecksumTests {
-  @Test func knownVectors() {
-    let vectors: [([UInt8], UInt32)] = [
-      ([UInt8](repeating: 0, count: 32), 0x8A91_36AA), ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43),
-      (Array(0..<32), 0x46DD_794E), ((0..<32).reversed(), 0x113F_DB5C),
-      (Array("123456789".utf8), 0xE306_9283),
-      ([], 0),
-    ]
-    for (bytes, expected) in vectors {
-      #expect(vl2_crc32c(0, bytes, bytes.count) == expected)
-      #expect(vl2_crc32c_table(0, bytes, bytes.count) == expected)
-    }
-  }
+/// Sections of the size of the published DeepSeek-VL2-Tiny.
+private enum LargeModel {
+  static let config = """
+    {"architectures": ["DeepseekVLV2ForCausalLM"], "model_type": "deepseek_vl_v2",
+     "language_config": {"hidden_size": 1280, "intermediate_size": 6848, "moe_intermediate_size": 896,
+      "num_hidden_layers": 12, "num_attention_heads": 10, "n_routed_experts": 64, "n_shared_experts": 2,
+      "num_experts_per_tok": 6, "first_k_dense_replace": 1, "bos_token_id": 0, "eos_token_id": 1,
+      "use_mla": false, "vocab_size": 129280},
+     "vision_config": {"image_size": 384, "patch_size": 14, "width": 1152, "layers": 27, "heads": 16,
+      "mlp_ratio": 3.7362}, "projector_config": {}}
+    """
 
-  @Test func instructionAndTableAgreeAtAnyLengthAndPlace() {
-    var random = SplitMix64(seed: 3)
-    let bytes = (0..<300).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-    bytes.withUnsafeBytes { bytes in
-      for start in 0..<9 {
-        for count in 0..<(300 - start) {
-          let at = bytes.baseAddress! + start
-          let table = vl2_crc32c_table(0, at, count)
-          #expect(vl2_crc32c(0, at, count) == table)
-          // In two pieces.
-          #expect(vl2_crc32c(vl2_crc32c(0, at, count / 3), at + count / 3, count - count / 3) == table)
-        }
+  static func write(_ path: String) throws {
+    var offset = 65536
+    let hash = String(repeating: "0", count: 64)
+    let sections = try SyntheticModel.layout(config).sections.map { section in
+      let codes = section.tensors.map {
+        $0.kind == .matrix ? WeightCode.q4 : $0.kind == .plain ? .plain : .f32
       }
+      guard let place = SectionPlacement(section.tensors, codes: codes) else {
+        throw CocoaError(.coderInvalidValue)
+      }
+      let tensors = SyntheticModel.entries(section, codes, place).map {
+        """
+        {"name":"\($0.name)","shape":\($0.shape),"code":"\($0.code)","offset":\($0.offset),\
+        "blockStep":\($0.blockStep),"errorPPM":70000}
+        """
+      }
+      let length = max(1, place.length)
+      defer { offset += (length + 65535) / 65536 * 65536 }
+      return """
+        {"name":"\(section.name)","offset":\(offset),"storedLength":\(length),"rawLength":\(length),\
+        "encoding":"raw","sha256":"\(hash)","crc32c":4294967295,"tensors":[\(tensors.joined(separator: ","))]}
+        """
     }
+    let configText = String(decoding: try JSONEncoder().encode(config), as: UTF8.self)
+    let small = path + ".small"
+    try SyntheticModel.write(small)
+    var parts = try PackedParts(path: small)
+    parts.body = Array(parts.body[..<64])
+    parts.text = """
+      {"origin":{"source":"s","tool":"t","demonstration":true,"leftOut":[]},"recipe":[],\
+      "configFiles":{"config.json":\(configText)},"sections":[\(sections.joined(separator: ","))]}
+      """
+    let head = parts.head(
+      manifestOffset: UInt64(offset), fileLength: UInt64(offset + parts.manifest.count))
+    try Data(head).write(to: URL(fileURLWithPath: path))
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try handle.seek(toOffset: UInt64(offset))
+    try handle.write(contentsOf: Data(parts.manifest))
+    try handle.close()
   }
-}
-
-private final class LockedSet: @unchecked Sendable {
-  private let lock = NSLock()
-  private var values: Set<UInt> = []
-  func insert(_ value: UInt) { _ = lock.withLock { values.insert(value) } }
-  func contains(_ value: UInt) -> Bool { lock.withLock { values.contains(value) } }
-  var count: Int { lock.withLock { values.count } }
 }

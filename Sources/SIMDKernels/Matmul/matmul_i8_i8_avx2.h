@@ -6,6 +6,7 @@
 INLINE_AVX2 void i8_group(const uint8_t *block, size_t part, size_t columns, size_t k, size_t lines,
                           const uint8_t *const *x, size_t rows, __m256 *sums) {
   const uint8_t *from = block + i8_lines(columns) + k * 16 + part * 32;
+  if (rows == 1 && part == 0) matmul_i8_prefetch(from, 8);
   __m256i products[4];
 #pragma unroll
   for (size_t i = 0; i < rows; i++) products[i] = _mm256_setzero_si256();

@@ -9,6 +9,7 @@ INLINE_AVX512VNNI void i8_group(const uint8_t *block, size_t columns, size_t k, 
   const __m512i sign = _mm512_set1_epi8(-128);
   const uint8_t *from = block + i8_lines(columns) + k * 16;
   size_t offsets = quantized_offsets(columns) + k / 4;
+  if (rows == 1) matmul_i8_prefetch(from, 8);
   __m512i weights[8];
 #pragma unroll
   for (size_t l = 0; l < lines; l++) {

@@ -51,6 +51,7 @@ INLINE_AVX2 void q4_i8_part(const uint8_t *block, size_t part, size_t columns, c
 #pragma unroll
     for (size_t h = 0; h < 4; h += 2) {
       if (g + h >= groups) break;
+      if (rows == 1 && part == 0) matmul_i8_prefetch(lines + (g + h) * 128, 4);
       __m256i products[4];
 #pragma unroll
       for (size_t i = 0; i < rows; i++) products[i] = _mm256_setzero_si256();

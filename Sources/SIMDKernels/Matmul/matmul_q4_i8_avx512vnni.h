@@ -25,6 +25,7 @@ INLINE_AVX512VNNI void q4_unpack(const uint8_t *lines, __m512i codebook, __m512i
 INLINE_AVX512VNNI void q4_pair(const uint8_t *lines, size_t g, int both, __m512i codebook, __m512i scale0,
                                __m512i scale1, const uint8_t *const *x, size_t columns, size_t rows,
                                __m512 *sums) {
+  if (rows == 1) matmul_i8_prefetch(lines + g * 128, 4);
   __m512i weights0[4], weights1[4];
   q4_unpack(lines + g * 128, codebook, weights0);
   if (both) q4_unpack(lines + g * 128 + 128, codebook, weights1);

@@ -18,16 +18,9 @@ struct FileHead: Equatable {
   static let version = 1
   /// Sections begin at multiples of this: a page of every system that maps the file.
   static let alignment = 65536
-  /// The manifest begins at a multiple of this.
-  static let manifestAlignment = 64
   static let largestManifest = 16 << 20
 
   private static let magic: [UInt8] = [0x89, 0x56, 0x4C, 0x32, 0x51, 0x0D, 0x0A, 0x1A]
-
-  /// `position` rounded up to a multiple of `alignment`.
-  static func padded(_ position: Int, to alignment: Int) -> Int {
-    (position + alignment - 1) / alignment * alignment
-  }
 
   var manifestOffset: Int
   var manifestLength: Int
@@ -48,16 +41,15 @@ struct FileHead: Equatable {
   }
 
   /// - Parameters:
-  ///   - file: the first 64 bytes of the file, or all of them where there are fewer.
-  ///   - length: the length of the file.
+  ///   - file: the whole file.
   ///   - path: for messages.
   /// - Throws: `PackedFileError` for anything that a writer would not write.
-  init(_ file: UnsafeRawBufferPointer, length: Int, path: String) throws {
+  init(_ file: UnsafeRawBufferPointer, path: String) throws {
     guard file.count >= 8, file.prefix(8).elementsEqual(Self.magic) else {
       throw PackedFileError.notPacked(path: path)
     }
     guard file.count >= Self.length else {
-      throw PackedFileError.length(path: path, actual: length, expected: Self.length)
+      throw PackedFileError.length(path: path, actual: file.count, expected: Self.length)
     }
     let version = UInt32(littleEndian: file.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
     guard version == Self.version else {
@@ -66,6 +58,9 @@ struct FileHead: Equatable {
     let checksum = UInt32(littleEndian: file.loadUnaligned(fromByteOffset: 60, as: UInt32.self))
     guard vl2_crc32c(0, file.baseAddress, 60) == checksum else {
       throw PackedFileError.invalid(path: path, field: "head", problem: "has another checksum than its own")
+    }
+    guard (Array(12..<16) + Array(44..<60)).allSatisfy({ file[$0] == 0 }) else {
+      throw PackedFileError.invalid(path: path, field: "head", problem: "has a byte set that must be 0")
     }
     func number(_ offset: Int, _ name: String) throws -> Int {
       let value = UInt64(littleEndian: file.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -78,17 +73,13 @@ struct FileHead: Equatable {
     manifestLength = try number(24, "manifest length")
     fileLength = try number(32, "file length")
     manifestChecksum = UInt32(littleEndian: file.loadUnaligned(fromByteOffset: 40, as: UInt32.self))
-    guard file[12..<16].allSatisfy({ $0 == 0 }), file[44..<60].allSatisfy({ $0 == 0 }) else {
-      throw PackedFileError.invalid(
-        path: path, field: "head", problem: "has a reserved byte that is not zero")
+    guard fileLength == file.count else {
+      throw PackedFileError.length(path: path, actual: file.count, expected: fileLength)
     }
-    guard fileLength == length else {
-      throw PackedFileError.length(path: path, actual: length, expected: fileLength)
-    }
-    guard (1...Self.largestManifest).contains(manifestLength) else {
+    guard manifestLength <= Self.largestManifest else {
       throw PackedFileError.invalid(path: path, field: "manifest length", problem: "is \(manifestLength)")
     }
-    guard manifestOffset >= Self.length, manifestOffset <= fileLength,
+    guard manifestOffset >= Self.length, manifestOffset <= fileLength, manifestOffset % 64 == 0,
       manifestLength == fileLength - manifestOffset
     else {
       throw PackedFileError.invalid(path: path, field: "manifest offset", problem: "is \(manifestOffset)")

@@ -1,7 +1,7 @@
-/// The table of contents of a packed file, stored as JSON. Holds integers and strings only.
-public struct Manifest: Codable, Sendable, Equatable {
+/// The table of contents of a packed file, stored as JSON. Holds integers, strings and one truth value.
+public struct Manifest: Encodable, Sendable, Equatable {
   /// Where the weights came from.
-  public struct Origin: Codable, Sendable, Equatable {
+  public struct Origin: Encodable, Sendable, Equatable {
     /// The checkpoint folder's last path component, or "synthesize tiny".
     public var source: String
     /// The program that wrote the file and its version, for example "vl2-convert 0.1.0".
@@ -14,7 +14,8 @@ public struct Manifest: Codable, Sendable, Equatable {
     public var leftOut: [String]
 
     public init(
-      source: String, tool: String, license: String? = nil, demonstration: Bool, leftOut: [String] = []
+      source: String, tool: String, license: String? = nil, demonstration: Bool = false,
+      leftOut: [String] = []
     ) {
       self.source = source
       self.tool = tool
@@ -33,7 +34,7 @@ public struct Manifest: Codable, Sendable, Equatable {
 }
 
 /// One rule of a recipe: tensors whose name matches `pattern` (`*` stands for any characters) get `code`.
-public struct RecipeRule: Codable, Sendable, Equatable {
+public struct RecipeRule: Encodable, Sendable, Equatable {
   public var pattern: String
   public var code: WeightCode
   public init(pattern: String, code: WeightCode) {
@@ -43,8 +44,8 @@ public struct RecipeRule: Codable, Sendable, Equatable {
 }
 
 /// A contiguous part of the file that inference reads as one.
-public struct SectionEntry: Codable, Sendable, Equatable {
-  public enum Encoding: String, Codable, Sendable {
+public struct SectionEntry: Encodable, Sendable, Equatable {
+  public enum Encoding: String, Encodable, Sendable, CaseIterable {
     /// Mapped and used in place.
     case raw
     /// One zstd frame, unpacked when first needed.
@@ -67,7 +68,7 @@ public struct SectionEntry: Codable, Sendable, Equatable {
 }
 
 /// A tensor inside a section.
-public struct TensorEntry: Codable, Sendable, Equatable {
+public struct TensorEntry: Encodable, Sendable, Equatable {
   /// The checkpoint's own name.
   public var name: String
   public var shape: [Int]
@@ -80,7 +81,9 @@ public struct TensorEntry: Codable, Sendable, Equatable {
   /// Relative root mean square error of the code against the checkpoint, in parts per million.
   public var errorPPM: Int
 
-  public init(name: String, shape: [Int], code: WeightCode, offset: Int, blockStep: Int, errorPPM: Int) {
+  public init(
+    name: String, shape: [Int], code: WeightCode, offset: Int, blockStep: Int, errorPPM: Int
+  ) {
     self.name = name
     self.shape = shape
     self.code = code

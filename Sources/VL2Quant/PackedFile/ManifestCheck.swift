@@ -2,8 +2,8 @@
 struct ManifestCheck {
   let path: String
   let manifest: Manifest
-  /// Where the manifest begins.
-  let end: Int
+  /// Where the last section has to end at the latest.
+  let sectionsEnd: Int
 
   /// The two sections that hold a tokeniser: far more than any vocabulary needs.
   private static let largestTokenizer = 64 << 20
@@ -13,18 +13,15 @@ struct ManifestCheck {
       throw failure(
         "sections", "number \(manifest.sections.count), the config demands \(layout.sections.count)")
     }
-    var position = FileHead.length
+    var end = FileHead.length
     for (entry, expected) in zip(manifest.sections, layout.sections) {
       guard entry.name == expected.name else {
-        let name = JSONValue.string(Array(entry.name.utf8)).kind
-        throw failure("section \(name)", "stands where \(expected.name) belongs")
+        throw failure(
+          "section \(TokenizerError.quote(Array(entry.name.utf8)))", "stands where \(expected.name) belongs")
       }
-      try checkRange(entry, after: position)
-      position = entry.offset + entry.storedLength
+      try checkRange(entry, after: end)
+      end = entry.offset + entry.storedLength
       try checkTensors(entry, expected)
-    }
-    guard end == FileHead.padded(position, to: FileHead.manifestAlignment) else {
-      throw failure("manifest offset", "is \(end), and the last section ends at \(position)")
     }
   }
 
@@ -32,25 +29,19 @@ struct ManifestCheck {
     .invalid(path: path, field: field, problem: problem)
   }
 
-  /// Sections follow one another, so none overlaps another or holds bytes that nobody looks at.
-  private func checkRange(_ entry: SectionEntry, after position: Int) throws {
+  private func checkRange(_ entry: SectionEntry, after end: Int) throws {
     func require(_ condition: Bool, _ field: String, _ value: Int) throws {
-      if !condition { throw failure("\(field) of section \(entry.name)", "cannot be \(value)") }
+      if !condition { throw failure("\(field) of section \(entry.name)", "is \(value)") }
     }
-    // `position` is at most `end`, which is at most the length of a file.
+    try require(entry.offset >= end && entry.offset % FileHead.alignment == 0, "offset", entry.offset)
     try require(
-      entry.offset == FileHead.padded(position, to: FileHead.alignment), "offset", entry.offset)
-    try require(
-      entry.storedLength >= 1 && entry.offset <= end && entry.storedLength <= end - entry.offset,
+      entry.storedLength >= 1 && entry.offset <= sectionsEnd
+        && entry.storedLength <= sectionsEnd - entry.offset,
       "stored length", entry.storedLength)
-    switch entry.encoding {
-    case .raw: try require(entry.rawLength == entry.storedLength, "raw length", entry.rawLength)
-    case .zstd:
-      try require(
-        entry.rawLength > entry.storedLength
-          && UnpackedSection.isPlausible(storedLength: entry.storedLength, rawLength: entry.rawLength),
-        "raw length", entry.rawLength)
-    }
+    try require(
+      entry.encoding == .zstd
+        ? entry.rawLength > entry.storedLength : entry.rawLength == entry.storedLength,
+      "raw length", entry.rawLength)
     let digits = entry.sha256.utf8
     guard digits.count == 64,
       digits.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x61 && $0 <= 0x66) })
@@ -80,7 +71,9 @@ struct ManifestCheck {
       guard tensor.offset == placement.offsets[i], tensor.blockStep == placement.blockSteps[i] else {
         throw failure("offset or block step of \(tensor.name)", "does not follow from the codes")
       }
-      guard tensor.errorPPM >= 0 else { throw failure("error of \(tensor.name)", "is \(tensor.errorPPM)") }
+      guard tensor.errorPPM >= 0 else {
+        throw failure("errorPPM of \(tensor.name)", "is \(tensor.errorPPM)")
+      }
     }
   }
 }

@@ -22,6 +22,12 @@ public struct ModelLayout: Sendable, Equatable {
     /// have the same code.
     public var alternatesWithNext = false
 
+    package init(name: String, shape: [Int], kind: Kind) {
+      self.name = name
+      self.shape = shape
+      self.kind = kind
+    }
+
     /// Rows of a matrix.
     public var rows: Int { shape[0] }
     /// Columns of a matrix; the dimensions after the first taken together.
@@ -209,6 +215,8 @@ public struct SectionPlacement: Sendable, Equatable {
   }
 
   private static func step(_ tensor: ModelLayout.Tensor, _ code: WeightCode) -> Int? {
+    // What a kernel can be told.
+    guard tensor.rows <= Int(Int32.max), tensor.columns <= Int(Int32.max) else { return nil }
     switch tensor.kind {
     case .plain:
       guard code == .plain else { return nil }

@@ -1,12 +1,12 @@
+import CZstd
 import Foundation
 import SIMDKernels
 import SystemSupport
 
 /// A packed model, mapped into memory.
 ///
-/// Opening checks head and manifest completely and reads no weights: sections are read when they are used. A zstd
-/// section is checked when it is unpacked, a raw one by `verify` alone. All methods may be called from several
-/// threads.
+/// Opening checks head and manifest completely and reads no weights; sections are read when they are used. All
+/// methods may be called from several threads.
 public final class PackedFile: @unchecked Sendable {
   public static var formatVersion: Int { FileHead.version }
 
@@ -24,30 +24,26 @@ public final class PackedFile: @unchecked Sendable {
   private let places: [String: Place]
   private let lock = NSLock()
   /// Raw bytes of zstd sections that were used.
-  private var unpacked: [Int: UnpackedSection] = [:]
+  private var unpacked: [Int: UnsafeRawBufferPointer] = [:]
 
   /// Opens a packed file.
   ///
-  /// - Throws: `PackedFileError` for a file that is missing, of another version, cut short, with a config that is
-  ///   no DeepSeek-VL2's, or with anything in its manifest that does not follow from the config.
+  /// - Throws: `PackedFileError` for a file that is missing, of another version, cut short, or says anything in
+  ///   its manifest that does not follow from its config; `ConfigError` for a config that is no DeepSeek-VL2's.
   public init(path: String) throws {
     self.path = path
-    let descriptor = try Self.descriptor(path)
-    defer { close(descriptor) }
-    let length = try Self.length(of: descriptor, path: path)
-    let first = try Self.read(descriptor, at: 0, count: min(length, FileHead.length), path: path)
-    let head = try first.withUnsafeBytes { try FileHead($0, length: length, path: path) }
-    manifest = try Self.readManifest(descriptor, head, path: path)
+    let mapping = try Self.map(path)
+    self.mapping = mapping
     do {
-      config = try ModelConfig(configFiles: manifest.configFiles)
-    } catch let error as ConfigError {
-      throw PackedFileError.invalid(path: path, field: "the config's \(error.file)", problem: error.problem)
+      let head = try FileHead(mapping, path: path)
+      manifest = try Self.readManifest(mapping, head, path: path)
+      config = try Self.readConfig(manifest, path: path)
+      let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: head.manifestOffset)
+      try check.run(ModelLayout(config))
+    } catch {
+      munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress!), mapping.count)
+      throw error
     }
-    try ManifestCheck(path: path, manifest: manifest, end: head.manifestOffset).run(ModelLayout(config))
-    guard let base = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
-      throw Self.unreadable(path)
-    }
-    mapping = UnsafeRawBufferPointer(start: base, count: length)
     // The check made all names unique.
     var sectionIndex: [String: Int] = [:]
     var places: [String: Place] = [:]
@@ -60,58 +56,54 @@ public final class PackedFile: @unchecked Sendable {
   }
 
   deinit {
+    for bytes in unpacked.values { free(UnsafeMutableRawPointer(mutating: bytes.baseAddress)) }
     munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress!), mapping.count)
   }
 
-  private static func unreadable(_ path: String) -> PackedFileError {
-    errno == ENOENT
-      ? .missing(path: path)
-      : .system(path: path, operation: "be read", reason: String(cString: strerror(errno)))
-  }
-
-  private static func descriptor(_ path: String) throws -> Int32 {
-    // A named pipe must not keep anybody waiting for its other end.
+  private static func map(_ path: String) throws -> UnsafeRawBufferPointer {
+    func failure() -> PackedFileError {
+      errno == ENOENT
+        ? .missing(path: path)
+        : .system(path: path, operation: "be read", reason: String(cString: strerror(errno)))
+    }
+    // Without waiting: opening a pipe would wait for somebody who writes.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw unreadable(path) }
-    return descriptor
-  }
-
-  private static func length(of descriptor: Int32, path: String) throws -> Int {
+    guard descriptor >= 0 else { throw failure() }
+    defer { close(descriptor) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw unreadable(path) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw PackedFileError.notPacked(path: path) }
-    return Int(status.st_size)
+    guard fstat(descriptor, &status) == 0 else { throw failure() }
+    guard status.st_mode & S_IFMT == S_IFREG, status.st_size >= 8 else {
+      throw PackedFileError.notPacked(path: path)
+    }
+    let length = Int(status.st_size)
+    guard let base = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
+      throw failure()
+    }
+    return UnsafeRawBufferPointer(start: base, count: length)
   }
 
-  /// Reads instead of looking at the mapping, where a file that is cut short meanwhile would end the process.
-  private static func read(_ descriptor: Int32, at offset: Int, count: Int, path: String) throws -> [UInt8] {
-    let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
-      done = 0
-      while done < count {
-        let got = pread(descriptor, buffer.baseAddress! + done, count - done, off_t(offset + done))
-        if got < 0, errno == EINTR { continue }
-        guard got >= 0 else { throw unreadable(path) }
-        if got == 0 { break }
-        done += got
-      }
-    }
-    guard bytes.count == count else {
-      throw PackedFileError.length(path: path, actual: offset + bytes.count, expected: offset + count)
-    }
-    return bytes
-  }
-
-  private static func readManifest(_ descriptor: Int32, _ head: FileHead, path: String) throws -> Manifest {
-    let text = try read(descriptor, at: head.manifestOffset, count: head.manifestLength, path: path)
-    guard vl2_crc32c(0, text, text.count) == head.manifestChecksum else {
+  private static func readManifest(
+    _ mapping: UnsafeRawBufferPointer, _ head: FileHead, path: String
+  ) throws -> Manifest {
+    let text = UnsafeRawBufferPointer(
+      rebasing: mapping[head.manifestOffset..<head.manifestOffset + head.manifestLength])
+    guard vl2_crc32c(0, text.baseAddress, text.count) == head.manifestChecksum else {
       throw PackedFileError.invalid(
-        path: path, field: "the manifest", problem: "has another checksum than the head says")
+        path: path, field: "manifest", problem: "has another checksum than its own")
     }
     do {
-      return try Manifest(json: text)
-    } catch let failure as Manifest.Failure {
-      throw PackedFileError.invalid(
-        path: path, field: failure.field.isEmpty ? "the manifest" : failure.field, problem: failure.problem)
+      return try Manifest(text: [UInt8](text))
+    } catch let failure as ManifestFailure {
+      throw PackedFileError.invalid(path: path, field: "manifest", problem: failure.problem)
+    }
+  }
+
+  private static func readConfig(_ manifest: Manifest, path: String) throws -> ModelConfig {
+    do {
+      return try ModelConfig(configFiles: manifest.configFiles)
+    } catch var error as ConfigError {
+      error.file = "\(path): \(error.file)"
+      throw error
     }
   }
 
@@ -133,27 +125,42 @@ public final class PackedFile: @unchecked Sendable {
     if entry.encoding == .raw { return storedBytes(entry) }
     lock.lock()
     defer { lock.unlock() }
-    if let section = unpacked[index] { return section.bytes }
-    let section = try unpack(entry)
-    unpacked[index] = section
-    return section.bytes
+    if let bytes = unpacked[index] { return bytes }
+    let bytes = UnsafeRawBufferPointer(try unpack(entry))
+    unpacked[index] = bytes
+    return bytes
   }
 
   private func storedBytes(_ entry: SectionEntry) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: mapping[entry.offset..<entry.offset + entry.storedLength])
   }
 
-  /// Bytes of the file as they are.
-  func fileBytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: mapping[range])
-  }
+  /// Where a section's stored bytes are mapped.
+  func storedAddress(of entry: SectionEntry) -> UnsafeRawPointer { mapping.baseAddress! + entry.offset }
 
-  private func unpack(_ entry: SectionEntry) throws -> UnpackedSection {
+  /// Unpacks a zstd section into new memory, which the caller gives to free().
+  private func unpack(_ entry: SectionEntry) throws -> UnsafeMutableRawBufferPointer {
     let stored = storedBytes(entry)
     guard vl2_crc32c(0, stored.baseAddress, stored.count) == entry.crc32c else {
       throw PackedFileError.damagedSection(path: path, section: entry.name)
     }
-    return try UnpackedSection(frame: stored, of: entry, path: path)
+    guard ZSTD_getFrameContentSize(stored.baseAddress, stored.count) == UInt64(entry.rawLength),
+      ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count
+    else { throw PackedFileError.damagedSection(path: path, section: entry.name) }
+    // Not Swift's allocation, which ends the program where there is not that much memory.
+    var memory: UnsafeMutableRawPointer?
+    let refusal = posix_memalign(&memory, 64, entry.rawLength)
+    guard refusal == 0, let memory else {
+      throw PackedFileError.system(
+        path: path, operation: "have section \(entry.name) unpacked",
+        reason: String(cString: strerror(refusal)))
+    }
+    let length = ZSTD_decompress(memory, entry.rawLength, stored.baseAddress, stored.count)
+    guard ZSTD_isError(length) == 0, length == entry.rawLength else {
+      free(memory)
+      throw PackedFileError.damagedSection(path: path, section: entry.name)
+    }
+    return UnsafeMutableRawBufferPointer(start: memory, count: entry.rawLength)
   }
 
   /// Calls `body` with the raw bytes of a section without keeping what had to be unpacked.
@@ -165,8 +172,9 @@ public final class PackedFile: @unchecked Sendable {
     }
     let entry = manifest.sections[index]
     if entry.encoding == .raw { return try body(storedBytes(entry)) }
-    let section = try unpack(entry)
-    return try withExtendedLifetime(section) { try body(section.bytes) }
+    let bytes = try unpack(entry)
+    defer { free(bytes.baseAddress) }
+    return try body(UnsafeRawBufferPointer(bytes))
   }
 
   // MARK: tensors

@@ -16,7 +16,7 @@ public struct PackedSection: Sendable {
   let tensors: [TensorEntry]
   let encoding: SectionEntry.Encoding
   let rawLength: Int
-  let sha256: String
+  package let sha256: String
   let crc32c: UInt32
   let stored: [UInt8]
 
@@ -31,7 +31,8 @@ public struct PackedSection: Sendable {
     self.tensors = tensors
     rawLength = bytes.count
     sha256 = bytes.withUnsafeBytes { sha256Hexadecimal($0) }
-    if compression == .whereUseful, let frame = Self.compressed(bytes) {
+    if compression == .whereUseful, let frame = Self.compressed(bytes), frame.count <= bytes.count / 100 * 95
+    {
       stored = frame
       encoding = .zstd
     } else {
@@ -41,16 +42,15 @@ public struct PackedSection: Sendable {
     crc32c = vl2_crc32c(0, stored, stored.count)
   }
 
-  /// One frame, if that saves at least 5 %.
   private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
-    let largest = bytes.count / 100 * 95
-    let frame = [UInt8](unsafeUninitializedCapacity: largest) { buffer, count in
-      let size = ZSTD_compress(buffer.baseAddress, largest, bytes, bytes.count, level)
-      count = ZSTD_isError(size) == 0 ? size : 0
+    let bound = ZSTD_compressBound(bytes.count)
+    var failed = false
+    let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      let size = ZSTD_compress(buffer.baseAddress, bound, bytes, bytes.count, level)
+      failed = ZSTD_isError(size) != 0
+      count = failed ? 0 : size
     }
-    let isUseful =
-      !frame.isEmpty && UnpackedSection.isPlausible(storedLength: frame.count, rawLength: bytes.count)
-    return isUseful ? frame : nil
+    return failed ? nil : frame
   }
 }
 

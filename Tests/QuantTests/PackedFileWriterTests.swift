@@ -1,0 +1,121 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+
+@Suite struct PackedFileWriterTests {
+  private static let old = Data("what was here before".utf8)
+
+  /// A folder with an old file, which has to be there unchanged, and alone, after `body`.
+  private func expectOldFile(_ body: (String) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try Self.old.write(to: URL(fileURLWithPath: path))
+      try body(path)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.old)
+    }
+  }
+
+  /// Puts a device in the place of the file that a writer writes, so that the system refuses as it does on a full
+  /// disk.
+  private func redirect(writerOf path: String, to device: String) throws {
+    let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap {
+      Int32($0)
+    }
+    let target = try #require(
+      descriptors.first {
+        let name = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) ?? ""
+        return name.hasPrefix(path + ".") && name.hasSuffix(".part")
+      })
+    let source = open(device, O_WRONLY)
+    defer { close(source) }
+    #expect(source >= 0 && dup2(source, target) == target)
+  }
+
+  @Test func anAbandonedWriterLeavesTheOldFile() throws {
+    try expectOldFile { path in
+      let writer = try PackedFileWriter(path: path)
+      try SyntheticModel.append(to: writer)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.old)
+    }
+  }
+
+  @Test func aFullDiskLeavesTheOldFile() throws {
+    try expectOldFile { path in
+      let writer = try PackedFileWriter(path: path)
+      try redirect(writerOf: path, to: "/dev/full")
+      let error = try #require(reported { try SyntheticModel.append(to: writer) })
+      #expect(error.exitStatus == .inputOutput)
+      #expect(error.description == "\(path): cannot be written: No space left on device")
+    }
+    try expectOldFile { path in
+      let writer = try PackedFileWriter(path: path)
+      try SyntheticModel.append(to: writer)
+      try redirect(writerOf: path, to: "/dev/full")
+      #expect(throws: PackedFileError.self) {
+        try writer.finish(origin: SyntheticModel.origin, recipe: [], configFiles: [:])
+      }
+    }
+  }
+
+  /// What a null device is told is not durable: fsync refuses.
+  @Test func aFailedFlushLeavesTheOldFile() throws {
+    try expectOldFile { path in
+      let writer = try PackedFileWriter(path: path)
+      try redirect(writerOf: path, to: "/dev/null")
+      try SyntheticModel.append(to: writer)
+      let error = try #require(
+        reported {
+          try writer.finish(origin: SyntheticModel.origin, recipe: [], configFiles: [:])
+        })
+      #expect(error.exitStatus == .inputOutput && error.description.hasPrefix(path))
+    }
+  }
+
+  @Test func aTargetThatCannotBeReplaced() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      let writer = try PackedFileWriter(path: path)
+      try SyntheticModel.append(to: writer)
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      #expect(throws: PackedFileError.self) {
+        try writer.finish(origin: SyntheticModel.origin, recipe: [], configFiles: [:])
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
+      // Found out before any work the next time.
+      let error = try #require(reported { _ = try PackedFileWriter(path: path) })
+      #expect(error.exitStatus == .inputOutput && error.description.contains("not a regular file"))
+    }
+  }
+
+  @Test func aFolderThatIsNotThere() throws {
+    try withTemporaryFolder { folder in
+      for path in [folder + "/none/model.vl2q", folder + "/file/model.vl2q"] {
+        try Self.old.write(to: URL(fileURLWithPath: folder + "/file"))
+        let error = try #require(reported { _ = try PackedFileWriter(path: path) })
+        #expect(error.exitStatus == .inputOutput && error.description.hasPrefix(path + ": cannot be written"))
+      }
+    }
+  }
+
+  @Test func theOldFileIsReplacedWhole() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try Self.old.write(to: URL(fileURLWithPath: path))
+      try SyntheticModel.write(path)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
+      #expect(throws: Never.self) { try PackedFile(path: path).verify() }
+    }
+  }
+
+  @Test func aManifestThatIsTooLong() throws {
+    try expectOldFile { path in
+      let writer = try PackedFileWriter(path: path)
+      let text = String(repeating: "x", count: 17 << 20)
+      #expect(throws: PackedFileError.self) {
+        try writer.finish(origin: SyntheticModel.origin, recipe: [], configFiles: ["config.json": text])
+      }
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import SystemSupport
+import TestSupport
+import VL2Quant
+
+/// A packed file of a tiny model whose weights are random bytes.
+enum SyntheticModel {
+  static let config = """
+    {"architectures": ["DeepseekVLV2ForCausalLM"], "model_type": "deepseek_vl_v2",
+     "language_config": {"hidden_size": 32, "intermediate_size": 40, "moe_intermediate_size": 24,
+      "num_hidden_layers": 2, "num_attention_heads": 2, "n_routed_experts": 3, "n_shared_experts": 1,
+      "num_experts_per_tok": 2, "first_k_dense_replace": 1, "bos_token_id": 0, "eos_token_id": 1,
+      "use_mla": false, "vocab_size": 40},
+     "vision_config": {"image_size": 28, "patch_size": 14, "width": 24, "layers": 1, "heads": 2, "mlp_ratio": 2},
+     "projector_config": {"depth": 2}}
+    """
+
+  static func layout(_ config: String = config) throws -> ModelLayout {
+    ModelLayout(try ModelConfig(configFiles: ["config.json": config]))
+  }
+
+  /// A code for every tensor: the recipe's matrices take the codes in turn, so that every code is there, and
+  /// gate and up now alternate and now do not.
+  static func codes(_ layout: ModelLayout) -> [[WeightCode]] {
+    let cycle: [WeightCode] = [.q4, .q4, .int8, .bf16, .f32, .q4, .q4]
+    var next = 0
+    return layout.sections.map { section in
+      section.tensors.map { tensor in
+        switch tensor.kind {
+        case .plain: return .plain
+        case .router: return .f32
+        case .matrix:
+          next += 1
+          return cycle[next % cycle.count]
+        }
+      }
+    }
+  }
+
+  /// The bytes that belong into each section.
+  static func bytes(_ length: Int, section: Int) -> [UInt8] {
+    var random = SplitMix64(seed: UInt64(section))
+    // Every other section holds few different bytes, so that zstd saves something.
+    let mask: UInt64 = section % 2 == 0 ? 0x0101_0101_0101_0101 : .max
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(length + 8)
+    while bytes.count < length { withUnsafeBytes(of: random.next() & mask) { bytes.append(contentsOf: $0) } }
+    return Array(bytes.prefix(length))
+  }
+
+  static func placements(_ layout: ModelLayout) throws -> [SectionPlacement] {
+    try zip(layout.sections, codes(layout)).map { section, codes in
+      guard let placement = SectionPlacement(section.tensors, codes: codes) else {
+        throw CocoaError(.coderInvalidValue)
+      }
+      return placement
+    }
+  }
+
+  static func entries(_ section: ModelLayout.Section, _ codes: [WeightCode], _ place: SectionPlacement)
+    -> [TensorEntry]
+  {
+    section.tensors.indices.map { i in
+      TensorEntry(
+        name: section.tensors[i].name, shape: section.tensors[i].shape, code: codes[i],
+        offset: place.offsets[i], blockStep: place.blockSteps[i], errorPPM: i)
+    }
+  }
+
+  static let origin = Manifest.Origin(
+    source: "synthetic", tool: "tests", license: "line 1\nline \"2\" \\ \u{1}", demonstration: true,
+    leftOut: ["vision.ignored"])
+  static let recipe = [RecipeRule(pattern: "*", code: .q4)]
+
+  static func append(
+    to writer: PackedFileWriter, compression: PackedSection.Compression = .never
+  ) throws {
+    let layout = try layout()
+    let (codes, placements) = (codes(layout), try placements(layout))
+    for (i, section) in layout.sections.enumerated() {
+      let length = section.tensors.isEmpty ? 1000 + i : placements[i].length
+      try writer.append(
+        PackedSection(
+          name: section.name, tensors: entries(section, codes[i], placements[i]),
+          bytes: bytes(length, section: i), compression: compression))
+    }
+  }
+
+  static func write(_ path: String, compression: PackedSection.Compression = .never) throws {
+    let writer = try PackedFileWriter(path: path)
+    try append(to: writer, compression: compression)
+    try writer.finish(origin: origin, recipe: recipe, configFiles: ["config.json": config])
+  }
+}
+
+/// A packed file taken apart, to be changed and put together again with right checksums.
+struct PackedParts {
+  /// Everything before the manifest.
+  var body: [UInt8]
+  var manifest: [UInt8]
+
+  init(path: String) throws {
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    let offset = (16..<24).reversed().reduce(0) { $0 << 8 | Int(bytes[$1]) }
+    (body, manifest) = (Array(bytes[..<offset]), Array(bytes[offset...]))
+  }
+
+  var text: String {
+    get { String(decoding: manifest, as: UTF8.self) }
+    set { manifest = Array(newValue.utf8) }
+  }
+
+  /// The head with its own checksum. Numbers that are not given are right.
+  func head(
+    version: UInt32 = 1, manifestOffset: UInt64? = nil, manifestLength: UInt64? = nil,
+    fileLength: UInt64? = nil,
+    manifestChecksum: UInt32? = nil
+  ) -> [UInt8] {
+    var head = Array(body[..<8])
+    func append<T: FixedWidthInteger>(_ number: T) {
+      withUnsafeBytes(of: number.littleEndian) { head.append(contentsOf: $0) }
+    }
+    append(version)
+    append(UInt32(0))
+    append(manifestOffset ?? UInt64(body.count))
+    append(manifestLength ?? UInt64(manifest.count))
+    append(fileLength ?? UInt64(body.count + manifest.count))
+    append(manifestChecksum ?? vl2_crc32c(0, manifest, manifest.count))
+    head += Array(repeating: 0, count: 16)
+    append(vl2_crc32c(0, head, 60))
+    return head
+  }
+
+  /// The file's bytes, with a fresh head or the one given.
+  func bytes(head: [UInt8]? = nil) -> [UInt8] { (head ?? self.head()) + body[64...] + manifest }
+
+  func write(_ path: String, head: [UInt8]? = nil) throws {
+    try Data(bytes(head: head)).write(to: URL(fileURLWithPath: path))
+  }
+}
+
+extension PackedParts {
+  /// CRC-32C of bytes.
+  static func number(_ bytes: [UInt8]) -> UInt32 { vl2_crc32c(0, bytes, bytes.count) }
+}
+
+/// The error that `body` throws, where it is one that programs report.
+func reported(_ body: () throws -> Void) -> (any ReportableError)? {
+  do {
+    try body()
+    return nil
+  } catch {
+    return error as? any ReportableError
+  }
+}
