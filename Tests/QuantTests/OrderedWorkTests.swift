@@ -20,7 +20,11 @@ import VL2Quant
       seen.append(index)
     }
     #expect(seen == Array(0..<200))
-    try work.run(costs: [], make: { $0 }) { _, _ in Issue.record("there is no work") }
+    try work.run(costs: []) {
+      $0
+    } finish: { _, _ in
+      Issue.record("there is no work")
+    }
   }
 
   /// Nothing is begun that does not fit beside what has not been handed on.
@@ -39,7 +43,11 @@ import VL2Quant
     #expect(live.withLock { $0.most } <= 8)
     // A piece that is larger than the budget is done alone.
     var done = 0
-    try OrderedWork(threads: 4, budget: 1).run(costs: [5, 5, 5], make: { $0 }) { _, _ in done += 1 }
+    try OrderedWork(threads: 4, budget: 1).run(costs: [5, 5, 5]) {
+      $0
+    } finish: { _, _ in
+      done += 1
+    }
     #expect(done == 3)
   }
 

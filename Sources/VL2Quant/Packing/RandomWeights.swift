@@ -11,8 +11,9 @@ package struct RandomWeights: WeightSource {
 
   package func check(_ tensor: TensorEntry) {}
 
-  package func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) -> CodeError
-  {
+  package func write(
+    _ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer
+  ) -> CodeError {
     let drawing = RandomTensor(tensor)
     if let kernelCode = tensor.code.kernelCode {
       let length = vl2_block_bytes(kernelCode, drawing.extent.columns)
