@@ -67,6 +67,8 @@ public final class Model {
     let rows = Rows(
       features.reserve(places * side * side * hidden), count: places * side * side, columns: hidden)
     let patches = AlignedBuffer()
+    // Views do not own their memory.
+    defer { withExtendedLifetime((features, patches)) {} }
     let batch = min(encoded, Self.tilesPerBatch)
     let patchRows = Rows(
       patches.reserve(batch * vision.patches * vision.width), count: batch * vision.patches,

@@ -84,6 +84,7 @@ public final class Session {
     let count = prompt.tokens.count
     let cache = try model.decoder.makeCache(positions: min(limit, count + max(0, request.maxTokens)))
     let buffer = AlignedBuffer()
+    defer { withExtendedLifetime(buffer) {} }
     let rows = model.promptRows(prompt, pictures, buffer: buffer)
     var next = 0
     try measure(&seconds.prompt) {

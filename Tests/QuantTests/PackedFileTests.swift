@@ -99,6 +99,21 @@ import VL2Quant
     #expect(SectionPlacement([long], codes: [.q4]) == nil)
   }
 
+  /// The example that docs/FORMAT.md works out by hand.
+  @Test func theExampleOfTheSpecification() throws {
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 64)
+    defer { block.deallocate() }
+    block.initializeMemory(as: UInt8.self, repeating: 0)
+    #expect(vl2_block_bytes(UInt32(VL2_CODE_Q4), 40) == 512)
+    (block[18], block[52], block[53], block[265]) = (0xEB, 0x83, 0x3A, 0x7C)
+    var matrix = vl2_matrix(
+      blocks: block.baseAddress?.assumingMemoryBound(to: UInt8.self), block_step: 512,
+      code: UInt32(VL2_CODE_Q4), rows: 3, columns: 40)
+    var row = [Float](repeating: 0, count: 40)
+    vl2_decode_row(&matrix, 2, &row)
+    #expect(row[21] == -0.09894561767578125 && row[17] == 0.571685791015625)
+  }
+
   /// A manifest as long as that of the published Tiny; the weights are a hole in the file.
   @Test func openingIsFast() throws {
     try withTemporaryFolder { folder in

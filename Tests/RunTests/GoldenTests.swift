@@ -43,10 +43,12 @@ import VL2Run
     let picture = try Picture(contentsOf: Fixtures.path("golden/images/grey.jpg"))
     let tiled = TiledPicture(picture, processor: model.config.processor, cropping: false)
     #expect(tiled.globalEqualsLocal)
-    let once = model.encode(tiled).rows
-    let twice = model.encode(tiled, observer: StageRecorder()).rows
-    #expect(once.count == twice.count)
-    for row in 0..<once.count { #expect(sameBits(once[row], twice[row], once.columns)) }
+    let pictures = (once: model.encode(tiled), twice: model.encode(tiled, observer: StageRecorder()))
+    withExtendedLifetime(pictures) {
+      let (once, twice) = (pictures.once.rows, pictures.twice.rows)
+      #expect(once.count == twice.count)
+      for row in 0..<once.count { #expect(sameBits(once[row], twice[row], once.columns)) }
+    }
   }
 
   /// What int8 activations cost, with the reference's routes forced, on a model with large channels: a scale

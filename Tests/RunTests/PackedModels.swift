@@ -38,7 +38,8 @@ enum PackedModels {
         atexit { for folder in atexitFolders { try? FileManager.default.removeItem(atPath: folder) } }
       }
       let path = "\(folder)/\(name).vl2q"
-      PACK
+      try ModelPacker(recipe: Recipe(matrices: weights), compression: .never, threads: 2, tool: "tests").pack(
+        Checkpoint(folder: Fixtures.path("golden/checkpoints/" + checkpoint)), to: path)
       paths[name] = path
       return path
     }

@@ -34,6 +34,7 @@ import VL2Run
     let tokens = [0, 17, 300, 5, 99, 640, 12, 8, 8, 41]
     let hidden = model.config.language.hiddenSize
     let buffer = AlignedBuffer()
+    defer { withExtendedLifetime(buffer) {} }
     func rows() -> Rows {
       let rows = Rows(buffer.reserve(tokens.count * hidden), count: tokens.count, columns: hidden)
       for (i, token) in tokens.enumerated() { model.decoder.embed(token, into: rows[i]) }

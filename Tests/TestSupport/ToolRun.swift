@@ -49,7 +49,7 @@ public struct Tool: Sendable {
     try withTemporaryFolder { folder in
       // Files rather than pipes, so that no amount of output can block the program.
       let paths = ["in", "out", "err"].map { folder + "/" + $0 }
-      for path in paths { FileManager.default.createFile(atPath: path, contents: Data()) }
+      for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
       try Data(input.utf8).write(to: URL(fileURLWithPath: paths[0]))
       let files = try (
         FileHandle(forReadingFrom: URL(fileURLWithPath: paths[0])),

@@ -19,7 +19,7 @@ if [ "$(id -u)" -ne 0 ]; then
     "Run: sudo make test-arm64"
 fi
 
-place=${VL2_ARM64:-${XDG_CACHE_HOME:-$HOME/.cache}/vl2/arm64}
+place=$(realpath -m "${VL2_ARM64:-${XDG_CACHE_HOME:-$HOME/.cache}/vl2/arm64}")
 read -r -a cpus <<<"${VL2_CPUS:-cortex-a72 cortex-a76}"
 fixtures=$PWD/Tests/TestSupport/Fixtures
 arm64=$PWD/.build-arm64/aarch64-unknown-linux-gnu/release
@@ -47,8 +47,8 @@ here=$(swift build -c release --show-bin-path)
 
 for cpu in "${cpus[@]}"; do
   say "Tests on $cpu"
-  VL2_FIXTURES=$fixtures scripts/arm64/run.sh "$place" "$cpu" \
-    "$arm64/vl2PackageTests.xctest" --testing-library swift-testing "$@"
+  VL2_FIXTURES=$fixtures VL2_TEST_LAUNCHER="$PWD/scripts/arm64/run.sh $place $cpu" \
+    scripts/arm64/run.sh "$place" "$cpu" "$arm64/vl2PackageTests.xctest" --testing-library swift-testing "$@"
 done
 
 # Packs a golden checkpoint and traces the golden cases with one set of programs.

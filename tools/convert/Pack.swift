@@ -31,7 +31,8 @@ struct Pack: ParsableCommand {
     let packer = options.packer(weights: weights.code)
     let line = ProgressLine()
     defer { line.end() }
-    let leftOut = try packer.pack(try Checkpoint(folder: checkpoint), to: options.output) { fraction, section in
+    let leftOut = try packer.pack(try Checkpoint(folder: checkpoint), to: options.output) {
+      fraction, section in
       line.update(fraction, section)
     }
     line.end()

@@ -7,5 +7,5 @@ struct VL2Convert: ParsableCommand {
     commandName: "vl2-convert",
     abstract: "Pack DeepSeek-VL2 checkpoints for vl2.",
     version: toolVersion,
-    subcommands: [Pack.self, Verify.self, Synthesize.self])
+    subcommands: [Pack.self, Inspect.self, Verify.self, Dequantize.self, Synthesize.self])
 }

@@ -30,7 +30,7 @@ public final class Checkpoint: Sendable {
   private let tensors: [String: Tensor]
 
   /// The files that a packed file embeds, and whether a checkpoint must have them.
-  private static let configNames = [
+  static let configNames = [
     ("config.json", true), ("processor_config.json", true), ("tokenizer_config.json", false),
   ]
   private static let longestConfig = 4 << 20
@@ -44,7 +44,8 @@ public final class Checkpoint: Sendable {
     self.folder = folder
     var configFiles: [String: String] = [:]
     for (name, required) in Self.configNames {
-      guard let text = try Self.text(folder + "/" + name, atMost: Self.longestConfig, required: required) else {
+      guard let text = try Self.text(folder + "/" + name, atMost: Self.longestConfig, required: required)
+      else {
         continue
       }
       configFiles[name] = text

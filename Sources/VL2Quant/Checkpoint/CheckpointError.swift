@@ -8,6 +8,10 @@ public enum CheckpointError: ReportableError, Equatable {
   case truncated(path: String, expected: Int, actual: Int)
   /// The operating system refused to read; `reason` is its message.
   case unreadable(path: String, reason: String)
+  /// The operating system refused to write; `reason` is its message.
+  case unwritable(path: String, reason: String)
+  /// A checkpoint is to be written where something is already.
+  case folderInUse(path: String)
   /// A file breaks the rules of its format.
   case malformed(path: String, problem: String)
   /// A tensor that the config asks for is in no shard.
@@ -22,7 +26,8 @@ public enum CheckpointError: ReportableError, Equatable {
   public var exitStatus: ExitStatus {
     switch self {
     case .missingFile, .missingShard: .noInput
-    case .unreadable: .inputOutput
+    case .unreadable, .unwritable: .inputOutput
+    case .folderInUse: .usage
     default: .badData
     }
   }
@@ -38,6 +43,10 @@ public enum CheckpointError: ReportableError, Equatable {
       "\(path): holds \(actual) bytes where its header promises \(expected); fetch the file again"
     case .unreadable(let path, let reason):
       "\(path): cannot be read: \(reason)"
+    case .unwritable(let path, let reason):
+      "\(path): cannot be written: \(reason)"
+    case .folderInUse(let path):
+      "\(path): is there already and not an empty folder; name another folder"
     case .malformed(let path, let problem):
       "\(path): \(problem); fetch the file again"
     case .missingTensor(let name, let folder):

@@ -2,14 +2,14 @@ import Glibc
 
 /// A regular file that is read in pieces, from any thread. A file that is cut short while it is read ends in an
 /// error, where a mapped one would end in SIGBUS.
-final class InputFile: Sendable {
+package final class InputFile: Sendable {
   let path: String
   /// Bytes at the time of opening.
   let length: Int
   private let descriptor: Int32
 
   /// Follows symbolic links. Throws `CheckpointError.missingFile` or `.unreadable`.
-  init(path: String) throws {
+  package init(path: String) throws {
     self.path = path
     // O_NONBLOCK, so that a pipe that somebody put here does not hang.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -34,7 +34,8 @@ final class InputFile: Sendable {
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
     var done = 0
     while done < buffer.count {
-      let count = pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+      let count = pread(
+        descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
       if count < 0 {
         if errno == EINTR { continue }
         throw CheckpointError.unreadable(path: path, reason: String(cString: strerror(errno)))

@@ -3,23 +3,23 @@
 ///
 /// The format: a little-endian 64-bit length, that many bytes of JSON, then the tensors' bytes without gaps.
 /// Source: https://huggingface.co/docs/safetensors
-struct SafetensorsHeader {
-  struct Tensor: Equatable {
-    var name: String
+package struct SafetensorsHeader {
+  package struct Tensor: Equatable {
+    package var name: String
     var type: ScalarType
-    var shape: [Int]
+    package var shape: [Int]
     /// Bytes from the beginning of the file.
-    var range: Range<Int>
+    package var range: Range<Int>
   }
 
   /// In the order of their bytes.
-  let tensors: [Tensor]
+  package let tensors: [Tensor]
 
   /// The limit that the format's own library sets.
-  static let longest = 100_000_000
+  package static let longest = 100_000_000
 
   /// Throws `CheckpointError` that names the file, the tensor and what contradicts what.
-  init(of file: InputFile) throws {
+  package init(of file: InputFile) throws {
     guard file.length >= 8 else {
       throw CheckpointError.truncated(path: file.path, expected: 8, actual: file.length)
     }
@@ -27,7 +27,9 @@ struct SafetensorsHeader {
     guard length <= Self.longest else {
       throw CheckpointError.malformed(
         path: file.path,
-        problem: "not a safetensors file: its header would be \(length) bytes long, over the limit of \(Self.longest)")
+        problem:
+          "not a safetensors file: its header would be \(length) bytes long, over the limit of \(Self.longest)"
+      )
     }
     let start = 8 + Int(length)
     guard start <= file.length else {
@@ -60,7 +62,9 @@ struct SafetensorsHeader {
     func wrong(_ problem: String) -> CheckpointError {
       .malformed(path: path, problem: "tensor \(TokenizerError.quote(entry.key)): \(problem)")
     }
-    guard case .object(let members) = entry.value else { throw wrong("\(entry.value.kind) stands for an object") }
+    guard case .object(let members) = entry.value else {
+      throw wrong("\(entry.value.kind) stands for an object")
+    }
     let fields = Dictionary(uniqueKeysWithValues: members.map { ($0.key, $0.value) })
     func field(_ name: String) throws -> JSONValue {
       guard let value = fields[Array(name.utf8)] else { throw wrong("\(name) is missing") }
@@ -99,7 +103,8 @@ struct SafetensorsHeader {
           "data_offsets \(offsets) hold \(end - begin) bytes, but \(type.name) \(shape) takes \(total / 8)")
       }
     }
-    return Tensor(name: String(decoding: entry.key, as: UTF8.self), type: type, shape: shape, range: begin..<end)
+    return Tensor(
+      name: String(decoding: entry.key, as: UTF8.self), type: type, shape: shape, range: begin..<end)
   }
 
   /// The tensors follow one another from the header to the end of the file.
@@ -116,7 +121,8 @@ struct SafetensorsHeader {
       if tensor.range.lowerBound > covered {
         throw CheckpointError.malformed(
           path: file.path,
-          problem: "\(tensor.range.lowerBound - covered) bytes before \(CheckpointError.quote(tensor.name)) belong "
+          problem:
+            "\(tensor.range.lowerBound - covered) bytes before \(CheckpointError.quote(tensor.name)) belong "
             + "to no tensor")
       }
       covered = tensor.range.upperBound

@@ -60,12 +60,15 @@ struct ShardList {
     for entry in map {
       let tensor = String(decoding: entry.key, as: UTF8.self)
       guard case .string(let bytes) = entry.value else {
-        throw wrong("weight_map gives \(CheckpointError.quote(tensor)) \(entry.value.kind) where a file was expected")
+        throw wrong(
+          "weight_map gives \(CheckpointError.quote(tensor)) \(entry.value.kind) where a file was expected")
       }
       // A shard is a file beside the index, never one that a path leads to.
       guard !bytes.isEmpty, bytes != Array("..".utf8), bytes != Array(".".utf8), !bytes.contains(0),
         !bytes.contains(UInt8(ascii: "/"))
-      else { throw wrong("weight_map names \(TokenizerError.quote(bytes)), which is not a file of this folder") }
+      else {
+        throw wrong("weight_map names \(TokenizerError.quote(bytes)), which is not a file of this folder")
+      }
       promised[tensor] = String(decoding: bytes, as: UTF8.self)
     }
     return promised

@@ -14,7 +14,8 @@ final class WeightWindow {
   /// next call.
   ///
   /// - Throws: `CheckpointError` where the file cannot be read, or where a weight is not finite.
-  func weights(of tensor: Checkpoint.Tensor, _ range: Range<Int>) throws -> UnsafeMutableBufferPointer<Float> {
+  func weights(of tensor: Checkpoint.Tensor, _ range: Range<Int>) throws -> UnsafeMutableBufferPointer<Float>
+  {
     guard let size = tensor.type.weightBytes else {
       throw CheckpointError.wrongType(tensor: tensor.name, path: tensor.file.path, found: tensor.type.name)
     }

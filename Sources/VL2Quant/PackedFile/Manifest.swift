@@ -1,7 +1,7 @@
 /// The table of contents of a packed file, stored as JSON. Holds integers, strings and one truth value.
-public struct Manifest: Sendable, Equatable {
+public struct Manifest: Encodable, Sendable, Equatable {
   /// Where the weights came from.
-  public struct Origin: Sendable, Equatable {
+  public struct Origin: Encodable, Sendable, Equatable {
     /// The checkpoint folder's last path component, or "synthesize tiny".
     public var source: String
     /// The program that wrote the file and its version, for example "vl2-convert 0.1.0".
@@ -34,7 +34,7 @@ public struct Manifest: Sendable, Equatable {
 }
 
 /// One rule of a recipe: tensors whose name matches `pattern` (`*` stands for any characters) get `code`.
-public struct RecipeRule: Sendable, Equatable {
+public struct RecipeRule: Encodable, Sendable, Equatable {
   public var pattern: String
   public var code: WeightCode
   public init(pattern: String, code: WeightCode) {
@@ -44,8 +44,8 @@ public struct RecipeRule: Sendable, Equatable {
 }
 
 /// A contiguous part of the file that inference reads as one.
-public struct SectionEntry: Sendable, Equatable {
-  public enum Encoding: String, Sendable, CaseIterable {
+public struct SectionEntry: Encodable, Sendable, Equatable {
+  public enum Encoding: String, Encodable, Sendable, CaseIterable {
     /// Mapped and used in place.
     case raw
     /// One zstd frame, unpacked when first needed.
@@ -68,7 +68,7 @@ public struct SectionEntry: Sendable, Equatable {
 }
 
 /// A tensor inside a section.
-public struct TensorEntry: Sendable, Equatable {
+public struct TensorEntry: Encodable, Sendable, Equatable {
   /// The checkpoint's own name.
   public var name: String
   public var shape: [Int]

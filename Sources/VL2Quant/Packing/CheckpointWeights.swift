@@ -11,7 +11,9 @@ struct CheckpointWeights: WeightSource {
     _ = try checkpoint.tensor(tensor.name, shape: tensor.shape)
   }
 
-  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) throws -> CodeError {
+  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) throws
+    -> CodeError
+  {
     let source = try checkpoint.tensor(tensor.name, shape: tensor.shape)
     let columns = WeightExtent(tensor).columns
     let range = rows.lowerBound * columns..<rows.upperBound * columns
@@ -19,7 +21,8 @@ struct CheckpointWeights: WeightSource {
       let weights = try window.weights(of: source, range)
       guard let kernelCode = tensor.code.kernelCode else {
         let place = tensor.offset + range.lowerBound * MemoryLayout<Float>.size
-        UnsafeMutableRawBufferPointer(rebasing: section[place...]).copyMemory(from: UnsafeRawBufferPointer(weights))
+        UnsafeMutableRawBufferPointer(rebasing: section[place...]).copyMemory(
+          from: UnsafeRawBufferPointer(weights))
         return CodeError()
       }
       var error = CodeError()

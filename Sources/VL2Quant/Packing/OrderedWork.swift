@@ -4,17 +4,22 @@ import Foundation
 ///
 /// Work is taken in order, and no more is taken than fits into `budget`, so that finished results that wait for
 /// an earlier one do not pile up. What comes out does not depend on the number of threads.
-struct OrderedWork {
-  var threads: Int
+package struct OrderedWork {
+  package var threads: Int
   /// How much may be in the making or waiting, in the unit of `costs`. One piece alone may cost more.
-  var budget: Int
+  package var budget: Int
+
+  package init(threads: Int, budget: Int) {
+    self.threads = threads
+    self.budget = budget
+  }
 
   /// - Parameters:
   ///   - costs: what each piece of work counts against the budget.
   ///   - make: does one piece; called on any of the threads.
   ///   - finish: takes the results, called on this thread in order.
   /// - Throws: what `make` threw for the earliest piece, or what `finish` threw. All threads have ended by then.
-  func run<Result: Sendable>(
+  package func run<Result: Sendable>(
     costs: [Int], make: @escaping @Sendable (Int) throws -> Result, finish: (Int, Result) throws -> Void
   ) throws {
     let count = min(threads, costs.count)

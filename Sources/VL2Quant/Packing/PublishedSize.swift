@@ -47,7 +47,8 @@ public enum PublishedSize: String, Sendable, CaseIterable {
       "use_mla":true,"q_lora_rank":null,"kv_lora_rank":512,"qk_nope_head_dim":128,"qk_rope_head_dim":64,\
       "v_head_dim":128
       """
-    let tokens = "\"bos_token_id\":\(beginToken),\"eos_token_id\":\(beginToken + 1),\"hidden_size\":\(hiddenSize)"
+    let tokens =
+      "\"bos_token_id\":\(beginToken),\"eos_token_id\":\(beginToken + 1),\"hidden_size\":\(hiddenSize)"
     return switch self {
     case .tiny:
       """

@@ -9,7 +9,8 @@ import SIMDKernels
 struct RandomWeights: WeightSource {
   func check(_ tensor: TensorEntry) {}
 
-  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) -> CodeError {
+  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) -> CodeError
+  {
     let drawing = RandomTensor(tensor)
     if let kernelCode = tensor.code.kernelCode {
       let length = vl2_block_bytes(kernelCode, drawing.extent.columns)
@@ -102,7 +103,8 @@ private struct RandomTensor {
   /// Sixteen bfloat16 from `offset` on, spread around `scale`, zero for rows that are padding; then zeros up to
   /// a multiple of 64 bytes.
   private func writeRowScales(
-    _ out: UnsafeMutableRawBufferPointer, at offset: Int, rows: Int, _ scale: Float, _ random: inout RandomBits
+    _ out: UnsafeMutableRawBufferPointer, at offset: Int, rows: Int, _ scale: Float,
+    _ random: inout RandomBits
   ) {
     for row in 0..<16 {
       let value = row < rows ? scale * (0.6 + 0.8 * random.unit()) : 0
@@ -121,7 +123,8 @@ private struct RandomTensor {
     let weights = (0..<rows * extent.columns).map { _ in size * random.normal() }
     var energy = 0.0
     _ = vl2_encode_block(
-      kernelCode, weights, extent.columns, rows, extent.columns, target.assumingMemoryBound(to: UInt8.self), &energy)
+      kernelCode, weights, extent.columns, rows, extent.columns, target.assumingMemoryBound(to: UInt8.self),
+      &energy)
   }
 }
 

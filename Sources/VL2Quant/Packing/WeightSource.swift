@@ -7,5 +7,6 @@ protocol WeightSource: Sendable {
   /// is zero. Called from several threads, for different rows.
   ///
   /// - Parameter rows: rows of `WeightExtent`; begins at a multiple of 16.
-  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) throws -> CodeError
+  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) throws
+    -> CodeError
 }

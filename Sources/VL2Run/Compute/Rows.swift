@@ -1,4 +1,4 @@
-/// A view of float32 rows in memory that somebody else owns.
+/// A view of float32 rows in memory that somebody else owns and keeps alive.
 package struct Rows {
   package var base: UnsafeMutablePointer<Float>
   package var count: Int

@@ -1,5 +1,8 @@
 import CSpng
 
+/// What chunks other than image data may take together, once unpacked; libspng allows 1,000 of them.
+private let maximumMetadataBytes = 1 << 25
+
 extension Picture {
   /// Decodes a PNG file through libspng, every checksum checked.
   init(png data: [UInt8], name: String) throws {
@@ -9,26 +12,31 @@ extension Picture {
       case SPNG_EMEM.number: throw PictureError.outOfMemory(name: name)
       case SPNG_IO_EOF.number, SPNG_EIDAT_TOO_SHORT.number:
         throw PictureError.cutShort(name: name, format: "PNG")
+      case SPNG_ECHUNK_LIMITS.number:
+        throw PictureError.damaged(
+          name: name, format: "PNG", reason: "too many or too large texts and profiles")
       default:
         let reason = spng_strerror(status).map { String(cString: $0) } ?? "error \(status)"
         throw PictureError.damaged(name: name, format: "PNG", reason: reason)
       }
     }
+    let chunks = PNGChunks(data)
+    // Before libspng sees them, because it reports sizes beyond memory as an arithmetic overflow.
+    if let (width, height) = chunks.size,
+      width.multipliedReportingOverflow(by: height).overflow || width * height > Picture.maximumPixels
+    {
+      throw PictureError.tooManyPixels(name: name, width: width, height: height)
+    }
     guard let decoder = spng_ctx_new(0) else { throw PictureError.outOfMemory(name: name) }
     defer { spng_ctx_free(decoder) }
     self = try data.withUnsafeBufferPointer { bytes in
       try check(spng_set_png_buffer(decoder, bytes.baseAddress, bytes.count))
-      try check(spng_set_crc_action(decoder, Int32(SPNG_CRC_ERROR.number), Int32(SPNG_CRC_ERROR.number)))
-      // Chunks other than image data: at most 32 MiB each and together, once unpacked.
-      try check(spng_set_chunk_limits(decoder, 1 << 25, 1 << 25))
+      try check(spng_set_crc_action(decoder, SPNG_CRC_ERROR.number, SPNG_CRC_ERROR.number))
+      try check(spng_set_chunk_limits(decoder, maximumMetadataBytes, maximumMetadataBytes))
 
       var header = spng_ihdr()
       try check(spng_get_ihdr(decoder, &header))
       let (width, height) = (Int(header.width), Int(header.height))
-      guard !width.multipliedReportingOverflow(by: height).overflow,
-        width * height <= Picture.maximumPixels
-      else { throw PictureError.tooManyPixels(name: name, width: width, height: height) }
-
       let count = width * height * 3
       let format = Int32(SPNG_FMT_RGB8.rawValue)
       let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -37,6 +45,7 @@ extension Picture {
       }
       // What follows the image data: its end, and where a writer puts it there, the Exif block.
       try check(spng_decode_chunks(decoder))
+      guard chunks.isComplete else { throw PictureError.cutShort(name: name, format: "PNG") }
       var exif = spng_exif()
       var orientation = Orientation.upright
       if spng_get_exif(decoder, &exif) == 0, let block = exif.data {

@@ -110,9 +110,10 @@ extension Picture {
     if size.width == canvasWidth && size.height == canvasHeight {
       return resized(width: canvasWidth, height: canvasHeight)
     }
+    let emptyRow = (0..<canvasWidth * 3).map { color[$0 % 3] }
     var canvas: [UInt8] = []
-    canvas.reserveCapacity(canvasWidth * canvasHeight * 3)
-    for _ in 0..<canvasWidth * canvasHeight { canvas.append(contentsOf: color) }
+    canvas.reserveCapacity(canvasHeight * emptyRow.count)
+    for _ in 0..<canvasHeight { canvas.append(contentsOf: emptyRow) }
     if size.width > 0 && size.height > 0 {
       let fitted = resized(width: size.width, height: size.height)
       let x = Int((Double(canvasWidth - size.width) * 0.5).rounded(.toNearestOrEven))

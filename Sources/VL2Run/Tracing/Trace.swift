@@ -27,6 +27,8 @@ extension Model {
     recorder.isRecording = true
     let cache = try decoder.makeCache(positions: min(limit, prompt.tokens.count + newTokens))
     let buffer = AlignedBuffer()
+    let row = AlignedBuffer()
+    defer { withExtendedLifetime((buffer, row)) {} }
     let x = promptRows(prompt, encoded, buffer: buffer)
     recorder.observe("embed", x)
     try decoder.forward(x, cache: cache, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
@@ -40,7 +42,6 @@ extension Model {
 
     var greedy: [Int64] = []
     let hidden = config.language.hiddenSize
-    let row = AlignedBuffer()
     while greedy.count < newTokens && next != endToken {
       greedy.append(Int64(next))
       if greedy.count == newTokens || cache.length == cache.capacity { break }

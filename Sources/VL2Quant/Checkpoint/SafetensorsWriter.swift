@@ -1,0 +1,57 @@
+import Glibc
+
+/// Writes a safetensors file of float32 tensors, whose bytes come one after another.
+final class SafetensorsWriter {
+  private let path: String
+  private let descriptor: Int32
+
+  /// Writes the header.
+  ///
+  /// - Parameters:
+  ///   - path: a file that does not exist yet.
+  ///   - tensors: names and shapes in the order in which the bytes follow.
+  /// - Throws: `CheckpointError.unwritable`.
+  init(path: String, tensors: [(name: String, shape: [Int])]) throws {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Self.failure(path) }
+    var entries = ["\"__metadata__\":{\"format\":\"pt\"}"]
+    var offset = 0
+    for (name, shape) in tensors {
+      let end = offset + shape.reduce(4, *)
+      let extents = shape.map(String.init).joined(separator: ",")
+      entries.append(
+        "\(JSONText.quoted(name)):{\"dtype\":\"F32\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}"
+      )
+      offset = end
+    }
+    var header = Array("{\(entries.joined(separator: ","))}".utf8)
+    header += [UInt8](repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
+    try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try append($0) }
+    try header.withUnsafeBytes { try append($0) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Writes the bytes that follow.
+  func append(_ bytes: UnsafeRawBufferPointer) throws {
+    var done = 0
+    while done < bytes.count {
+      let count = write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw Self.failure(path)
+      }
+      done += count
+    }
+  }
+
+  /// Makes what was written durable.
+  func finish() throws {
+    guard fsync(descriptor) == 0 else { throw Self.failure(path) }
+  }
+
+  private static func failure(_ path: String) -> CheckpointError {
+    .unwritable(path: path, reason: String(cString: strerror(errno)))
+  }
+}

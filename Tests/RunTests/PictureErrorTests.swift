@@ -1,0 +1,212 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+/// Everything that is not a good picture ends in one line and the right exit status.
+struct PictureErrorTests {
+  /// The error with which decoding ends.
+  private func failure(_ data: [UInt8], name: String = "x.jpg") -> PictureError? {
+    do {
+      _ = try Picture(data: data, name: name)
+      return nil
+    } catch {
+      return error as? PictureError
+    }
+  }
+
+  private func failure(path: String) -> PictureError? {
+    do {
+      _ = try Picture(contentsOf: path)
+      return nil
+    } catch {
+      return error as? PictureError
+    }
+  }
+
+  @Test func whatCannotBeReadIsNamed() throws {
+    try withTemporaryFolder { folder in
+      let missing = try #require(failure(path: folder + "/none.jpg"))
+      #expect(missing.exitStatus == .noInput)
+      #expect(
+        missing.description
+          == "\(folder)/none.jpg: no such file; give the path of a JPEG or PNG picture")
+
+      let directory = try #require(failure(path: folder))
+      #expect(directory.exitStatus == .noInput)
+      #expect(directory.description.contains("folder"))
+
+      try Data("text".utf8).write(to: URL(fileURLWithPath: folder + "/file"))
+      let below = try #require(failure(path: folder + "/file/x.jpg"))
+      #expect(below.exitStatus == .noInput)
+
+      if geteuid() != 0 {
+        chmod(folder + "/file", 0)
+        let unreadable = try #require(failure(path: folder + "/file"))
+        #expect(unreadable.exitStatus == .noInput)
+        #expect(unreadable.description.contains("permission denied"))
+      }
+    }
+  }
+
+  @Test func anEmptyFileIsBadData() throws {
+    try withTemporaryFolder { folder in
+      try Data().write(to: URL(fileURLWithPath: folder + "/empty.png"))
+      let error = try #require(failure(path: folder + "/empty.png"))
+      #expect(error == .empty(name: folder + "/empty.png"))
+      #expect(error.exitStatus == .badData)
+    }
+  }
+
+  @Test func otherFormatsAreNamed() throws {
+    let beginnings: [(String, [UInt8])] = [
+      ("GIF", Array("GIF89a".utf8)), ("WebP", Array("RIFF\u{1}\u{1}\u{1}\u{1}WEBPVP8 ".utf8)),
+      ("HEIC", [0, 0, 0, 24] + Array("ftypheic".utf8)), ("AVIF", [0, 0, 0, 24] + Array("ftypavif".utf8)),
+      ("MP4", [0, 0, 0, 24] + Array("ftypisom".utf8)), ("BMP", Array("BM".utf8) + [9, 9, 9, 0, 0, 0, 0, 0]),
+      ("TIFF", [0x49, 0x49, 42, 0, 8, 0, 0, 0]), ("TIFF", [0x4D, 0x4D, 0, 42, 0, 0, 0, 8]),
+      ("JPEG XL", [0xFF, 0x0A, 1, 2]), ("JPEG 2000", [0xFF, 0x4F, 0xFF, 0x51]),
+      ("PDF", Array("%PDF-1.7".utf8)), ("Photoshop", Array("8BPS".utf8)), ("SVG", Array("<svg/>".utf8)),
+    ]
+    for (name, bytes) in beginnings {
+      for data in [bytes, bytes + [UInt8](repeating: 7, count: 1000)] {
+        let error = try #require(failure(data))
+        #expect(error.exitStatus == .badData)
+        #expect(error.description.contains(name) && error.description.contains("convert it to JPEG or PNG"))
+      }
+    }
+    for data in [[0], Array("What is in the picture?".utf8), [UInt8](repeating: 0, count: 4096), [0xFF]] {
+      let error = try #require(failure(data))
+      #expect(error == .unsupportedFormat(name: "x.jpg", format: nil))
+      #expect(error.exitStatus == .badData)
+    }
+  }
+
+  /// A device never ends; reading has to stop at its first bytes.
+  @Test func aFileThatIsNoPictureIsNotReadToItsEnd() throws {
+    let error = try #require(failure(path: "/dev/zero"))
+    #expect(error == .unsupportedFormat(name: "/dev/zero", format: nil))
+  }
+
+  @Test func everyBeginningOfAPictureIsRefused() throws {
+    for file in [
+      "420.jpg", "420-progressive.jpg", "exif-thumbnail.jpg", "restart.jpg", "grey8.png",
+      "palette4-trns.png", "rgb8-interlaced.png", "exif-after-data.png",
+    ] {
+      let whole = try pictureFixture(file)
+      for length in 0..<whole.count {
+        let error = failure(Array(whole[..<length]), name: file)
+        #expect(error?.exitStatus == .badData, "\(file), \(length) of \(whole.count) bytes")
+        if length >= 100 {
+          #expect(
+            error?.description.contains("cut short") == true, "\(file), \(length) bytes: \(error as Any)")
+        }
+      }
+    }
+  }
+
+  @Test func everyChangedByteOfAPNGIsNoticed() throws {
+    for file in ["rgb8.png", "palette2-trns.png", "text.png", "exif6.png"] {
+      let good = try pictureFixture(file)
+      for position in good.indices {
+        var data = good
+        data[position] ^= 0x10
+        #expect(failure(data, name: file)?.exitStatus == .badData, "\(file), byte \(position)")
+      }
+    }
+  }
+
+  /// A PNG's header, from its width and height on, with the checksum mended.
+  private func png(width: UInt32, height: UInt32) throws -> [UInt8] {
+    var data = try pictureFixture("rgb8.png")
+    for (offset, value) in [(16, width), (20, height)] {
+      for byte in 0..<4 { data[offset + byte] = UInt8(truncatingIfNeeded: value >> (24 - 8 * byte)) }
+    }
+    var checksum: UInt32 = 0xFFFF_FFFF
+    for byte in data[12..<29] {
+      checksum ^= UInt32(byte)
+      for _ in 0..<8 { checksum = checksum >> 1 ^ (checksum & 1) * 0xEDB8_8320 }
+    }
+    for byte in 0..<4 { data[29 + byte] = UInt8(truncatingIfNeeded: ~checksum >> (24 - 8 * byte)) }
+    return data
+  }
+
+  @Test func morePixelsThanTheLimitAreRefusedBeforeDecoding() throws {
+    #expect(try failure(png(width: 37, height: 29)) == nil)
+    for (width, height) in [(10_001, 10_000), (100_000_001, 1), (0x7FFF_FFFF, 0x7FFF_FFFF)] {
+      let error = try #require(try failure(png(width: UInt32(width), height: UInt32(height))))
+      #expect(error == .tooManyPixels(name: "x.jpg", width: width, height: height))
+      #expect(error.exitStatus == .badData)
+      #expect(error.description.contains("\(width) x \(height)"))
+      #expect(error.description.contains("100 megapixels"))
+    }
+    // Exactly the limit: only its data are missing.
+    #expect(try failure(png(width: 10_000, height: 10_000)) == .cutShort(name: "x.jpg", format: "PNG"))
+    #expect(try failure(png(width: 0, height: 5))?.exitStatus == .badData)
+
+    var jpeg = try pictureFixture("420.jpg")
+    let frame = try #require((0..<jpeg.count - 1).first { jpeg[$0] == 0xFF && jpeg[$0 + 1] == 0xC0 })
+    jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0xDC, 0xFF, 0xDC])
+    #expect(failure(jpeg) == .tooManyPixels(name: "x.jpg", width: 65_500, height: 65_500))
+    jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0, 0, 0, 9])
+    #expect(failure(jpeg)?.exitStatus == .badData)
+  }
+
+  @Test func aJPEGWithTooManyScansIsRefused() throws {
+    let data = try pictureFixture("420-progressive.jpg")
+    let scans = (0..<data.count - 1).filter { data[$0] == 0xFF && data[$0 + 1] == 0xDA }
+    let last = try #require(scans.last)
+    let repeated =
+      data[..<last] + Array(repeating: data[last..<data.count - 2], count: 200).joined() + [0xFF, 0xD9]
+    let error = try #require(failure(Array(repeated)))
+    #expect(error.exitStatus == .badData)
+    #expect(error.description.contains("scans"))
+  }
+
+  /// The picture's data end, but the end of the picture follows all the same.
+  @Test func missingDataBeforeTheEndAreNoticed() throws {
+    let data = try pictureFixture("444.jpg")
+    let cut = Array(data[..<(data.count / 2)]) + [0xFF, 0xD9]
+    #expect(failure(cut) == .cutShort(name: "x.jpg", format: "JPEG"))
+  }
+
+  @Test func messagesStayOnOneLine() throws {
+    let error = try #require(failure([1, 2, 3], name: "a\nb\u{1B}[31m\u{85}.jpg"))
+    #expect(error.description.hasPrefix("a?b?[31m?.jpg: "))
+  }
+
+  @Test func randomlyChangedFilesNeverCrash() throws {
+    var generator = SplitMix64(seed: 11)
+    let files = [
+      "420.jpg", "420-progressive.jpg", "cmyk.jpg", "restart.jpg", "exif6.jpg", "h3.jpg", "grey8.png",
+      "grey16-interlaced.png", "palette4-trns.png", "rgba8.png", "text.png", "exif6.png",
+    ].map { ($0, try? pictureFixture($0)) }
+    var decoded = 0
+    var refused = 0
+    for _ in 0..<2000 {
+      let (file, bytes) = files[Int.random(in: 0..<files.count, using: &generator)]
+      var data = try #require(bytes)
+      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+        let position = Int.random(in: 0..<data.count, using: &generator)
+        let end = min(data.count, position + Int.random(in: 1...40, using: &generator))
+        switch Int.random(in: 0..<6, using: &generator) {
+        case 0: data.removeSubrange(position..<end)
+        case 1: data.insert(contentsOf: data[position..<end], at: position)
+        case 2: data = Array(data[...position])
+        case 3: data[position] = 0xFF
+        default: data[position] ^= 1 << Int.random(in: 0..<8, using: &generator)
+        }
+      }
+      do {
+        let picture = try Picture(data: data, name: file)
+        #expect(picture.pixels.count == picture.width * picture.height * 3)
+        decoded += 1
+      } catch let error as PictureError {
+        #expect(error.exitStatus == .badData, "\(error)")
+        #expect(!error.description.contains("\n"))
+        refused += 1
+      }
+    }
+    #expect(decoded > 50 && refused > 1000)
+  }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Foundation
+import VL2Quant
+
+/// `vl2-convert inspect`.
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what a packed file holds: parts, codes, sizes and measured errors.")
+
+  @Argument(help: "The packed file.")
+  var file: String
+
+  @Flag(help: "Print one JSON object, with every section and tensor.")
+  var json = false
+
+  func run() throws {
+    let summary = try PackedFileSummary(try PackedFile(path: file))
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+    } else {
+      for line in Self.lines(of: summary) { print(line) }
+    }
+  }
+
+  private static func lines(of summary: PackedFileSummary) -> [String] {
+    let origin = summary.origin
+    var lines = [
+      "\(summary.file): \(mebibytes(summary.bytes)) MiB, \(grouped(summary.weights)) weights, "
+        + "format \(summary.formatVersion)",
+      "from \(printable(origin.source)) by \(printable(origin.tool))"
+        + (origin.demonstration ? "; a demonstration model, which knows little" : ""),
+    ]
+    if let license = origin.license {
+      let title = license.split(separator: "\n").first { $0.contains { !$0.isWhitespace } } ?? ""
+      lines.append("licence of the weights: \(printable(title.trimmingCharacters(in: .whitespaces)))")
+    }
+    lines.append("")
+    lines += parts(of: summary).lines
+    lines.append("")
+    lines += codes(of: summary).lines
+    lines.append("")
+    lines.append("recipe (the first rule that matches a matrix decides):")
+    lines += summary.recipe.map { "  \(printable($0.pattern)) \($0.code.rawValue)" }
+    if !origin.leftOut.isEmpty {
+      lines.append("left out, as no forward pass uses them:")
+      lines += origin.leftOut.map { "  " + printable($0) }
+    }
+    return lines
+  }
+
+  private static func parts(of summary: PackedFileSummary) -> TextTable {
+    var table = TextTable(
+      ["part", "sections", "zstd", "MiB raw", "MiB stored", "share"],
+      alignment: "lrrrrr")
+    for part in summary.parts where part.sections > 0 {
+      table.append([
+        part.part.rawValue, "\(part.sections)", "\(part.compressedSections)", mebibytes(part.rawBytes),
+        mebibytes(part.storedBytes),
+        decimal(100 * Double(part.storedBytes) / Double(summary.bytes), 1) + " %",
+      ])
+    }
+    return table
+  }
+
+  private static func codes(of summary: PackedFileSummary) -> TextTable {
+    var table = TextTable(
+      ["part", "code", "tensors", "weights", "bits/weight", "error", "largest", "at"],
+      alignment: "llrrrrrl")
+    for use in summary.codes {
+      table.append([
+        use.part.rawValue, use.code.rawValue, "\(use.tensors)", grouped(use.weights),
+        decimal(use.bitsPerWeight, 2), percent(use.errorPPM), percent(use.largestErrorPPM),
+        use.largestErrorTensor ?? "",
+      ])
+    }
+    return table
+  }
+
+  // MARK: - Numbers and untrusted text
+
+  private static func mebibytes(_ bytes: Int) -> String { decimal(Double(bytes) / 1_048_576, 1) }
+
+  private static func percent(_ partsPerMillion: Int) -> String {
+    partsPerMillion == 0 ? "0" : decimal(Double(partsPerMillion) / 10_000, 2) + " %"
+  }
+
+  private static func decimal(_ value: Double, _ digits: Int) -> String {
+    String(format: "%.\(digits)f", value)
+  }
+
+  private static func grouped(_ number: Int) -> String {
+    var digits = String(number)
+    var groups: [Substring] = []
+    while digits.count > 3 {
+      groups.insert(digits.suffix(3), at: 0)
+      digits = String(digits.dropLast(3))
+    }
+    return ([Substring(digits)] + groups).joined(separator: ",")
+  }
+
+  /// Text from the file without what would move a terminal's cursor.
+  private static func printable(_ text: String) -> String {
+    let kept = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
+    return String(String.UnicodeScalarView(kept))
+  }
+}
