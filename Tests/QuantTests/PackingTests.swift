@@ -218,11 +218,12 @@ import VL2Quant
   @Test func madeUpConfigFilesAreNotWritten() throws {
     try withTemporaryFolder { folder in
       try packed(Self.golden[0], to: folder + "/model.vl2q")
-      var raw = try RawPackedFile(path: folder + "/model.vl2q")
+      var parts = try PackedParts(path: folder + "/model.vl2q")
       let key = "\"configFiles\":{"
-      let manifest = raw.manifest.replacingOccurrences(of: key, with: key + "\"../escaped\":\"text\",")
-      raw.replaceManifest(manifest)
-      try raw.write(to: folder + "/model.vl2q")
+      let manifest = String(decoding: parts.manifest, as: UTF8.self)
+        .replacingOccurrences(of: key, with: key + "\"../escaped\":\"text\",")
+      parts.manifest = Array(manifest.utf8)
+      try parts.write(folder + "/model.vl2q")
       let file = try PackedFile(path: folder + "/model.vl2q")
       #expect(file.manifest.configFiles["../escaped"] == "text")
       try Dequantizer(threads: 1).write(file, to: folder + "/back")
