@@ -46,7 +46,8 @@ extension ModelConfig {
     }
     guard architectures.allSatisfy({ $0 == "DeepseekVLV2ForCausalLM" }) else {
       let names = architectures.map { JSONValue.string(Array($0.utf8)).kind }
-      throw refused("architectures is \(names.joined(separator: ", ")), not DeepseekVLV2ForCausalLM")
+      throw refused(
+        "architectures is \(names.joined(separator: ", ")), not DeepSeek-VL2's DeepseekVLV2ForCausalLM")
     }
     guard try root.string("model_type") ?? "deepseek_vl_v2" == "deepseek_vl_v2" else {
       throw refused("model_type is \(root.kind("model_type")), not DeepSeek-VL2's deepseek_vl_v2")
