@@ -24,6 +24,22 @@ private let int8 = VL2_CODE_I8
     #expect((packed.error / packed.energy).squareRoot() <= 0.006)
   }
 
+  /// Group scales are rounded up: every weight is within half a step, the largest of its group included.
+  @Test func eightBitCodesAreNotClipped() {
+    let packed = PackedMatrix(random: 5, rows: 32, columns: 1280, code: int8)
+    for row in 0..<32 {
+      let weights = Array(packed.weights[row * 1280..<(row + 1) * 1280])
+      let decoded = packed.decoded(row: row)
+      let rowStep = (weights.map(abs).max() ?? 0) / (127 * 255) * 1.01
+      for first in stride(from: 0, to: 1280, by: 32) {
+        let largest = weights[first..<first + 32].map(abs).max() ?? 0
+        for k in first..<first + 32 {
+          #expect(abs(weights[k] - decoded[k]) <= 0.5001 * (largest / 127 + rowStep))
+        }
+      }
+    }
+  }
+
   /// A real group often leans to one side, or has one weight far out.
   @Test func fourBitErrorOnLongTails() {
     var random = SplitMix64(seed: 3)

@@ -21,7 +21,9 @@ struct CheckpointCopy {
     }
     let shard = try SafetensorsFile(path: folder + "/model-00001-of-000001.safetensors")
     tensors = try shard.names.map {
-      Tensor(name: $0, type: try shard.type(of: $0), shape: try shard.shape(of: $0), bytes: try shard.bytes(of: $0))
+      Tensor(
+        name: $0, type: try shard.type(of: $0), shape: try shard.shape(of: $0), bytes: try shard.bytes(of: $0)
+      )
     }
   }
 

@@ -1,5 +1,5 @@
-import Testing
 import TestSupport
+import Testing
 import VL2Quant
 
 /// A header is believed only where it agrees with itself and with the file.
@@ -37,7 +37,10 @@ import VL2Quant
       #expect(tensors.map(\.name) == ["a", "empty", "b", "scalar"])
       #expect(tensors.map(\.shape) == [[2], [0], [2, 3], []])
       let start = 8 + header.utf8.count
-      #expect(tensors.map(\.range) == [start..<start + 4, start + 4..<start + 4, start + 4..<start + 28, start + 28..<start + 30])
+      #expect(
+        tensors.map(\.range) == [
+          start..<start + 4, start + 4..<start + 4, start + 4..<start + 28, start + 28..<start + 30,
+        ])
     }
   }
 
@@ -56,14 +59,24 @@ import VL2Quant
     (#"{"a":4}"#, 4, "4 stands for an object"),
     (#"[1]"#, 4, "the header is an array"),
     (#"{"a":"#, 4, "not valid JSON"),
-    (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
-      4, "comes twice"),
+    (
+      #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+      4, "comes twice"
+    ),
     (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,4]}}"#, 4, "beyond any file"),
     (#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#, 4, "beyond any file"),
-    (#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[9223372036854775806,9223372036854775807]}}"#, 4, "beyond any file"),
-    (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#,
-      6, "\"b\" overlap those of \"a\""),
-    (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8, "4 bytes before \"a\" belong to no tensor"),
+    (
+      #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[9223372036854775806,9223372036854775807]}}"#, 4,
+      "beyond any file"
+    ),
+    (
+      #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#,
+      6, "\"b\" overlap those of \"a\""
+    ),
+    (
+      #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8,
+      "4 bytes before \"a\" belong to no tensor"
+    ),
     (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 9, "5 bytes at the end belong to no tensor"),
   ])
   func lies(_ header: String, bytes: Int, part: String) throws {
@@ -78,7 +91,8 @@ import VL2Quant
     #expect(text.contains("holds \(whole - 7) bytes where its header promises \(whole)"))
     #expect(try problem([]).contains("holds 0 bytes"))
     #expect(try problem([1, 2, 3]).contains("holds 3 bytes"))
-    #expect(try problem([200, 0, 0, 0, 0, 0, 0, 0, 1]).contains("holds 9 bytes where its header promises 208"))
+    #expect(
+      try problem([200, 0, 0, 0, 0, 0, 0, 0, 1]).contains("holds 9 bytes where its header promises 208"))
   }
 
   @Test func headerLengthIsCapped() throws {

@@ -98,7 +98,8 @@ import VL2Run
     let model = try PackedModels.path("nano-mha", .bf16)
     try withTemporaryFolder { folder in
       let run = try vl2.run([
-        "trace", "--model", model, "--cases", Fixtures.path("golden/cases.json"), "-o", folder + "/out", "--exact",
+        "trace", "--model", model, "--cases", Fixtures.path("golden/cases.json"), "-o", folder + "/out",
+        "--exact",
       ])
       #expect(run.status == 0, "\(run.errors)")
       for name in GoldenCase.names {
@@ -114,7 +115,8 @@ import VL2Run
       let bad = folder + "/bad.json"
       try Data(#"[{"name": "../x", "images": [], "turns": []}]"#.utf8).write(to: URL(fileURLWithPath: bad))
       expectFailure(
-        try vl2.run(["trace", "--model", model, "--cases", bad, "-o", folder]), status: 65, naming: "bad.json")
+        try vl2.run(["trace", "--model", model, "--cases", bad, "-o", folder]), status: 65, naming: "bad.json"
+      )
     }
   }
 }

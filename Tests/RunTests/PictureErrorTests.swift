@@ -186,7 +186,7 @@ struct PictureErrorTests {
     for _ in 0..<2000 {
       let (file, bytes) = files[Int.random(in: 0..<files.count, using: &generator)]
       var data = try #require(bytes)
-      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+      for _ in 0..<Int.random(in: 1...4, using: &generator) where !data.isEmpty {
         let position = Int.random(in: 0..<data.count, using: &generator)
         let end = min(data.count, position + Int.random(in: 1...40, using: &generator))
         switch Int.random(in: 0..<6, using: &generator) {

@@ -28,9 +28,14 @@ public struct Tool: Sendable {
   /// Starts the program; the caller waits for it or ends it.
   public func start(
     _ arguments: [String], input: FileHandle = .nullDevice, output: Any? = FileHandle.nullDevice,
-    errors: Any? = FileHandle.nullDevice, environment: [String: String] = [:]
+    errors: Any? = FileHandle.nullDevice, environment: [String: String] = [:], largestFile: Int? = nil
   ) throws -> Process {
-    let words = Self.launcher + [program] + arguments
+    var words = Self.launcher + [program] + arguments
+    if let largestFile {
+      // POSIX counts in 512 bytes.
+      let limit = "trap '' XFSZ; ulimit -f \(largestFile / 512); exec \"$@\""
+      words = ["/bin/sh", "-c", limit, "sh"] + words
+    }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: words[0])
     process.arguments = Array(words.dropFirst())
@@ -43,8 +48,10 @@ public struct Tool: Sendable {
   }
 
   /// Runs the program to its end.
+  ///
+  /// - Parameter largestFile: bytes beyond which writing a file fails, as on a full disk.
   public func run(
-    _ arguments: [String], input: String = "", environment: [String: String] = [:]
+    _ arguments: [String], input: String = "", environment: [String: String] = [:], largestFile: Int? = nil
   ) throws -> ToolRun {
     try withTemporaryFolder { folder in
       // Files rather than pipes, so that no amount of output can block the program.
@@ -57,7 +64,8 @@ public struct Tool: Sendable {
         FileHandle(forWritingTo: URL(fileURLWithPath: paths[2]))
       )
       let process = try start(
-        arguments, input: files.0, output: files.1, errors: files.2, environment: environment)
+        arguments, input: files.0, output: files.1, errors: files.2, environment: environment,
+        largestFile: largestFile)
       process.waitUntilExit()
       func text(_ path: String) throws -> String {
         String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)

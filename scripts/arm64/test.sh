@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Show that vl2 is right on the processors of small arm64 boards, from an amd64 machine: cross-build with
 # Debian 13's Swift 6.0.3, run every test under qemu as a Cortex-A72 and as a Cortex-A76, and hold what the
-# golden cases give there against what they give here: the same packed file, the same tokens.
+# golden cases give there against what they give here: the same packed files, the same bits at every stage.
 # Usage: test.sh [test options...]      for example --filter REGEX; without any, everything
 #   VL2_ARM64   where the cross-build place is made (about 5.5 GB); else ~/.cache/vl2/arm64
 #   VL2_CPUS    the processors, else "cortex-a72 cortex-a76"
@@ -72,4 +72,4 @@ for checkpoint in nano-mha nano-outliers; do
     done
   done
 done
-say "arm64: the tests pass, and files and tokens are identical, on ${cpus[*]}"
+say "arm64: the tests pass, and packed files and traces are identical, on ${cpus[*]}"

@@ -11,7 +11,13 @@ struct Interruption: Error {
   /// From now on SIGINT, SIGTERM and SIGHUP make `check` throw instead of ending the process at once. A second
   /// signal ends it.
   static func watch() {
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    let signals = [SIGINT, SIGTERM, SIGHUP]
+    // A program that started this one may have blocked them on the thread that did.
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in signals { sigaddset(&set, number) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    for number in signals {
       let previous = Glibc.signal(number) { number in
         if Interruption.received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
       }

@@ -44,12 +44,12 @@ extension ModelConfig {
     func refused(_ problem: String) -> ConfigError {
       ConfigError(file: root.file, problem: problem + "; give a DeepSeek-VL2 checkpoint")
     }
-    guard try root.string("model_type") ?? "deepseek_vl_v2" == "deepseek_vl_v2" else {
-      throw refused("model_type is \(root.kind("model_type")), not DeepSeek-VL2's deepseek_vl_v2")
-    }
     guard architectures.allSatisfy({ $0 == "DeepseekVLV2ForCausalLM" }) else {
       let names = architectures.map { JSONValue.string(Array($0.utf8)).kind }
       throw refused("architectures is \(names.joined(separator: ", ")), not DeepseekVLV2ForCausalLM")
+    }
+    guard try root.string("model_type") ?? "deepseek_vl_v2" == "deepseek_vl_v2" else {
+      throw refused("model_type is \(root.kind("model_type")), not DeepSeek-VL2's deepseek_vl_v2")
     }
     for key in ["vision_config", "language_config"] where !root.has(key) {
       throw refused("has no \(key), so this is not DeepSeek-VL2")

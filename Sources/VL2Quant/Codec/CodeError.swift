@@ -1,10 +1,10 @@
 /// What a code lost of some weights: sums over blocks of 16 rows, block by block, so that adding them up in order
 /// gives the same number however the blocks were shared among threads.
-struct CodeError: Sendable {
+package struct CodeError: Sendable {
   private var errors: [Double] = []
   private var energies: [Double] = []
 
-  init() {}
+  package init() {}
 
   /// Adds one block: the sums of squared differences and of squared weights.
   mutating func append(error: Double, energy: Double) {

@@ -1,12 +1,12 @@
 /// A tokeniser whose tokens are single bytes, for models that have random weights and need no better one.
-enum ByteTokenizer {
+package enum ByteTokenizer {
   static let begin = "<｜begin▁of▁sentence｜>"
   static let end = "<｜end▁of▁sentence｜>"
   static let padding = "<｜▁pad▁｜>"
 
   /// A `tokenizer.json` with 256 byte tokens, which splits as the published one does. The special tokens have the
   /// ids `firstSpecial`, + 1 and + 2, so that the published begin and end ids hold.
-  static func json(firstSpecial: Int) -> String {
+  package static func json(firstSpecial: Int) -> String {
     let names = [begin, end, padding]
     let special = names.enumerated().map { index, name in
       """

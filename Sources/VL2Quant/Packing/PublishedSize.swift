@@ -4,7 +4,7 @@ public enum PublishedSize: String, Sendable, CaseIterable {
   case tiny, small, base
 
   /// Config files with the published values, by name.
-  var configFiles: [String: String] {
+  package var configFiles: [String: String] {
     [
       "config.json": """
       {"architectures":["DeepseekVLV2ForCausalLM"],"model_type":"deepseek_vl_v2","candidate_resolutions":\
@@ -31,7 +31,7 @@ public enum PublishedSize: String, Sendable, CaseIterable {
   }
 
   /// The id of the begin token; end and padding follow it.
-  var beginToken: Int { self == .small ? 100_000 : 0 }
+  package var beginToken: Int { self == .small ? 100_000 : 0 }
 
   private var hiddenSize: Int {
     switch self {

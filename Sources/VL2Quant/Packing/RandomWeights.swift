@@ -6,11 +6,14 @@ import SIMDKernels
 ///
 /// Codes of matrices are drawn as they are stored, without a search for good scales, which is what makes this
 /// quick: a model of the largest published size takes a minute.
-struct RandomWeights: WeightSource {
-  func check(_ tensor: TensorEntry) {}
+package struct RandomWeights: WeightSource {
+  package init() {}
 
-  func write(_ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer) -> CodeError
-  {
+  package func check(_ tensor: TensorEntry) {}
+
+  package func write(
+    _ tensor: TensorEntry, rows: Range<Int>, to section: UnsafeMutableRawBufferPointer
+  ) -> CodeError {
     let drawing = RandomTensor(tensor)
     if let kernelCode = tensor.code.kernelCode {
       let length = vl2_block_bytes(kernelCode, drawing.extent.columns)

@@ -8,7 +8,8 @@ package final class AlignedBuffer {
   deinit { base?.deallocate() }
 
   /// At least `count` elements. Earlier contents are lost when the buffer has to grow.
-  package func reserve<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> UnsafeMutablePointer<T> {
+  package func reserve<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> UnsafeMutablePointer<T>
+  {
     let bytes = max(64, count * MemoryLayout<T>.stride)
     if bytes > capacity {
       base?.deallocate()

@@ -47,7 +47,8 @@ package struct Product {
   package var output: Rows
 
   package init(
-    _ linear: Linear, _ input: PreparedRows, index: UnsafePointer<UInt32>? = nil, count: Int, into output: Rows
+    _ linear: Linear, _ input: PreparedRows, index: UnsafePointer<UInt32>? = nil, count: Int,
+    into output: Rows
   ) {
     self.linear = linear
     self.input = input
@@ -122,7 +123,8 @@ package final class Arithmetic {
   }
 
   /// scale x int8 of one quantised row.
-  private static func widen(_ row: UnsafePointer<UInt8>, columns: Int, into out: UnsafeMutablePointer<Float>) {
+  private static func widen(_ row: UnsafePointer<UInt8>, columns: Int, into out: UnsafeMutablePointer<Float>)
+  {
     let padded = (columns + 31) / 32 * 32
     let raw = UnsafeRawPointer(row)
     for column in 0..<columns {
@@ -177,7 +179,8 @@ package final class Arithmetic {
     } else {
       let scratch = floatScratch[worker].reserve(16 * product.linear.inputs, of: Float.self)
       kernels.matmul_f32(
-        &matrix, blocks.lowerBound, blocks.upperBound, product.input.float[skipped], product.input.float.stride,
+        &matrix, blocks.lowerBound, blocks.upperBound, product.input.float[skipped],
+        product.input.float.stride,
         index, rows.count, product.linear.bias, out, product.output.stride, scratch)
     }
   }

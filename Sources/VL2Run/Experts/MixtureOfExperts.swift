@@ -54,7 +54,8 @@ package final class MixtureOfExperts {
 
     // gate and up of all experts that were picked and of the shared ones: one parallel job
     let sharedWidth = shared?.inner ?? 0
-    let routed = Rows(scratch.routedInner.reserve(2 * pairs * expertWidth), count: pairs, columns: expertWidth)
+    let routed = Rows(
+      scratch.routedInner.reserve(2 * pairs * expertWidth), count: pairs, columns: expertWidth)
     let routedUp = Rows(routed.base + pairs * expertWidth, count: pairs, columns: expertWidth)
     let dense = Rows(scratch.sharedInner.reserve(2 * count * sharedWidth), count: count, columns: sharedWidth)
     let denseUp = Rows(dense.base + count * sharedWidth, count: count, columns: sharedWidth)
@@ -69,7 +70,8 @@ package final class MixtureOfExperts {
           Product(
             weights.gate, input, index: rows, count: group.pairs.count, into: routed.slice(group.pairs)))
         products.append(
-          Product(weights.up, input, index: rows, count: group.pairs.count, into: routedUp.slice(group.pairs)))
+          Product(weights.up, input, index: rows, count: group.pairs.count, into: routedUp.slice(group.pairs))
+        )
       }
       if let shared {
         products.append(Product(shared.gate, input, count: count, into: dense))

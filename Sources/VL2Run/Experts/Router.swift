@@ -8,7 +8,8 @@ package final class Router {
   private let arithmetic: Arithmetic
   private let logits = AlignedBuffer()
 
-  package init(_ file: PackedFile, layer: Int, routing: LanguageConfig.Routing, arithmetic: Arithmetic) throws {
+  package init(_ file: PackedFile, layer: Int, routing: LanguageConfig.Routing, arithmetic: Arithmetic) throws
+  {
     config = routing
     self.arithmetic = arithmetic
     weights = Linear(
@@ -45,7 +46,9 @@ package final class Router {
         } else {
           // Picked experts are marked by a negative score; a score that is not a number is never the largest.
           var largest = -Float.infinity
-          for expert in 0..<total where scores[expert] > largest { (best, largest) = (expert, scores[expert]) }
+          for expert in 0..<total where scores[expert] > largest {
+            (best, largest) = (expert, scores[expert])
+          }
         }
         experts[row * kept + place] = Int32(best)
         weights[row * kept + place] = scores[best]

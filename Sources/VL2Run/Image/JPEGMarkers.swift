@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// What a walk over a JPEG file's markers tells, without decoding.
 ///

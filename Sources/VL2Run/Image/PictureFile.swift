@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// No picture within the limit of pixels needs a larger file: 16-bit RGBA at 100 megapixels is 763 MiB.
 private let maximumFileBytes = 1 << 30

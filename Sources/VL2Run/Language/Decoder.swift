@@ -135,7 +135,8 @@ package final class Decoder {
     let epsilon = config.normEpsilon
     arithmetic.forEachRowRange(rows.count) { range in
       kernels.rms_norm(
-        rows[range.lowerBound], rows.stride, range.count, rows.columns, weight, epsilon, out[range.lowerBound],
+        rows[range.lowerBound], rows.stride, range.count, rows.columns, weight, epsilon,
+        out[range.lowerBound],
         out.stride)
     }
   }

@@ -70,7 +70,8 @@ package final class Projector {
       let output =
         last
         ? out
-        : Rows(inner.reserve(2 * half, of: Float.self) + i % 2 * half, count: out.count, columns: layer.outputs)
+        : Rows(
+          inner.reserve(2 * half, of: Float.self) + i % 2 * half, count: out.count, columns: layer.outputs)
       arithmetic.multiply(layer, arithmetic.prepare(input, for: [layer]), count: out.count, into: output)
       if !last {
         arithmetic.forEachRowRange(out.count) { range in
