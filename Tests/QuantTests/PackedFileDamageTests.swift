@@ -62,6 +62,7 @@ import VL2Quant
         #expect(throws: error) { try PackedFile(path: path) }
       }
       try Data(whole + [0]).write(to: URL(fileURLWithPath: path))
+      #expect(failure(path)?.description.contains("1 more than were written") == true)
       #expect(throws: PackedFileError.length(path: path, actual: whole.count + 1, expected: whole.count)) {
         try PackedFile(path: path)
       }
@@ -330,6 +331,52 @@ import VL2Quant
       #expect(throws: Never.self) {
         try good.write(path)
         try PackedFile(path: path).verify()
+      }
+    }
+  }
+
+  /// Most of a small file is padding: a flipped bit there does not pass for a good file either.
+  @Test func oneByteOfThePaddingIsFound() throws {
+    try withParts { parts, path in
+      let good = parts
+      var start = 64
+      func expectDamage(_ places: Range<Int>, before part: String) throws {
+        for place in Set([places.lowerBound, places.lowerBound + places.count / 2, places.upperBound - 1]) {
+          parts.body[place] ^= 0x20
+          try parts.write(path)
+          parts = good
+          let file = try PackedFile(path: path)
+          #expect(throws: PackedFileError.damagedPadding(path: path, before: part)) { try file.verify() }
+        }
+      }
+      for section in try PackedFile(path: path).manifest.sections {
+        try expectDamage(start..<section.offset, before: "section \(section.name)")
+        start = section.offset + section.storedLength
+      }
+      #expect(start < good.body.count)
+      try expectDamage(start..<good.body.count, before: "the manifest")
+    }
+  }
+
+  /// A few hundred bytes that would unpack to gigabytes are refused before any memory is asked for.
+  @Test func framesThatPromiseTooMuch() throws {
+    try withParts(compression: .whereUseful) { parts, path in
+      let good = parts.text
+      let entry = try #require(try PackedFile(path: path).manifest.sections.first { $0.tensors.isEmpty })
+      #expect(entry.encoding == .zstd)
+      func open(rawLength: Int) throws -> PackedFileError? {
+        parts.text = good.replacingOccurrences(
+          of: "\"rawLength\":\(entry.rawLength),", with: "\"rawLength\":\(rawLength),")
+        try parts.write(path)
+        return failure(path) as? PackedFileError
+      }
+      let most = entry.storedLength * 256
+      let fits = try open(rawLength: most)
+      #expect(fits == nil)
+      for length in [most + 1, 1 << 26, 1 << 40, Int.max] {
+        let error = try open(rawLength: length)
+        let field = "raw length of section \(entry.name)"
+        #expect(error == .invalid(path: path, field: field, problem: "is \(length)"))
       }
     }
   }

@@ -109,6 +109,31 @@ import VL2Quant
     }
   }
 
+  @Test func onlyWhatShrinksIsAFrame() throws {
+    var random = SplitMix64(seed: 1)
+    let noise = (0..<100_000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    let text = Array(String(repeating: "the same words again, or nearly; ", count: 20).utf8)
+    // Zeros shrink to less than readers accept.
+    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      for (bytes, compression, encoding) in [
+        (noise, PackedSection.Compression.whereUseful, SectionEntry.Encoding.raw),
+        (text, .whereUseful, .zstd),
+        (text, .never, .raw), ([1], .whereUseful, .raw), (zeros, .whereUseful, .raw),
+      ] {
+        let writer = try PackedFileWriter(path: path)
+        try SyntheticModel.append(to: writer, tokenizer: bytes, compression: compression)
+        try writer.finish(
+          origin: SyntheticModel.origin, recipe: [], configFiles: ["config.json": SyntheticModel.config])
+        let file = try PackedFile(path: path)
+        #expect(file.manifest.sections[0].encoding == encoding)
+        #expect(try file.sectionBytes("tokenizer").elementsEqual(bytes))
+        #expect(throws: Never.self) { try file.verify() }
+      }
+    }
+  }
+
   @Test func aManifestThatIsTooLong() throws {
     try expectOldFile { path in
       let writer = try PackedFileWriter(path: path)

@@ -72,17 +72,19 @@ enum SyntheticModel {
     leftOut: ["vision.ignored"])
   static let recipe = [RecipeRule(pattern: "*", code: .q4)]
 
+  /// - Parameter tokenizer: the bytes of the section of that name; nil for any.
   static func append(
-    to writer: PackedFileWriter, compression: PackedSection.Compression = .never
+    to writer: PackedFileWriter, tokenizer: [UInt8]? = nil, compression: PackedSection.Compression = .never
   ) throws {
     let layout = try layout()
     let (codes, placements) = (codes(layout), try placements(layout))
     for (i, section) in layout.sections.enumerated() {
       let length = section.tensors.isEmpty ? 1000 + i : placements[i].length
+      let given = section.name == ModelLayout.tokenizer ? tokenizer : nil
       try writer.append(
         PackedSection(
           name: section.name, tensors: entries(section, codes[i], placements[i]),
-          bytes: bytes(length, section: i), compression: compression))
+          bytes: given ?? bytes(length, section: i), compression: compression))
     }
   }
 

@@ -19,6 +19,9 @@ struct FileHead: Equatable {
   /// Sections begin at multiples of this: a page of every system that maps the file.
   static let alignment = 65536
   static let largestManifest = 16 << 20
+  /// Raw bytes that a stored byte of a zstd section may stand for. Weights shrink by some percent and a tokeniser to a
+  /// third; a small file that asks for gigabytes of memory is an attack.
+  static let largestExpansion = 256
 
   private static let magic: [UInt8] = [0x89, 0x56, 0x4C, 0x32, 0x51, 0x0D, 0x0A, 0x1A]
 

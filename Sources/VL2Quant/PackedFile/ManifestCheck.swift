@@ -38,10 +38,14 @@ struct ManifestCheck {
       entry.storedLength >= 1 && entry.offset <= sectionsEnd
         && entry.storedLength <= sectionsEnd - entry.offset,
       "stored length", entry.storedLength)
-    try require(
-      entry.encoding == .zstd
-        ? entry.rawLength > entry.storedLength : entry.rawLength == entry.storedLength,
-      "raw length", entry.rawLength)
+    switch entry.encoding {
+    case .raw: try require(entry.rawLength == entry.storedLength, "raw length", entry.rawLength)
+    case .zstd:
+      try require(
+        entry.rawLength > entry.storedLength
+          && (entry.rawLength - 1) / FileHead.largestExpansion < entry.storedLength,
+        "raw length", entry.rawLength)
+    }
     let digits = entry.sha256.utf8
     guard digits.count == 64,
       digits.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x61 && $0 <= 0x66) })

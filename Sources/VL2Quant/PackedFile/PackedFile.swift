@@ -20,6 +20,8 @@ public final class PackedFile: @unchecked Sendable {
   }
 
   private let mapping: UnsafeRawBufferPointer
+  /// Where the manifest begins; sections end before.
+  let manifestOffset: Int
   private let sectionIndex: [String: Int]
   private let places: [String: Place]
   private let lock = NSLock()
@@ -38,7 +40,8 @@ public final class PackedFile: @unchecked Sendable {
       let head = try FileHead(mapping, path: path)
       manifest = try Self.readManifest(mapping, head, path: path)
       config = try Self.readConfig(manifest, path: path)
-      let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: head.manifestOffset)
+      manifestOffset = head.manifestOffset
+      let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: manifestOffset)
       try check.run(ModelLayout(config))
     } catch {
       munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress!), mapping.count)
@@ -135,8 +138,10 @@ public final class PackedFile: @unchecked Sendable {
     UnsafeRawBufferPointer(rebasing: mapping[entry.offset..<entry.offset + entry.storedLength])
   }
 
-  /// Where a section's stored bytes are mapped.
-  func storedAddress(of entry: SectionEntry) -> UnsafeRawPointer { mapping.baseAddress! + entry.offset }
+  /// Bytes of the file as they are.
+  func fileBytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: mapping[range])
+  }
 
   /// Unpacks a zstd section into new memory, which the caller gives to free().
   private func unpack(_ entry: SectionEntry) throws -> UnsafeMutableRawBufferPointer {

@@ -13,6 +13,8 @@ public enum PackedFileError: ReportableError, Equatable {
   case invalid(path: String, field: String, problem: String)
   /// Bytes of a section are not those that were written.
   case damagedSection(path: String, section: String)
+  /// Bytes that nobody uses, in front of a section or the manifest, are not the zeros that were written.
+  case damagedPadding(path: String, before: String)
   /// A tensor that the model needs, asked for with a shape that it does not have.
   case shape(path: String, tensor: String)
 
@@ -32,12 +34,16 @@ public enum PackedFileError: ReportableError, Equatable {
       "\(path): not a packed model; make one with vl2-convert pack CHECKPOINT -o FILE"
     case .otherVersion(let path, let version):
       "\(path): packed in version \(version) of the format, this program reads version \(PackedFile.formatVersion); pack the checkpoint again"
+    case .length(let path, let actual, let expected) where actual > expected:
+      "\(path): has \(actual) bytes, \(actual - expected) more than were written; copy or pack the file again"
     case .length(let path, let actual, let expected):
       "\(path): has \(actual) bytes of \(expected); the file is not complete, copy or pack it again"
     case .invalid(let path, let field, let problem):
       "\(path): \(field) \(problem); the file is damaged, copy or pack it again"
     case .damagedSection(let path, let section):
       "\(path): section \(section) is damaged; copy or pack the file again"
+    case .damagedPadding(let path, let part):
+      "\(path): the padding before \(part) is damaged; copy or pack the file again"
     case .shape(let path, let tensor):
       "\(path): \(tensor) is missing or has another shape than the model needs; pack the checkpoint again"
     }

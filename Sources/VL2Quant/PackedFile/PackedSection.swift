@@ -31,8 +31,7 @@ public struct PackedSection: Sendable {
     self.tensors = tensors
     rawLength = bytes.count
     sha256 = bytes.withUnsafeBytes { sha256Hexadecimal($0) }
-    if compression == .whereUseful, let frame = Self.compressed(bytes), frame.count <= bytes.count / 100 * 95
-    {
+    if compression == .whereUseful, let frame = Self.compressed(bytes) {
       stored = frame
       encoding = .zstd
     } else {
@@ -42,15 +41,15 @@ public struct PackedSection: Sendable {
     crc32c = vl2_crc32c(0, stored, stored.count)
   }
 
+  /// One frame, where it saves at least 5 % and readers accept it.
   private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
-    let bound = ZSTD_compressBound(bytes.count)
-    var failed = false
-    let frame = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
-      let size = ZSTD_compress(buffer.baseAddress, bound, bytes, bytes.count, level)
-      failed = ZSTD_isError(size) != 0
-      count = failed ? 0 : size
+    // zstd gives up as soon as the frame does not fit.
+    let largest = bytes.count / 100 * 95
+    let frame = [UInt8](unsafeUninitializedCapacity: largest) { buffer, count in
+      let size = ZSTD_compress(buffer.baseAddress, largest, bytes, bytes.count, level)
+      count = ZSTD_isError(size) == 0 ? size : 0
     }
-    return failed ? nil : frame
+    return (bytes.count - 1) / FileHead.largestExpansion < frame.count ? frame : nil
   }
 }
 

@@ -2,29 +2,44 @@ import Foundation
 import SystemSupport
 
 extension PackedFile {
-  /// Reads every byte and holds it against the checksums, on all cores.
+  /// Reads every byte and holds it against the checksums, on all cores; what lies between sections has to be zero.
+  /// Opening has checked head and manifest.
   ///
   /// - Parameter progress: receives the share done, 0 to 1; may be called from several threads, one at a time.
-  /// - Throws: `PackedFileError.damagedSection`, which names the first damaged section in file order.
+  /// - Throws: `PackedFileError.damagedSection` or `.damagedPadding` for the first damage in file order.
   public func verify(progress: (@Sendable (Double) -> Void)? = nil) throws {
     let sections = manifest.sections
     let total = max(1, sections.reduce(0) { $0 + $1.storedLength })
     let state = VerificationState()
     DispatchQueue.concurrentPerform(iterations: sections.count) { index in
-      let good = isIntact(sections[index])
+      let damage = damage(of: index)
       state.lock.lock()
       defer { state.lock.unlock() }
-      if !good { state.damaged = min(state.damaged ?? index, index) }
+      if let damage, index < state.first { (state.first, state.damage) = (index, damage) }
       state.done += sections[index].storedLength
       progress?(Double(state.done) / Double(total))
     }
-    if let index = state.damaged {
-      throw PackedFileError.damagedSection(path: path, section: sections[index].name)
+    if let damage = state.damage { throw damage }
+    let end = sections.last.map { $0.offset + $0.storedLength } ?? FileHead.length
+    if !isZero(end..<manifestOffset) {
+      throw PackedFileError.damagedPadding(path: path, before: "the manifest")
     }
   }
 
+  /// What is wrong with a section or with the padding in front of it.
+  private func damage(of index: Int) -> PackedFileError? {
+    let entry = manifest.sections[index]
+    let before = index == 0 ? nil : manifest.sections[index - 1]
+    let start = before.map { $0.offset + $0.storedLength } ?? FileHead.length
+    if !isZero(start..<entry.offset) { return .damagedPadding(path: path, before: "section \(entry.name)") }
+    return isIntact(entry) ? nil : .damagedSection(path: path, section: entry.name)
+  }
+
+  private func isZero(_ range: Range<Int>) -> Bool { fileBytes(range).allSatisfy { $0 == 0 } }
+
   private func isIntact(_ entry: SectionEntry) -> Bool {
-    guard vl2_crc32c(0, storedAddress(of: entry), entry.storedLength) == entry.crc32c else { return false }
+    let stored = fileBytes(entry.offset..<entry.offset + entry.storedLength)
+    guard vl2_crc32c(0, stored.baseAddress, stored.count) == entry.crc32c else { return false }
     return (try? withSectionBytes(entry.name) { sha256Hexadecimal($0) == entry.sha256 }) ?? false
   }
 }
@@ -32,5 +47,6 @@ extension PackedFile {
 private final class VerificationState: @unchecked Sendable {
   let lock = NSLock()
   var done = 0
-  var damaged: Int?
+  var first = Int.max
+  var damage: PackedFileError?
 }
