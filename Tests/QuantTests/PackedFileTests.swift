@@ -17,7 +17,7 @@ import VL2Quant
       #expect(file.manifest.origin == SyntheticModel.origin)
       #expect(file.manifest.recipe == SyntheticModel.recipe)
       #expect(file.manifest.configFiles == ["config.json": SyntheticModel.config])
-      #expect(file.config == (try ModelConfig(configFiles: ["config.json": SyntheticModel.config])))
+      #expect(try file.config == ModelConfig(configFiles: ["config.json": SyntheticModel.config]))
       let packed = file.manifest.sections.filter { $0.encoding == .zstd }
       #expect(packed.isEmpty == (compression == .never))
       for (i, entry) in file.manifest.sections.enumerated() {
