@@ -93,6 +93,7 @@ import VL2Run
     let memory = SectionMemory(
       try TokenizerFixtures.compile(TokenizerFixtures.bytes("tokenizer/tokenizer.json")))
     let time = try ContinuousClock().measure { _ = try memory.open() }
-    #expect(time < .milliseconds(20))
+    // Parsing the vocabulary takes three times as long; opening, a thousandth.
+    #expect(time < .milliseconds(100))
   }
 }

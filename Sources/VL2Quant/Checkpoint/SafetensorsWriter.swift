@@ -1,28 +1,45 @@
 import Glibc
 
-/// Writes a safetensors file of float32 tensors, whose bytes come one after another.
-final class SafetensorsWriter {
+/// Writes a safetensors file, the bytes of whose tensors come one after another.
+package final class SafetensorsWriter {
+  /// What a tensor consists of.
+  package enum Element: String {
+    case f32 = "F32"
+    case i64 = "I64"
+    case u8 = "U8"
+
+    var bytes: Int {
+      switch self {
+      case .f32: 4
+      case .i64: 8
+      case .u8: 1
+      }
+    }
+  }
+
   private let path: String
   private let descriptor: Int32
 
   /// Writes the header.
   ///
   /// - Parameters:
-  ///   - path: a file that does not exist yet.
-  ///   - tensors: names and shapes in the order in which the bytes follow.
+  ///   - path: a file that does not exist yet, unless `replacing`.
+  ///   - tensors: in the order in which the bytes follow.
   /// - Throws: `CheckpointError.unwritable`.
-  init(path: String, tensors: [(name: String, shape: [Int])]) throws {
+  package init(
+    path: String, tensors: [(name: String, element: Element, shape: [Int])], replacing: Bool = false
+  ) throws {
     self.path = path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    descriptor = open(path, O_WRONLY | O_CREAT | (replacing ? O_TRUNC : O_EXCL) | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path) }
     var entries = ["\"__metadata__\":{\"format\":\"pt\"}"]
     var offset = 0
-    for (name, shape) in tensors {
-      let end = offset + shape.reduce(4, *)
+    for (name, element, shape) in tensors {
+      let end = offset + shape.reduce(element.bytes, *)
       let extents = shape.map(String.init).joined(separator: ",")
       entries.append(
-        "\(JSONText.quoted(name)):{\"dtype\":\"F32\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}"
-      )
+        "\(JSONText.quoted(name)):{\"dtype\":\"\(element.rawValue)\",\"shape\":[\(extents)],"
+          + "\"data_offsets\":[\(offset),\(end)]}")
       offset = end
     }
     var header = Array("{\(entries.joined(separator: ","))}".utf8)
@@ -34,7 +51,7 @@ final class SafetensorsWriter {
   deinit { close(descriptor) }
 
   /// Writes the bytes that follow.
-  func append(_ bytes: UnsafeRawBufferPointer) throws {
+  package func append(_ bytes: UnsafeRawBufferPointer) throws {
     var done = 0
     while done < bytes.count {
       let count = write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
@@ -47,7 +64,7 @@ final class SafetensorsWriter {
   }
 
   /// Makes what was written durable.
-  func finish() throws {
+  package func finish() throws {
     guard fsync(descriptor) == 0 else { throw Self.failure(path) }
   }
 

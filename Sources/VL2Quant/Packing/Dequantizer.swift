@@ -80,7 +80,9 @@ public struct Dequantizer: Sendable {
     var places: [String] = []
     for (index, sections) in shards.enumerated() {
       let name = "model-\(Self.fiveDigits(index + 1))-of-\(Self.fiveDigits(shards.count)).safetensors"
-      let tensors = sections.flatMap { $0.tensors.map { (name: $0.name, shape: $0.shape) } }
+      let tensors = sections.flatMap {
+        $0.tensors.map { (name: $0.name, element: SafetensorsWriter.Element.f32, shape: $0.shape) }
+      }
       let writer = try SafetensorsWriter(path: folder + "/" + name, tensors: tensors)
       for section in sections {
         try writeSection(section, of: file, writer)

@@ -21,19 +21,11 @@ package struct StoredTensor {
 }
 
 extension StoredTensor {
-  private var type: String {
+  private var element: SafetensorsWriter.Element {
     switch values {
-    case .f32: "F32"
-    case .i64: "I64"
-    case .u8: "U8"
-    }
-  }
-
-  private var byteCount: Int {
-    switch values {
-    case .f32(let values): values.count * 4
-    case .i64(let values): values.count * 8
-    case .u8(let values): values.count
+    case .f32: .f32
+    case .i64: .i64
+    case .u8: .u8
     }
   }
 
@@ -47,39 +39,16 @@ extension StoredTensor {
 
   /// Writes tensors as a safetensors file `name` in `folder`, which is made where it is missing.
   ///
-  /// - Throws: `TraceError` where the file cannot be written.
+  /// - Throws: `CheckpointError.unwritable` or `TraceError` where the file cannot be written.
   package static func write(_ tensors: [StoredTensor], to folder: String, name: String) throws {
-    let path = folder + "/" + name
     do {
-      var offset = 0
-      let entries = tensors.map { tensor in
-        let end = offset + tensor.byteCount
-        defer { offset = end }
-        let shape = tensor.shape.map(String.init).joined(separator: ",")
-        return "\"\(tensor.name)\":{\"dtype\":\"\(tensor.type)\",\"shape\":[\(shape)],"
-          + "\"data_offsets\":[\(offset),\(end)]}"
-      }
-      var header = Array("{\(entries.joined(separator: ","))}".utf8)
-      header += Array(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8)
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      try Data().write(to: URL(fileURLWithPath: path))
-      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-      var data = Data()
-      withUnsafeBytes(of: UInt64(header.count).littleEndian) { data.append(contentsOf: $0) }
-      data.append(contentsOf: header)
-      try file.write(contentsOf: data)
-      for tensor in tensors {
-        try tensor.withBytes { bytes in
-          guard let base = bytes.baseAddress, bytes.count > 0 else { return }
-          try file.write(
-            contentsOf: Data(
-              bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count, deallocator: .none))
-        }
-      }
-      try file.close()
     } catch {
-      throw TraceError(
-        status: .inputOutput, description: "\(path): cannot be written: \(error.localizedDescription)")
+      throw TraceError(status: .inputOutput, description: "\(folder): cannot be made; name another folder")
     }
+    let writer = try SafetensorsWriter(
+      path: folder + "/" + name, tensors: tensors.map { ($0.name, $0.element, $0.shape) }, replacing: true)
+    for tensor in tensors { try tensor.withBytes(writer.append) }
+    try writer.finish()
   }
 }
