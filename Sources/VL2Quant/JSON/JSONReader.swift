@@ -1,10 +1,10 @@
 /// Reads one JSON text (RFC 8259) from bytes, strictly: valid UTF-8, no duplicate keys, nothing after the
 /// value, at most 128 levels deep.
-struct JSONReader {
+package struct JSONReader {
   /// Where reading stopped and why.
-  struct Failure: Error {
-    var offset: Int
-    var problem: String
+  package struct Failure: Error {
+    package var offset: Int
+    package var problem: String
   }
 
   private static let deepest = 128
@@ -15,7 +15,7 @@ struct JSONReader {
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   /// The value that `bytes` hold. Throws `Failure`.
-  static func read(_ bytes: [UInt8]) throws -> JSONValue {
+  package static func read(_ bytes: [UInt8]) throws -> JSONValue {
     var reader = JSONReader(bytes)
     guard String(validating: bytes, as: UTF8.self) != nil else { throw reader.failure("not valid UTF-8") }
     reader.skipSpace()

@@ -2,10 +2,10 @@
 ///
 /// Swift compares `String` by canonical equivalence, under which a vocabulary holds the same text twice ("é"
 /// composed and decomposed), so a dictionary keyed by `String` loses tokens. Bytes keep them apart.
-enum JSONValue: Equatable {
-  struct Member: Equatable {
-    var key: [UInt8]
-    var value: JSONValue
+package enum JSONValue: Equatable, Sendable {
+  package struct Member: Equatable, Sendable {
+    package var key: [UInt8]
+    package var value: JSONValue
   }
 
   case null
@@ -20,7 +20,7 @@ enum JSONValue: Equatable {
   case object([Member])
 
   /// What a value is called in an error line.
-  var kind: String {
+  package var kind: String {
     switch self {
     case .null: "null"
     case .bool(let value): value ? "true" : "false"
@@ -29,6 +29,22 @@ enum JSONValue: Equatable {
     case .string(let bytes): TokenizerError.quote(bytes)
     case .array: "an array"
     case .object: "an object"
+    }
+  }
+
+  /// Whether both are the same as JSON means it: the order of an object's keys does not matter, and numbers are
+  /// equal by value, however they are written (`1`, `1.0`, `10e-1`). `==` keeps these apart.
+  package func isEquivalent(to other: JSONValue) -> Bool {
+    switch (self, other) {
+    case (.integer(let whole), .real(let value)), (.real(let value), .integer(let whole)):
+      return Int(exactly: value) == whole
+    case (.array(let mine), .array(let others)):
+      return mine.count == others.count && zip(mine, others).allSatisfy { $0.isEquivalent(to: $1) }
+    case (.object(let mine), .object(let others)):
+      guard mine.count == others.count else { return false }
+      let values = Dictionary(others.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+      return mine.allSatisfy { member in values[member.key]?.isEquivalent(to: member.value) ?? false }
+    default: return self == other
     }
   }
 }

@@ -87,7 +87,7 @@ private func stripped(_ text: String) -> [UInt8] {
 }
 
 /// The pieces of `text` between occurrences of `separator`, from left to right; compares bytes.
-private func split(_ text: ArraySlice<UInt8>, at separator: [UInt8]) -> [ArraySlice<UInt8>] {
+func split(_ text: ArraySlice<UInt8>, at separator: [UInt8]) -> [ArraySlice<UInt8>] {
   var pieces: [ArraySlice<UInt8>] = []
   var start = text.startIndex
   var index = text.startIndex

@@ -1,0 +1,189 @@
+import ArgumentParser
+import Foundation
+import VL2Quant
+import VL2Run
+
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Counts right answers to questions whose answers are known.",
+    discussion: """
+      ITEMS.jsonl holds one JSON object a line; docs/EVALUATING.md specifies them and what counts as right:
+
+        {"task": "count", "images": ["a.png"], "question": "How many circles?", "answer": ["3", "three"]}
+      """)
+
+  @OptionGroup var options: ModelOptions
+
+  @Option(help: "The questions, with pictures relative to this file.")
+  var items: String
+
+  @Option(help: "Take the first items only.")
+  var limit: Int?
+
+  @Option(help: "Tokens to write for each answer at the most.")
+  var maxTokens = 128
+
+  @Option(help: "Write each answer to this file as it is given, one JSON object a line.")
+  var answers: String?
+
+  @Flag(help: "Print one JSON object with items, right answers and accuracy of each task and overall.")
+  var json = false
+
+  func validate() throws {
+    if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
+    if let limit, limit < 1 { throw ValidationError("--limit \(limit): give at least 1.") }
+    if let answers, FileIdentity(answers) == FileIdentity(items) {
+      throw ValidationError("--answers \(answers): this is the file of the items; give another.")
+    }
+  }
+
+  func run() throws {
+    let list = try EvaluationItem.load(items, limit: limit)
+    let session = Session(try options.open())
+    let answerFile = try answers.map { try AnswerFile($0) }
+    var evaluation = Evaluation()
+    let begin = ContinuousClock.now
+    let progress = EvaluationProgress(items: list.count)
+    defer { progress.end() }
+    for item in list {
+      let answer = try item.answer(by: session, maxTokens: maxTokens)
+      let isRight = item.expected.accepts(answer)
+      evaluation.add(task: item.task, isRight: isRight)
+      try answerFile?.append(item, answer: answer, isRight: isRight)
+      progress.update(evaluation.overall)
+    }
+    progress.end()
+    let report = Report(evaluation, seconds: (ContinuousClock.now - begin) / .seconds(1))
+    FileHandle.standardOutput.write(Data(try json ? report.json() : report.table))
+  }
+}
+
+extension Evaluate {
+  /// What is printed.
+  struct Report: Encodable {
+    struct Score: Encodable {
+      var items: Int
+      var right: Int
+      var accuracy: Double
+      var seconds: Double?
+
+      init(_ score: Evaluation.Score, seconds: Double? = nil) {
+        items = score.items
+        right = score.right
+        accuracy = score.accuracy
+        self.seconds = seconds
+      }
+    }
+
+    var tasks: [String: Score]
+    var overall: Score
+
+    init(_ evaluation: Evaluation, seconds: Double) {
+      tasks = evaluation.tasks.mapValues { Score($0) }
+      overall = Score(evaluation.overall, seconds: seconds)
+    }
+
+    func json() throws -> [UInt8] { try JSONLine.bytes(self) }
+
+    /// A line for each task, in alphabetical order, and one for all.
+    var table: [UInt8] {
+      let scores = tasks.sorted { $0.key < $1.key } + [(key: "overall", value: overall)]
+      let width = scores.map(\.key.count).max() ?? 0
+      var text = row("task", "items", "right", "accuracy", width: width)
+      for (task, score) in scores {
+        let accuracy = String(format: "%.1f %%", score.accuracy * 100)
+        text += row(task, String(score.items), String(score.right), accuracy, width: width)
+      }
+      return Array(text.utf8)
+    }
+
+    private func row(
+      _ task: String, _ items: String, _ right: String, _ accuracy: String, width: Int
+    ) -> String {
+      func padding(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count))
+      }
+      return task + padding(task, width) + padding(items, 9) + items + padding(right, 9) + right
+        + padding(accuracy, 11) + accuracy + "\n"
+    }
+  }
+}
+
+/// One JSON object on a line.
+private enum JSONLine {
+  static func bytes(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try [UInt8](encoder.encode(value)) + [UInt8(ascii: "\n")]
+  }
+}
+
+/// A file by what it is, not by how its path is written.
+private struct FileIdentity: Equatable {
+  private let path: String
+
+  init(_ path: String) { self.path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+}
+
+/// The answers, written one by one, so that an evaluation that is stopped leaves those that it has.
+private struct AnswerFile {
+  private struct Line: Encodable {
+    var line: Int
+    var id: String?
+    var task: String
+    var answer: String
+    var right: Bool
+  }
+
+  private struct Failure: ReportableError {
+    var description: String
+    var exitStatus: ExitStatus { .inputOutput }
+  }
+
+  private let path: String
+  private let file: FileHandle
+
+  init(_ path: String) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      let reason = String(cString: strerror(errno)).lowercased()
+      throw Failure(description: "\(path): cannot be written: \(reason); give another file")
+    }
+    file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    self.path = path
+  }
+
+  func append(_ item: EvaluationItem, answer: String, isRight: Bool) throws {
+    let line = Line(line: item.line, id: item.id, task: item.task, answer: answer, right: isRight)
+    let bytes = try JSONLine.bytes(line)
+    do {
+      try file.write(contentsOf: Data(bytes))
+    } catch {
+      throw Failure(description: "\(path): writing failed; is the disk full?")
+    }
+  }
+}
+
+/// A line that says how far the evaluation is, on a terminal only.
+private struct EvaluationProgress {
+  private let items: Int
+  private let isShown = isatty(STDERR_FILENO) == 1
+  private let begin = ContinuousClock.now
+
+  init(items: Int) { self.items = items }
+
+  func update(_ score: Evaluation.Score) {
+    guard isShown else { return }
+    let left = (ContinuousClock.now - begin) / .seconds(1) * Double(items - score.items) / Double(score.items)
+    let text = String(
+      format: "\r\u{1B}[K%d of %d items, %.1f %% right, %.0f s left", score.items, items,
+      score.accuracy * 100, left)
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+
+  /// Clears the line.
+  func end() {
+    if isShown { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+  }
+}
