@@ -44,16 +44,17 @@ struct Evaluate: ParsableCommand {
     let answerFile = try answers.map { try AnswerFile($0) }
     var evaluation = Evaluation()
     let begin = ContinuousClock.now
-    let progress = EvaluationProgress(items: list.count)
-    defer { progress.end() }
-    for item in list {
-      let answer = try item.answer(by: session, maxTokens: maxTokens)
-      let isRight = item.expected.accepts(answer)
-      evaluation.add(task: item.task, isRight: isRight)
-      try answerFile?.append(item, answer: answer, isRight: isRight)
-      progress.update(evaluation.overall)
+    do {
+      let progress = EvaluationProgress(items: list.count)
+      defer { progress.end() }
+      for item in list {
+        let answer = try item.answer(by: session, maxTokens: maxTokens)
+        let isRight = item.expected.accepts(answer)
+        evaluation.add(task: item.task, isRight: isRight)
+        try answerFile?.append(item, answer: answer, isRight: isRight)
+        progress.update(evaluation.overall)
+      }
     }
-    progress.end()
     let report = Report(evaluation, seconds: (ContinuousClock.now - begin) / .seconds(1))
     FileHandle.standardOutput.write(Data(try json ? report.json() : report.table))
   }
