@@ -28,6 +28,9 @@ struct Ask: ParsableCommand {
   var words: [String]
 
   func validate() throws {
+    if let last = words.last, Self.namesPicture(last) {
+      throw ValidationError("\(last) is a picture; write the question after it.")
+    }
     if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
   }
 
@@ -60,6 +63,12 @@ struct Ask: ParsableCommand {
       FileHandle.standardOutput.write(try encoder.encode(report))
     }
     FileHandle.standardOutput.write(Data("\n".utf8))
+  }
+
+  /// Whether a word is a picture's file rather than a question.
+  private static func namesPicture(_ word: String) -> Bool {
+    [".jpg", ".jpeg", ".png"].contains { word.lowercased().hasSuffix($0) }
+      && FileManager.default.fileExists(atPath: word)
   }
 
   private func readStandardInput() throws -> String {
