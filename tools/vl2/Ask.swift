@@ -51,7 +51,15 @@ struct Ask: ParsableCommand {
     var turns = system.map { [Turn(role: .system, text: $0)] } ?? []
     turns.append(Turn(role: .user, text: question))
     let request = Session.Request(turns: turns, pictures: pictures, maxTokens: maxTokens)
-    let answer = try Session(model).answer(request) { piece in
+    var status = StatusLine()
+    defer { status.clear() }
+    let answer = try Session(model).answer(request) { progress in
+      switch progress {
+      case .encoding(let tiles, let all): status.show("looking: \(tiles) of \(all) tiles")
+      case .reading(let tokens, let all): status.show("reading: \(tokens) of \(all) tokens")
+      }
+    } onText: { piece in
+      status.clear()
       if !json { FileHandle.standardOutput.write(Data(piece.utf8)) }
       return true
     }
