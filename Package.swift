@@ -40,7 +40,8 @@ let package = Package(
     .executableTarget(
       name: "vl2",
       dependencies: [
-        "VL2Run", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "VL2Run", "VL2Quant", "SIMDKernels",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
     .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["Fixtures"]),

@@ -56,7 +56,11 @@ public final class Model {
   package var endToken: Int { tokenizer.endToken ?? config.language.endToken }
 
   /// Rows that a picture's `<image>` places in the prompt become.
-  package func encode(_ picture: TiledPicture, observer: StageObserver? = nil) -> EncodedPicture {
+  ///
+  /// - Parameter progress: receives the number of tiles encoded, whenever it grows.
+  package func encode(
+    _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
+  ) -> EncodedPicture {
     let vision = config.vision
     let side = projector.side
     let hidden = config.language.hiddenSize
@@ -83,6 +87,7 @@ public final class Model {
         projector.project(
           out, tiles: count, into: rows.slice(first * side * side..<(first + count) * side * side),
           observer: observer)
+        progress(first + count)
       }
     }
     if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }

@@ -61,12 +61,25 @@ public final class Session {
     public var writing = 0.0
   }
 
+  /// What a session is doing before the answer begins.
+  public enum Progress: Sendable {
+    /// Tiles through the vision tower.
+    case encoding(tiles: Int, of: Int)
+    /// Prompt tokens through the decoder.
+    case reading(tokens: Int, of: Int)
+  }
+
   /// Answers greedily.
   ///
-  /// - Parameter onText: receives the answer as it is written, whole characters at a time; returns false to stop.
+  /// - Parameters:
+  ///   - onProgress: receives what is done before the answer begins.
+  ///   - onText: receives the answer as it is written, whole characters at a time; returns false to
+  ///     stop.
   /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the
   ///   context.
-  public func answer(_ request: Request, onText: (String) -> Bool = { _ in true }) throws -> Answer {
+  public func answer(
+    _ request: Request, onProgress: (Progress) -> Void = { _ in }, onText: (String) -> Bool = { _ in true }
+  ) throws -> Answer {
     var seconds = StageSeconds()
     var meter = MemoryMeter()
     let processor = model.config.processor
@@ -77,7 +90,15 @@ public final class Session {
     let prompt = try Prompt(
       turns: request.turns, imageGrids: tiled.map(\.grid), tokenizer: model.tokenizer, config: model.config)
     let limit = model.config.language.maxPositions
-    let pictures = measure(&seconds.vision) { tiled.map { model.encode($0) } }
+    let tiles = tiled.map(\.encodedTiles).reduce(0, +)
+    var encoded = 0
+    let pictures = measure(&seconds.vision) {
+      tiled.map { picture in
+        defer { encoded += picture.encodedTiles }
+        onProgress(.encoding(tiles: encoded, of: tiles))
+        return model.encode(picture) { onProgress(.encoding(tiles: encoded + $0, of: tiles)) }
+      }
+    }
     meter.sample()
     model.releaseScratch()
 
@@ -88,7 +109,8 @@ public final class Session {
     let rows = model.promptRows(prompt, pictures, buffer: buffer)
     var next = 0
     try measure(&seconds.prompt) {
-      try model.decoder.forward(rows, cache: cache)
+      onProgress(.reading(tokens: 0, of: count))
+      try model.decoder.forward(rows, cache: cache) { onProgress(.reading(tokens: $0, of: count)) }
       next = pick(model.decoder.logits(rows.slice(count - 1..<count)))
     }
     meter.sample()
@@ -126,7 +148,7 @@ public final class Session {
     meter.sample()
     return Answer(
       text: text, tokens: tokens, ending: ending, promptTokens: count,
-      tiles: tiled.map(\.encodedTiles).reduce(0, +),
+      tiles: tiles,
       seconds: seconds, memory: meter.peaks)
   }
 

@@ -84,14 +84,28 @@ import VL2Run
   @Test func usage() throws {
     for arguments in [
       ["ask"], ["ask", "--max-tokens", "0", "x"], ["ask", "--threads", "0", "x"], ["ask", "--unknown", "x"],
-      ["ask", "--model", "x", " "], ["unknown"],
+      ["ask", "--model", "x", " "], ["unknown"], ["ask", "--model", "x", picture("wide.jpg")],
     ] {
       let run = try vl2.run(arguments, environment: ["VL2_MODEL": ""])
       #expect(run.status == 64, "\(arguments): \(run.errors)")
       #expect(!run.errors.isEmpty)
     }
+    #expect(try vl2.run(["--version"]).output == packageVersion + "\n")
     let help = try vl2.run(["ask", "--help"])
     #expect(help.status == 0 && help.output.contains("--max-tokens"))
+  }
+
+  /// An instruction set that is not there is named, and the answer is the same.
+  @Test func unknownInstructionSet() throws {
+    let words = [
+      "ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "5", "What is it?",
+    ]
+    let plain = try vl2.run(words)
+    let portable = try vl2.run(words, environment: ["VL2_ISA": "portable"])
+    let unknown = try vl2.run(words, environment: ["VL2_ISA": "none-such"])
+    #expect(plain.status == 0 && plain.errors.isEmpty)
+    #expect(portable.output == plain.output && portable.errors.isEmpty)
+    #expect(unknown.output == plain.output && unknown.errors.contains("none-such"))
   }
 
   @Test func trace() throws {

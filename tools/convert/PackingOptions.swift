@@ -30,7 +30,7 @@ struct PackingOptions: ParsableArguments {
     Interruption.watch()
     var packer = ModelPacker(
       recipe: Recipe(matrices: weights), compression: sections == .zstd ? .whereUseful : .never,
-      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, tool: "vl2-convert \(toolVersion)")
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, tool: "vl2-convert \(packageVersion)")
     packer.check = Interruption.check
     return packer
   }

@@ -6,6 +6,6 @@ struct VL2Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vl2-convert",
     abstract: "Pack DeepSeek-VL2 checkpoints for vl2.",
-    version: toolVersion,
+    version: packageVersion,
     subcommands: [Pack.self, Inspect.self, Verify.self, Dequantize.self, Synthesize.self])
 }

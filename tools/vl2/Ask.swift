@@ -28,6 +28,9 @@ struct Ask: ParsableCommand {
   var words: [String]
 
   func validate() throws {
+    if let last = words.last, Self.namesPicture(last) {
+      throw ValidationError("\(last) is a picture; write the question after it.")
+    }
     if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
   }
 
@@ -48,7 +51,15 @@ struct Ask: ParsableCommand {
     var turns = system.map { [Turn(role: .system, text: $0)] } ?? []
     turns.append(Turn(role: .user, text: question))
     let request = Session.Request(turns: turns, pictures: pictures, maxTokens: maxTokens)
-    let answer = try Session(model).answer(request) { piece in
+    var status = StatusLine()
+    defer { status.clear() }
+    let answer = try Session(model).answer(request) { progress in
+      switch progress {
+      case .encoding(let tiles, let all): status.show("looking: \(tiles) of \(all) tiles")
+      case .reading(let tokens, let all): status.show("reading: \(tokens) of \(all) tokens")
+      }
+    } onText: { piece in
+      status.clear()
       if !json { FileHandle.standardOutput.write(Data(piece.utf8)) }
       return true
     }
@@ -60,6 +71,12 @@ struct Ask: ParsableCommand {
       FileHandle.standardOutput.write(try encoder.encode(report))
     }
     FileHandle.standardOutput.write(Data("\n".utf8))
+  }
+
+  /// Whether a word is a picture's file rather than a question.
+  private static func namesPicture(_ word: String) -> Bool {
+    [".jpg", ".jpeg", ".png"].contains { word.lowercased().hasSuffix($0) }
+      && FileManager.default.fileExists(atPath: word)
   }
 
   private func readStandardInput() throws -> String {

@@ -44,19 +44,27 @@ struct Evaluate: ParsableCommand {
     let answerFile = try answers.map { try AnswerFile($0) }
     var evaluation = Evaluation()
     let begin = ContinuousClock.now
+    var status = StatusLine()
     do {
-      let progress = EvaluationProgress(items: list.count)
-      defer { progress.end() }
+      defer { status.clear() }
       for item in list {
         let answer = try item.answer(by: session, maxTokens: maxTokens)
         let isRight = item.expected.accepts(answer)
         evaluation.add(task: item.task, isRight: isRight)
         try answerFile?.append(item, answer: answer, isRight: isRight)
-        progress.update(evaluation.overall)
+        status.show(progress(evaluation.overall, of: list.count, begin: begin))
       }
     }
     let report = Report(evaluation, seconds: (ContinuousClock.now - begin) / .seconds(1))
     FileHandle.standardOutput.write(Data(try json ? report.json() : report.table))
+  }
+
+  private func progress(
+    _ score: Evaluation.Score, of items: Int, begin: ContinuousClock.Instant
+  ) -> String {
+    let left = (ContinuousClock.now - begin) / .seconds(1) * Double(items - score.items) / Double(score.items)
+    return String(
+      format: "%d of %d items, %.1f %% right, %.0f s left", score.items, items, score.accuracy * 100, left)
   }
 }
 
@@ -163,28 +171,5 @@ private struct AnswerFile {
     } catch {
       throw Failure(description: "\(path): writing failed; is the disk full?")
     }
-  }
-}
-
-/// A line that says how far the evaluation is, on a terminal only.
-private struct EvaluationProgress {
-  private let items: Int
-  private let isShown = isatty(STDERR_FILENO) == 1
-  private let begin = ContinuousClock.now
-
-  init(items: Int) { self.items = items }
-
-  func update(_ score: Evaluation.Score) {
-    guard isShown else { return }
-    let left = (ContinuousClock.now - begin) / .seconds(1) * Double(items - score.items) / Double(score.items)
-    let text = String(
-      format: "\r\u{1B}[K%d of %d items, %.1f %% right, %.0f s left", score.items, items,
-      score.accuracy * 100, left)
-    FileHandle.standardError.write(Data(text.utf8))
-  }
-
-  /// Clears the line.
-  func end() {
-    if isShown { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
   }
 }

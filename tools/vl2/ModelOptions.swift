@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SIMDKernels
 import VL2Quant
 import VL2Run
 
@@ -24,6 +25,11 @@ struct ModelOptions: ParsableArguments {
   func open() throws -> Model {
     guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
       throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
+    }
+    if let refused = vl2_kernels_refused() {
+      let used = String(cString: vl2_kernels_active().pointee.name)
+      VL2.report(
+        "VL2_ISA=\(String(cString: refused)) is no instruction set of this processor; \(used) is used")
     }
     return try Model(
       path: path, options: RuntimeOptions(threads: threads, activations: exact ? .float32 : .int8))

@@ -94,10 +94,10 @@ package final class Decoder {
   /// - Parameters:
   ///   - x: [count][hidden]; overwritten with the last layer's output.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
-  ///   - progress: called after each chunk with the rows done; return false to stop.
+  ///   - progress: receives the number of rows done, after each chunk.
   package func forward(
     _ x: Rows, cache: KeyValueCache, chunk: Int = defaultChunk, forcedRoutes: [Int: [Int32]]? = nil,
-    observer: StageObserver? = nil, progress: ((Int) -> Bool)? = nil
+    observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
   ) throws {
     var done = 0
     while done < x.count {
@@ -106,7 +106,7 @@ package final class Decoder {
       let forced = forcedRoutes?.mapValues { Array($0[rows.lowerBound * kept..<rows.upperBound * kept]) }
       try forward(chunk: x.slice(rows), cache: cache, forcedRoutes: forced, observer: observer)
       done = rows.upperBound
-      if let progress, !progress(done) { return }
+      progress(done)
     }
   }
 
