@@ -40,7 +40,7 @@ let package = Package(
     .executableTarget(
       name: "vl2",
       dependencies: [
-        "VL2Run", "VL2Quant", "SIMDKernels",
+        "VL2Run", "VL2Quant",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),

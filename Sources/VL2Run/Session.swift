@@ -72,13 +72,13 @@ public final class Session {
   /// Answers greedily.
   ///
   /// - Parameters:
-  ///   - onProgress: receives what is done before the answer begins.
   ///   - onText: receives the answer as it is written, whole characters at a time; returns false to
   ///     stop.
+  ///   - onProgress: receives what is done before the answer begins.
   /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the
   ///   context.
   public func answer(
-    _ request: Request, onProgress: (Progress) -> Void = { _ in }, onText: (String) -> Bool = { _ in true }
+    _ request: Request, onText: (String) -> Bool = { _ in true }, onProgress: (Progress) -> Void = { _ in }
   ) throws -> Answer {
     var seconds = StageSeconds()
     var meter = MemoryMeter()

@@ -35,12 +35,10 @@ import VL2Run
   @Test func streamedTextIsTheAnswer() throws {
     let model = try PackedModels.open("nano-mha", .q4)
     var pieces: [String] = []
-    let answer = try Session(model).answer(
-      try question("Count to ten.", maxTokens: 40),
-      onText: {
-        pieces.append($0)
-        return true
-      })
+    let answer = try Session(model).answer(try question("Count to ten.", maxTokens: 40)) {
+      pieces.append($0)
+      return true
+    }
     #expect(pieces.joined() == answer.text)
     #expect(answer.tokens.count == 40 || answer.ending == .complete)
   }
@@ -48,12 +46,10 @@ import VL2Run
   @Test func stopsWhenAsked() throws {
     let model = try PackedModels.open("nano-mha", .q4)
     var calls = 0
-    let answer = try Session(model).answer(
-      try question("Count to ten.", maxTokens: 40),
-      onText: { _ in
-        calls += 1
-        return false
-      })
+    let answer = try Session(model).answer(try question("Count to ten.", maxTokens: 40)) { _ in
+      calls += 1
+      return false
+    }
     #expect(calls == 1)
     #expect(answer.ending == .stopped)
   }

@@ -53,15 +53,15 @@ struct Ask: ParsableCommand {
     let request = Session.Request(turns: turns, pictures: pictures, maxTokens: maxTokens)
     var status = StatusLine()
     defer { status.clear() }
-    let answer = try Session(model).answer(request) { progress in
+    let answer = try Session(model).answer(request) { piece in
+      status.clear()
+      if !json { FileHandle.standardOutput.write(Data(piece.utf8)) }
+      return true
+    } onProgress: { progress in
       switch progress {
       case .encoding(let tiles, let all): status.show("looking: \(tiles) of \(all) tiles")
       case .reading(let tokens, let all): status.show("reading: \(tokens) of \(all) tokens")
       }
-    } onText: { piece in
-      status.clear()
-      if !json { FileHandle.standardOutput.write(Data(piece.utf8)) }
-      return true
     }
     if json {
       let report = Report(

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import SIMDKernels
 import VL2Quant
 import VL2Run
 
@@ -26,10 +25,9 @@ struct ModelOptions: ParsableArguments {
     guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
       throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
     }
-    if let refused = vl2_kernels_refused() {
-      let used = String(cString: vl2_kernels_active().pointee.name)
+    if let refused = InstructionSet.refused {
       VL2.report(
-        "VL2_ISA=\(String(cString: refused)) is no instruction set of this processor; \(used) is used")
+        "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
     }
     return try Model(
       path: path, options: RuntimeOptions(threads: threads, activations: exact ? .float32 : .int8))
