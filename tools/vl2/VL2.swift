@@ -8,7 +8,7 @@ struct VL2: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vl2",
     abstract: "Asks DeepSeek-VL2 about pictures, offline.",
-    subcommands: [Ask.self, TraceStages.self])
+    subcommands: [Ask.self, Bench.self, TraceStages.self])
 
   /// Runs the command; an error becomes one line on standard error and an exit status of sysexits(3).
   static func main() {
