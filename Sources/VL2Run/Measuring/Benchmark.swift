@@ -1,0 +1,180 @@
+import SIMDKernels
+import VL2Quant
+
+/// What `vl2 bench` measures: medians over several runs on one model, with the limits of the same minutes.
+package struct Benchmark {
+  package var threads: Int
+  /// The kernels in use, as `VL2_ISA` names them.
+  package var isa: String
+  package var runs: Int
+  package var openSeconds: Double
+  /// From a decoded photo of 1200 x 800 to the first token.
+  package var firstTokenSeconds: Double
+  /// Tower and projector, one tile alone.
+  package var tileSeconds: Double
+  /// The same for each of five tiles encoded together.
+  package var tileSecondsOfFive: Double
+  /// Tokens of the prompt, 512 where the model's context allows.
+  package var promptTokens: Int
+  package var promptTokensPerSecond: Double
+  /// Tokens written in a run, 64 where the model's context allows.
+  package var writtenTokens: Int
+  package var writeTokensPerSecond: Double
+  /// Positions before the tokens written far into the context, 3,500 where the model's context allows.
+  package var context: Int
+  package var writeTokensPerSecondFar: Double
+  /// Largest of all of the above, bytes.
+  package var peakAnonymousBytes: Int
+  /// The same threads adding up mapped weights.
+  package var readBytesPerSecond: Double
+  package var weightBytesPerToken: Int
+
+  /// Tokens a second that could be written if reading the weights were all there is to it.
+  package var writeLimit: Double { readBytesPerSecond / Double(weightBytesPerToken) }
+  /// Share of the read bandwidth that writing at context 0 reaches.
+  package var bandwidthShare: Double { writeTokensPerSecond / writeLimit }
+
+  /// Measures.
+  ///
+  /// - Parameters:
+  ///   - runs: at least 1.
+  ///   - open: opens the model; called `runs` times.
+  ///   - progress: told what is measured next.
+  /// - Throws: what opening and answering throw.
+  package init(runs: Int, open: () throws -> Model, progress: (String) -> Void) throws {
+    progress("opening")
+    var openTimes: [Double] = []
+    var model = try open()
+    for _ in 0..<runs { openTimes.append(try seconds { model = try open() }) }
+    self.runs = runs
+    openSeconds = median(openTimes)
+    threads = model.threads
+    isa = String(cString: vl2_kernels_active().pointee.name)
+
+    var random = RandomBits(state: 512)
+    var meter = MemoryMeter()
+    progress("time to first token")
+    let request = Session.Request(
+      turns: [Turn(role: .user, text: "What is in the picture?")],
+      pictures: [random.picture(width: 1200, height: 800)], maxTokens: 1)
+    let session = Session(model)
+    var anonymous = 0
+    firstTokenSeconds = try medianSeconds(runs) {
+      anonymous = max(anonymous, try session.answer(request).memory.anonymous)
+    }
+
+    progress("tiles")
+    let processor = model.config.processor
+    let side = processor.candidateResolutions[0].width
+    let sizes = [1, 2].map { ProcessorConfig.Size(width: $0 * side, height: $0 * side) }
+    // A square of one tile is its own global view; one of two by two has it besides.
+    let (one, five) = (
+      TiledPicture(
+        random.picture(width: side, height: side), candidates: [sizes[0]], mean: processor.imageMean,
+        cropping: true),
+      TiledPicture(
+        random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean,
+        cropping: true)
+    )
+    tileSeconds = medianSeconds(runs) { _ = model.encode(one) }
+    tileSecondsOfFive = medianSeconds(runs) { _ = model.encode(five) } / 5
+    meter.sample()
+    model.releaseScratch()
+
+    progress("prompt")
+    let decoding = try DecoderTiming(model, random: &random)
+    promptTokens = decoding.prompt
+    writtenTokens = decoding.written
+    context = decoding.far
+    promptTokensPerSecond = Double(promptTokens) / (try medianSeconds(runs) { try decoding.readPrompt() })
+    progress("writing at context 0")
+    writeTokensPerSecond =
+      Double(writtenTokens) / (try medianSeconds(runs) { try decoding.write(after: 0) })
+    progress("writing at context \(context)")
+    try decoding.fill()
+    meter.sample()
+    model.releaseScratch()
+    writeTokensPerSecondFar =
+      Double(writtenTokens) / (try medianSeconds(runs) { try decoding.write(after: decoding.far) })
+    meter.sample()
+    peakAnonymousBytes = max(anonymous, meter.peaks.anonymous)
+
+    progress("read bandwidth")
+    let weights = TokenWeights(model.file)
+    let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool)
+    // As many passes as there are tokens in a run of writing.
+    let passes = writtenTokens
+    var sum: UInt64 = 0
+    let passSeconds = medianSeconds(runs) { for _ in 0..<passes { sum &+= reading.pass() } }
+    withExtendedLifetime(sum) {}
+    readBytesPerSecond = Double(reading.bytes * passes) / passSeconds
+    weightBytesPerToken = weights.bytes
+  }
+}
+
+/// The decoder alone, on random token ids: what they are does not matter, that they vary does, since each picks
+/// its experts.
+private final class DecoderTiming {
+  let prompt, written, far: Int
+  private let model: Model
+  private let cache: KeyValueCache
+  private let tokens: [Int]
+  private let buffer = AlignedBuffer()
+
+  init(_ model: Model, random: inout RandomBits) throws {
+    self.model = model
+    let limit = model.config.language.maxPositions
+    prompt = min(512, limit)
+    written = min(64, limit)
+    far = min(3500, limit - written)
+    tokens = random.numbers(
+      max(prompt, far + written), below: model.config.language.vocabularySize)
+    cache = try model.decoder.makeCache(positions: tokens.count)
+  }
+
+  func readPrompt() throws {
+    cache.truncate(to: 0)
+    try read(0..<prompt)
+  }
+
+  /// Fills the cache up to `far`.
+  func fill() throws {
+    cache.truncate(to: 0)
+    try read(0..<far)
+  }
+
+  /// Writes after `position` positions, which the cache must hold.
+  func write(after position: Int) throws {
+    cache.truncate(to: position)
+    for place in position..<position + written { try read(place..<place + 1) }
+  }
+
+  /// Tokens through the decoder, and the token that it would write next.
+  private func read(_ range: Range<Int>) throws {
+    guard !range.isEmpty else { return }
+    let hidden = model.config.language.hiddenSize
+    let rows = Rows(buffer.reserve(range.count * hidden), count: range.count, columns: hidden)
+    defer { withExtendedLifetime(buffer) {} }
+    for (row, place) in range.enumerated() { model.decoder.embed(tokens[place], into: rows[row]) }
+    try model.decoder.forward(rows, cache: cache)
+    let logits = model.decoder.logits(rows.slice(range.count - 1..<range.count))
+    _ = vl2_kernels_active().pointee.argmax(logits.base, logits.columns)
+  }
+}
+
+private func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let took = try ContinuousClock().measure(body).components
+  return Double(took.seconds) + Double(took.attoseconds) * 1e-18
+}
+
+/// The median of `runs` measured runs after one that is not measured: it faults pages in and grows buffers.
+private func medianSeconds(_ runs: Int, _ body: () throws -> Void) rethrows -> Double {
+  try body()
+  return median(try (0..<runs).map { _ in try seconds(body) })
+}
+
+private func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  let middle = sorted.count / 2
+  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}

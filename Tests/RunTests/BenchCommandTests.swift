@@ -1,0 +1,76 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Run
+
+/// `vl2 bench` on a model small enough that it takes seconds.
+@Suite struct BenchCommandTests {
+  private let vl2 = Tool("vl2")
+
+  @Test func json() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let path = try PackedModels.path("nano-mha", .q4)
+    let run = try vl2.run(["bench", "--model", path, "--threads", "2", "--runs", "1", "--json"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.isEmpty)
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    for key in [
+      "prompt_tokens_per_second", "write_tokens_per_second", "write_tokens_per_second_at_3500",
+      "tile_seconds", "tile_seconds_of_five", "first_token_seconds", "open_seconds", "peak_anonymous_bytes",
+      "read_bytes_per_second", "weight_bytes_per_token", "write_bandwidth_share",
+    ] {
+      #expect((object[key] as? Double ?? 0) > 0, "\(key)")
+    }
+    #expect(object["threads"] as? Int == 2)
+    #expect(object["runs"] as? Int == 1)
+    #expect(object["isa"] as? String != nil)
+    // The context that the model has, less the tokens written.
+    let limit = model.config.language.maxPositions
+    #expect(object["context"] as? Int == min(3500, limit - 64))
+
+    // Counted tensor by tensor: whatever belongs to a layer or the head, experts in their share.
+    let language = model.config.language
+    let routing = try #require(language.routing)
+    var bytes = 0
+    for section in model.file.manifest.sections {
+      if section.name.contains(".expert.") {
+        bytes += section.name.hasSuffix(".expert.0") ? section.rawLength * routing.expertsPerToken : 0
+      } else if section.name.hasPrefix("layer.") || section.name == "head" {
+        bytes += section.rawLength
+      } else if section.name == "embedding" {
+        bytes += section.tensors[0].blockStep / 16
+      }
+    }
+    #expect(object["weight_bytes_per_token"] as? Int == bytes)
+  }
+
+  @Test func table() throws {
+    let path = try PackedModels.path("nano-mha", .q4)
+    let run = try vl2.run(["bench", "--model", path, "--threads", "1", "--runs", "2"])
+    #expect(run.status == 0, "\(run.errors)")
+    let lines = run.output.split(separator: "\n").map(String.init)
+    #expect(lines.first?.hasPrefix("1 threads, ") == true && lines.first?.hasSuffix("of 2 runs") == true)
+    for part in [
+      "opening", "first token", "one tile", "five tiles", "prompt of", "at context 0", "anonymous memory",
+      "reading mapped weights", "weights that a token reads",
+    ] {
+      #expect(lines.contains { $0.contains(part) }, "\(part)")
+    }
+    let writing = try #require(lines.first { $0.contains("at context 0") })
+    #expect(writing.hasSuffix(" %"))
+    #expect(run.output.contains("context ends before 3,500"))
+  }
+
+  @Test func badInput() throws {
+    try withTemporaryFolder { folder in
+      let missing = try vl2.run(["bench", "--model", folder + "/none.vl2q"])
+      #expect(missing.status == 66)
+      #expect(missing.output.isEmpty)
+      #expect(missing.errors.contains("none.vl2q"))
+      #expect(missing.errors.split(separator: "\n").count == 1)
+    }
+    let none = try vl2.run(["bench", "--runs", "0"])
+    #expect(none.status == 64 && none.errors.contains("--runs 0"))
+  }
+}

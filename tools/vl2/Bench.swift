@@ -1,0 +1,132 @@
+import ArgumentParser
+import Foundation
+import VL2Run
+
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measures a model on this machine.",
+    discussion: """
+      Medians of several runs, and beside writing its limit, measured in the same run: how fast the same threads \
+      can read the same weights.
+      """)
+
+  @OptionGroup var options: ModelOptions
+
+  @Option(help: "Measured runs of everything; the median counts.")
+  var runs = 3
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if !(1...1000).contains(runs) { throw ValidationError("--runs \(runs): give a number from 1 to 1000.") }
+  }
+
+  func run() throws {
+    let terminal = isatty(FileHandle.standardError.fileDescriptor) == 1
+    let measured = try Benchmark(runs: runs, open: options.open) { stage in
+      if terminal { VL2.report("measuring: \(stage)") }
+    }
+    let text: String
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys]
+      text = String(decoding: try encoder.encode(Report(measured)), as: UTF8.self) + "\n"
+    } else {
+      text = table(measured)
+    }
+    FileHandle.standardOutput.write(Data(text.utf8))
+  }
+
+  private func table(_ b: Benchmark) -> String {
+    let perSecond = "tokens/s"
+    let limit = "\(number(b.writeLimit)) \(perSecond)"
+    func share(_ speed: Double) -> String { "\(number(100 * speed / b.writeLimit)) %" }
+    let rows: [[String]] = [
+      ["measured", "", "limit", "share"],
+      ["opening", "\(number(b.openSeconds)) s", "", ""],
+      ["first token, photo of 1200 x 800", "\(number(b.firstTokenSeconds)) s", "", ""],
+      ["one tile", "\(number(b.tileSeconds)) s", "", ""],
+      ["five tiles, each", "\(number(b.tileSecondsOfFive)) s", "", ""],
+      ["prompt of \(b.promptTokens) tokens", "\(number(b.promptTokensPerSecond)) \(perSecond)", "", ""],
+      [
+        "writing \(b.writtenTokens) tokens at context 0", "\(number(b.writeTokensPerSecond)) \(perSecond)",
+        limit, share(b.writeTokensPerSecond),
+      ],
+      [
+        "writing \(b.writtenTokens) tokens at context \(b.context)",
+        "\(number(b.writeTokensPerSecondFar)) \(perSecond)", limit, share(b.writeTokensPerSecondFar),
+      ],
+      ["anonymous memory, peak", "\(number(Double(b.peakAnonymousBytes) / 1_048_576)) MiB", "", ""],
+      ["reading mapped weights", "\(number(b.readBytesPerSecond / 1e9)) GB/s", "", ""],
+      ["weights that a token reads", "\(number(Double(b.weightBytesPerToken) / 1e6)) MB", "", ""],
+    ]
+    let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    var text = "\(b.threads) threads, \(b.isa), medians of \(b.runs) runs\n\n"
+    for row in rows {
+      var line = row[0] + spaces(widths[0] - row[0].count)
+      for column in 1..<4 { line += "  " + spaces(widths[column] - row[column].count) + row[column] }
+      while line.last == " " { line.removeLast() }
+      text += line + "\n"
+    }
+    if b.context < 3500 {
+      text += "\nThe model's context ends before 3,500 + \(b.writtenTokens) positions.\n"
+    }
+    return text
+  }
+
+  private func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }
+
+  /// Three digits that say something.
+  private func number(_ value: Double) -> String {
+    let digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 4
+    return String(format: "%.\(digits)f", value)
+  }
+}
+
+extension Bench {
+  /// What `--json` prints; names that other programs rely on.
+  struct Report: Encodable {
+    private let measured: Benchmark
+
+    init(_ measured: Benchmark) { self.measured = measured }
+
+    enum CodingKeys: String, CodingKey {
+      case threads, isa, runs, context
+      case openSeconds = "open_seconds"
+      case firstTokenSeconds = "first_token_seconds"
+      case tileSeconds = "tile_seconds"
+      case tileSecondsOfFive = "tile_seconds_of_five"
+      case promptTokens = "prompt_tokens"
+      case promptTokensPerSecond = "prompt_tokens_per_second"
+      case writtenTokens = "written_tokens"
+      case writeTokensPerSecond = "write_tokens_per_second"
+      case writeTokensPerSecondFar = "write_tokens_per_second_at_3500"
+      case peakAnonymousBytes = "peak_anonymous_bytes"
+      case readBytesPerSecond = "read_bytes_per_second"
+      case weightBytesPerToken = "weight_bytes_per_token"
+      case bandwidthShare = "write_bandwidth_share"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var object = encoder.container(keyedBy: CodingKeys.self)
+      try object.encode(measured.threads, forKey: .threads)
+      try object.encode(measured.isa, forKey: .isa)
+      try object.encode(measured.runs, forKey: .runs)
+      try object.encode(measured.context, forKey: .context)
+      try object.encode(measured.openSeconds, forKey: .openSeconds)
+      try object.encode(measured.firstTokenSeconds, forKey: .firstTokenSeconds)
+      try object.encode(measured.tileSeconds, forKey: .tileSeconds)
+      try object.encode(measured.tileSecondsOfFive, forKey: .tileSecondsOfFive)
+      try object.encode(measured.promptTokens, forKey: .promptTokens)
+      try object.encode(measured.promptTokensPerSecond, forKey: .promptTokensPerSecond)
+      try object.encode(measured.writtenTokens, forKey: .writtenTokens)
+      try object.encode(measured.writeTokensPerSecond, forKey: .writeTokensPerSecond)
+      try object.encode(measured.writeTokensPerSecondFar, forKey: .writeTokensPerSecondFar)
+      try object.encode(measured.peakAnonymousBytes, forKey: .peakAnonymousBytes)
+      try object.encode(measured.readBytesPerSecond, forKey: .readBytesPerSecond)
+      try object.encode(measured.weightBytesPerToken, forKey: .weightBytesPerToken)
+      try object.encode(measured.bandwidthShare, forKey: .bandwidthShare)
+    }
+  }
+}
