@@ -92,7 +92,7 @@ public final class Model {
     }
     if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
     return EncodedPicture(
-      grid: picture.grid, hidden: hidden, rowCount: projector.rowCount(of: picture.grid)
+      grid: picture.grid, hidden: hidden, rowCount: ImagePlaces(config.processor).count(picture.grid)
     ) { projector.arrange(rows, grid: picture.grid, into: $0) }
   }
 

@@ -1,5 +1,4 @@
 import Foundation
-import SIMDKernels
 import VL2Quant
 
 /// One question, with its pictures, answered by a model.
@@ -111,7 +110,7 @@ public final class Session {
     try measure(&seconds.prompt) {
       onProgress(.reading(tokens: 0, of: count))
       try model.decoder.forward(rows, cache: cache) { onProgress(.reading(tokens: $0, of: count)) }
-      next = pick(model.decoder.logits(rows.slice(count - 1..<count)))
+      next = model.decoder.likeliest(model.decoder.logits(rows.slice(count - 1..<count)))
     }
     meter.sample()
     model.releaseScratch()
@@ -139,7 +138,7 @@ public final class Session {
           ending = .context
           break
         }
-        next = try step(next, cache: cache)
+        next = try model.decoder.step(next, cache: cache)
       }
     }
     let rest = stream.finish()
@@ -150,21 +149,6 @@ public final class Session {
       text: text, tokens: tokens, ending: ending, promptTokens: count,
       tiles: tiles,
       seconds: seconds, memory: meter.peaks)
-  }
-
-  private let row = AlignedBuffer()
-
-  /// One token through the decoder; the token that follows.
-  private func step(_ token: Int, cache: KeyValueCache) throws -> Int {
-    let hidden = model.config.language.hiddenSize
-    let x = Rows(row.reserve(hidden), count: 1, columns: hidden)
-    model.decoder.embed(token, into: x.base)
-    try model.decoder.forward(x, cache: cache)
-    return pick(model.decoder.logits(x))
-  }
-
-  private func pick(_ logits: Rows) -> Int {
-    vl2_kernels_active().pointee.argmax(logits.base, logits.columns)
   }
 
   private func measure<T>(_ seconds: inout Double, _ body: () throws -> T) rethrows -> T {

@@ -23,6 +23,7 @@ package final class Decoder {
   private let normed = AlignedBuffer()
   private let attended = AlignedBuffer()
   private let logitRows = AlignedBuffer()
+  private let tokenRow = AlignedBuffer()
 
   /// - Throws: `ModelError` for an attention or a routing that this version does not run.
   package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
@@ -139,6 +140,21 @@ package final class Decoder {
         out[range.lowerBound],
         out.stride)
     }
+  }
+
+  /// Sends one token through the model.
+  ///
+  /// - Returns: the token that follows, greedily.
+  package func step(_ token: Int, cache: KeyValueCache) throws -> Int {
+    let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
+    embed(token, into: x.base)
+    try forward(x, cache: cache)
+    return likeliest(logits(x))
+  }
+
+  /// The token of the largest logit in the last row.
+  package func likeliest(_ logits: Rows) -> Int {
+    vl2_kernels_active().pointee.argmax(logits[logits.count - 1], logits.columns)
   }
 
   /// Final norm and output matrix.

@@ -1,4 +1,3 @@
-import SIMDKernels
 import VL2Quant
 
 /// What `vl2 bench` measures: medians over several runs on one model, with the limits of the same minutes.
@@ -49,7 +48,7 @@ package struct Benchmark {
     self.runs = runs
     openSeconds = median(openTimes)
     threads = model.threads
-    isa = String(cString: vl2_kernels_active().pointee.name)
+    isa = InstructionSet.active
 
     var random = RandomBits(state: 512)
     var meter = MemoryMeter()
@@ -157,8 +156,7 @@ private final class DecoderTiming {
     defer { withExtendedLifetime(buffer) {} }
     for (row, place) in range.enumerated() { model.decoder.embed(tokens[place], into: rows[row]) }
     try model.decoder.forward(rows, cache: cache)
-    let logits = model.decoder.logits(rows.slice(range.count - 1..<range.count))
-    _ = vl2_kernels_active().pointee.argmax(logits.base, logits.columns)
+    _ = model.decoder.likeliest(model.decoder.logits(rows.slice(range.count - 1..<range.count)))
   }
 }
 

@@ -1,4 +1,3 @@
-import SIMDKernels
 import VL2Quant
 
 extension Model {
@@ -27,29 +26,22 @@ extension Model {
     recorder.isRecording = true
     let cache = try decoder.makeCache(positions: min(limit, prompt.tokens.count + newTokens))
     let buffer = AlignedBuffer()
-    let row = AlignedBuffer()
-    defer { withExtendedLifetime((buffer, row)) {} }
+    defer { withExtendedLifetime(buffer) {} }
     let x = promptRows(prompt, encoded, buffer: buffer)
     recorder.observe("embed", x)
     try decoder.forward(x, cache: cache, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
-    let kernels = vl2_kernels_active().pointee
     var next = 0
     for first in stride(from: 0, to: x.count, by: 64) {
       let logits = decoder.logits(x.slice(first..<min(x.count, first + 64)))
       recorder.observe("logits", logits)
-      next = kernels.argmax(logits[logits.count - 1], logits.columns)
+      next = decoder.likeliest(logits)
     }
 
     var greedy: [Int64] = []
-    let hidden = config.language.hiddenSize
     while greedy.count < newTokens && next != endToken {
       greedy.append(Int64(next))
       if greedy.count == newTokens || cache.length == cache.capacity { break }
-      let x = Rows(row.reserve(hidden), count: 1, columns: hidden)
-      decoder.embed(next, into: x.base)
-      try decoder.forward(x, cache: cache)
-      let logits = decoder.logits(x)
-      next = kernels.argmax(logits.base, logits.columns)
+      next = try decoder.step(next, cache: cache)
     }
     return tensors(recorder, prompt: prompt, tiled: tiled, greedy: greedy)
   }

@@ -19,7 +19,7 @@ package final class Projector {
     self.arithmetic = arithmetic
     let ratio = config.projector.downsampleRatio
     let hidden = config.language.hiddenSize
-    side = (config.vision.grid + ratio - 1) / ratio
+    side = ImagePlaces(file.config.processor).tileRows
     layers = try (0..<config.projector.depth).map { [config] i in
       let name = "projector.layers.\(2 * i)"
       let inputs = i == 0 ? config.vision.width * ratio * ratio : hidden
@@ -83,17 +83,11 @@ package final class Projector {
     observer?.observe("projector.out", out)
   }
 
-  /// Rows that one picture's `<image>` places become: side * (side + 1) for the global view, a separator, and
-  /// rows * side lines of columns * side + 1 for the local tiles.
-  package func rowCount(of grid: TileGrid) -> Int {
-    side * (side + 1) + 1 + grid.rows * side * (grid.columns * side + 1)
-  }
-
   /// Lays out one picture's projected tiles, each line ended by the newline row.
   ///
   /// - Parameters:
   ///   - features: [1 + rows * columns][side * side][hidden]: tile 0 is the global view.
-  ///   - out: [rowCount(of: grid)][hidden], written.
+  ///   - out: [ImagePlaces.count(grid)][hidden], written: the global view, a separator, the local tiles.
   package func arrange(_ features: Rows, grid: TileGrid, into out: Rows) {
     let globalRows = side * (side + 1)
     let localRows = grid.rows * side * (grid.columns * side + 1)
