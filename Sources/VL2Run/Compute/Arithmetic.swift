@@ -148,9 +148,8 @@ package final class Arithmetic {
     for (i, product) in products.enumerated() {
       let tiles = (product.count + rowsPerTile - 1) / rowsPerTile
       let blocks = product.linear.blocks
-      let wanted = product.count < 16 ? pool.threads * 4 / max(1, products.count) : blocks / 4
-      blocksPerItem[i] = max(1, min(32, blocks / max(1, wanted)))
-      if product.count >= 16 { blocksPerItem[i] = min(8, blocks) }
+      let items = max(1, pool.threads * 4 / products.count)
+      blocksPerItem[i] = product.count < 16 ? max(1, min(32, blocks / items)) : 8
       firstItem[i + 1] = firstItem[i] + tiles * ((blocks + blocksPerItem[i] - 1) / blocksPerItem[i])
     }
     pool.run(firstItem[products.count]) { item, worker in

@@ -10,7 +10,8 @@ package final class WorkerPool: @unchecked Sendable {
   /// Threads that work on a job, the caller's included.
   package let threads: Int
 
-  /// Spins before a waiting thread sleeps: some tens of microseconds, the time between two jobs of one token.
+  /// Spins before a waiting thread sleeps: some hundred microseconds, more than lie between
+  /// two jobs of one token.
   private static let spins = 20_000
 
   private let jobNumber: UnsafeMutablePointer<Atomic<UInt32>>

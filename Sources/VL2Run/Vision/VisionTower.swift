@@ -19,8 +19,8 @@ package final class VisionTower {
   private static let epsilon: Float = 1e-6
 
   private let config: VisionConfig
-  private let pixelScale: [Float]
-  private let pixelShift: [Float]
+  private let pixelMean: [Float]
+  private let pixelStd: [Float]
   private let patchEmbedding: Linear
   private let positions: UnsafePointer<Float>
   private let blocks: [Block]
@@ -38,9 +38,8 @@ package final class VisionTower {
     config = file.config.vision
     self.arithmetic = arithmetic
     let processor = file.config.processor
-    // (p / 255 - mean) / std, as one product and one sum per channel would round otherwise: keep the order.
-    pixelScale = processor.imageStd
-    pixelShift = processor.imageMean
+    pixelMean = processor.imageMean
+    pixelStd = processor.imageStd
     let width = config.width
     func norm(_ name: String) throws -> Norm {
       Norm(
@@ -113,7 +112,7 @@ package final class VisionTower {
     let area = patch * patch
     let columns = 3 * area
     let rows = Rows(patchRows.reserve(out.count * columns), count: out.count, columns: columns)
-    let (mean, std) = (pixelShift, pixelScale)
+    let (mean, std) = (pixelMean, pixelStd)
     // (p / 255 - mean) / std for each of the 256 values of each channel.
     let levels = (0..<3).map { c in (0..<256).map { (Float($0) / 255 - mean[c]) / std[c] } }
     arithmetic.forEachRowRange(out.count) { range in
