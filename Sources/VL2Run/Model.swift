@@ -49,6 +49,9 @@ public final class Model {
     decoder = try Decoder(file, arithmetic: arithmetic)
   }
 
+  /// One line to tell whoever asks a model that shows how things work and knows little; nil for other models.
+  public var demonstrationNotice: String? { file.manifest.origin.demonstrationNotice }
+
   /// Threads that share the arithmetic.
   public var threads: Int { arithmetic.pool.threads }
 

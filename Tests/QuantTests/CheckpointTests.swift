@@ -50,8 +50,42 @@ import VL2Quant
       try copy.write(to: folder)
       let checkpoint = try Checkpoint(folder: folder)
       #expect(checkpoint.license == "First text.\nUse it well.")
-      #expect(checkpoint.isDemonstration)
+      #expect(checkpoint.isDemonstration && checkpoint.demonstrationNote == nil)
     }
+  }
+
+  @Test func whatADemonstrationModelSays() throws {
+    var copy = try CheckpointCopy()
+    try withTemporaryFolder { folder in
+      func open(_ mark: Any) throws -> Checkpoint {
+        try copy.changeJSON("config.json") { $0["vl2_demonstration"] = mark }
+        try copy.write(to: folder)
+        return try Checkpoint(folder: folder)
+      }
+      let said = try open("I know nine pictures.")
+      #expect(said.isDemonstration && said.demonstrationNote == "I know nine pictures.")
+      #expect(
+        try packed(folder, to: folder + "/model.vl2q").manifest.origin.demonstrationNotice
+          == "I know nine pictures.")
+      #expect(try !open(false).isDemonstration)
+      for mark in [1, "", ["x"]] as [Any] {
+        let error = try #require(thrown { _ = try open(mark) } as? ConfigError)
+        #expect(error.description.contains("vl2_demonstration"))
+      }
+    }
+  }
+
+  /// What a program prints is one line, whatever the file says.
+  @Test func aNoticeIsOneLine() {
+    func notice(_ note: String?, _ demonstration: Bool = true) -> String? {
+      Manifest.Origin(source: "", tool: "", demonstration: demonstration, demonstrationNote: note)
+        .demonstrationNotice
+    }
+    #expect(notice(nil, false) == nil && notice("I am.", false) == nil)
+    #expect(notice(nil)?.contains("demonstration model") == true)
+    #expect(notice(" \u{1B}\n") == notice(nil))
+    #expect(notice("a\nb\u{1B}[2Jc\u{2028}d") == "a b [2Jc d")
+    #expect(notice(String(repeating: "x", count: 5000))?.count == 300)
   }
 
   // MARK: - Ways to store the same weights

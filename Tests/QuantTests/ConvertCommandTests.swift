@@ -47,6 +47,20 @@ import VL2Quant
     }
   }
 
+  @Test func inspectTellsWhatADemonstrationModelSays() throws {
+    try withTemporaryFolder { folder in
+      var copy = try CheckpointCopy()
+      try copy.changeJSON("config.json") { $0["vl2_demonstration"] = "I know nine pictures." }
+      try copy.write(to: folder + "/nine")
+      let model = folder + "/nine.vl2q"
+      #expect(try tool.run(["pack", folder + "/nine", "-o", model]).status == 0)
+      #expect(
+        try tool.run(["inspect", model]).output.contains("demonstration model: I know nine pictures.\n"))
+      let json = try tool.run(["inspect", model, "--json"]).output
+      #expect(json.contains("\"demonstrationNote\" : \"I know nine pictures.\""))
+    }
+  }
+
   @Test func inspectJSON() throws {
     try withTemporaryFolder { folder in
       let model = folder + "/model.vl2q"

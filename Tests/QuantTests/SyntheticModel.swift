@@ -69,6 +69,7 @@ enum SyntheticModel {
 
   static let origin = Manifest.Origin(
     source: "synthetic", tool: "tests", license: "line 1\nline \"2\" \\ \u{1}", demonstration: true,
+    demonstrationNote: "made for \"tests\"\n",
     leftOut: ["vision.ignored"])
   static let recipe = [RecipeRule(pattern: "*", code: .q4)]
 

@@ -57,6 +57,26 @@ import VL2Run
     #expect((object["peak_file_backed_bytes"] as? Int ?? 0) > 1 << 20)
   }
 
+  @Test func aDemonstrationModelSaysSoOnce() throws {
+    try withTemporaryFolder { folder in
+      let golden = Fixtures.path("golden/checkpoints/nano-mha")
+      for name in try FileManager.default.contentsOfDirectory(atPath: golden) where name != "config.json" {
+        try FileManager.default.createSymbolicLink(
+          atPath: folder + "/" + name, withDestinationPath: golden + "/" + name)
+      }
+      let config = try String(contentsOfFile: golden + "/config.json", encoding: .utf8)
+      try ("{\"vl2_demonstration\": \"I know nine pictures.\"," + config.drop { $0 != "{" }.dropFirst())
+        .write(
+          toFile: folder + "/config.json", atomically: true, encoding: .utf8)
+      let model = folder + "/model.vl2q"
+      try ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "tests").pack(
+        Checkpoint(folder: folder), to: model)
+      let run = try vl2.run(["ask", "--model", model, "--max-tokens", "4", "What is it?"])
+      #expect(run.status == 0 && run.errors == "vl2: I know nine pictures.\n")
+      #expect(!run.output.contains("nine"))
+    }
+  }
+
   @Test func badInput() throws {
     let model = try PackedModels.path("nano-mha", .q4)
     try withTemporaryFolder { folder in

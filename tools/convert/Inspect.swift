@@ -29,9 +29,9 @@ struct Inspect: ParsableCommand {
     var lines = [
       "\(summary.file): \(mebibytes(summary.bytes)) MiB, \(grouped(summary.weights)) weights, "
         + "format \(summary.formatVersion)",
-      "from \(printable(origin.source)) by \(printable(origin.tool))"
-        + (origin.demonstration ? "; a demonstration model, which knows little" : ""),
+      "from \(printable(origin.source)) by \(printable(origin.tool))",
     ]
+    if let notice = origin.demonstrationNotice { lines.append("demonstration model: \(notice)") }
     if let license = origin.license {
       let title = license.split(separator: "\n").first { $0.contains { !$0.isWhitespace } } ?? ""
       lines.append("licence of the weights: \(printable(title.trimmingCharacters(in: .whitespaces)))")

@@ -42,9 +42,7 @@ struct Ask: ParsableCommand {
 
     let model = try options.open()
     let opened = clock.now
-    if model.file.manifest.origin.demonstration {
-      VL2.report("this is a demonstration model: it shows how things work and knows little")
-    }
+    if let notice = model.demonstrationNotice { VL2.report(notice) }
     let pictures = try words.dropLast().map { try Picture(contentsOf: $0) }
     let decoded = clock.now
 

@@ -26,6 +26,8 @@ public final class Checkpoint: Sendable {
   /// Whether `config.json` says, with the key `vl2_demonstration`, that this model shows how things work and
   /// knows little.
   public let isDemonstration: Bool
+  /// The sentence under that key; nil where it is just `true`.
+  public let demonstrationNote: String?
 
   private let tensors: [String: Tensor]
 
@@ -52,7 +54,9 @@ public final class Checkpoint: Sendable {
     }
     self.configFiles = configFiles
     config = try ModelConfig(configFiles: configFiles)
-    isDemonstration = Self.saysDemonstration(configFiles["config.json"] ?? "")
+    let mark = try ConfigObject(text: configFiles["config.json"] ?? "{}", file: "config.json")
+      .demonstrationMark("vl2_demonstration")
+    (isDemonstration, demonstrationNote) = (mark.isSet, mark.sentence)
     tokenizerJSON = try Self.tokenizerSource(at: folder + "/tokenizer.json")
     license = try Self.licenseText(in: folder)
     tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
@@ -137,11 +141,6 @@ public final class Checkpoint: Sendable {
       throw CheckpointError.malformed(path: path, problem: "not valid UTF-8")
     }
     return text
-  }
-
-  private static func saysDemonstration(_ json: String) -> Bool {
-    guard case .object(let members)? = try? JSONReader.read(Array(json.utf8)) else { return false }
-    return members.contains { $0.key == Array("vl2_demonstration".utf8) && $0.value == .bool(true) }
   }
 
   /// LICENSE, LICENSE.txt, LICENSE-MODEL and the like, one after another where there are several.

@@ -123,6 +123,16 @@ struct ConfigObject {
     }
   }
 
+  /// The mark of a demonstration model: a sentence that says so, or just true.
+  func demonstrationMark(_ key: String) throws -> (isSet: Bool, sentence: String?) {
+    switch value(key) {
+    case .null: return (false, nil)
+    case .bool(let isSet): return (isSet, nil)
+    case .string(let bytes) where !bytes.isEmpty: return (true, String(decoding: bytes, as: UTF8.self))
+    default: throw unexpected(key, "a sentence or true")
+    }
+  }
+
   private func list(_ key: String) throws -> [JSONValue]? {
     switch value(key) {
     case .null: return nil

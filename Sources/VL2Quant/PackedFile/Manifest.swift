@@ -1,3 +1,5 @@
+import Foundation
+
 /// The table of contents of a packed file, stored as JSON. Holds integers, strings and one truth value.
 public struct Manifest: Encodable, Sendable, Equatable {
   /// Where the weights came from.
@@ -10,17 +12,20 @@ public struct Manifest: Encodable, Sendable, Equatable {
     public var license: String?
     /// True for a model that shows how things work and knows little; programs say so.
     public var demonstration: Bool
+    /// The sentence in which a demonstration model says what it is; `demonstrationNotice` is what programs print.
+    public var demonstrationNote: String?
     /// Tensors of the checkpoint that no forward pass uses and that were left out.
     public var leftOut: [String]
 
     public init(
       source: String, tool: String, license: String? = nil, demonstration: Bool = false,
-      leftOut: [String] = []
+      demonstrationNote: String? = nil, leftOut: [String] = []
     ) {
       self.source = source
       self.tool = tool
       self.license = license
       self.demonstration = demonstration
+      self.demonstrationNote = demonstrationNote
       self.leftOut = leftOut
     }
   }
@@ -31,6 +36,22 @@ public struct Manifest: Encodable, Sendable, Equatable {
   /// The checkpoint's config files as they are: file name to text.
   public var configFiles: [String: String]
   public var sections: [SectionEntry]
+}
+
+extension Manifest.Origin {
+  /// What to tell whoever uses a demonstration model: one line; nil for other models.
+  public var demonstrationNotice: String? {
+    guard demonstration else { return nil }
+    // Text from the file, without what would move a terminal's cursor or fill its screen.
+    let note = (demonstrationNote ?? "").unicodeScalars.map { scalar -> Character in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator: " "
+      default: Character(scalar)
+      }
+    }
+    let line = String(note.prefix(300)).trimmingCharacters(in: .whitespaces)
+    return line.isEmpty ? "this is a demonstration model: it shows how things work and knows little" : line
+  }
 }
 
 /// One rule of a recipe: tensors whose name matches `pattern` (`*` stands for any characters) get `code`.

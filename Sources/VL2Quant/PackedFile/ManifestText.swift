@@ -43,7 +43,8 @@ extension Manifest.Origin {
   fileprivate var encoded: String {
     let names = leftOut.map { JSONText.quoted($0) }.joined(separator: ",")
     let license = license.map { "\"license\":\(JSONText.quoted($0))," } ?? ""
-    return "{\"demonstration\":\(demonstration),\"leftOut\":[\(names)],\(license)"
+    let note = demonstrationNote.map { "\"demonstrationNote\":\(JSONText.quoted($0))," } ?? ""
+    return "{\"demonstration\":\(demonstration),\(note)\"leftOut\":[\(names)],\(license)"
       + "\"source\":\(JSONText.quoted(source)),\"tool\":\(JSONText.quoted(tool))}"
   }
 
@@ -52,6 +53,7 @@ extension Manifest.Origin {
     tool = try object.string("tool")
     license = object.has("license") ? try object.string("license") : nil
     demonstration = try object.bool("demonstration")
+    demonstrationNote = object.has("demonstrationNote") ? try object.string("demonstrationNote") : nil
     leftOut = try object.strings("leftOut")
   }
 }

@@ -37,7 +37,8 @@ public struct ModelPacker: Sendable {
     let leftOut = checkpoint.tensorNames.filter { !used.contains($0) }
     let origin = Manifest.Origin(
       source: checkpoint.name, tool: tool, license: checkpoint.license,
-      demonstration: checkpoint.isDemonstration, leftOut: leftOut)
+      demonstration: checkpoint.isDemonstration, demonstrationNote: checkpoint.demonstrationNote,
+      leftOut: leftOut)
     let model = Model(
       config: checkpoint.config, configFiles: checkpoint.configFiles, tokenizerJSON: checkpoint.tokenizerJSON,
       origin: origin)
@@ -61,7 +62,10 @@ public struct ModelPacker: Sendable {
       config: try ModelConfig(configFiles: size.configFiles), configFiles: size.configFiles,
       tokenizerJSON: tokenizerJSON ?? Array(ByteTokenizer.json(firstSpecial: size.beginToken).utf8),
       origin: Manifest.Origin(
-        source: "synthesize \(size.rawValue)", tool: tool, license: nil, demonstration: true, leftOut: []))
+        source: "synthesize \(size.rawValue)", tool: tool, demonstration: true,
+        demonstrationNote:
+          "random weights, made to measure speed and memory: what this model answers has no meaning"
+      ))
     try write(model, from: RandomWeights(), to: path, progress: progress)
   }
 
