@@ -7,10 +7,13 @@ public struct RuntimeOptions: Sendable {
   /// Threads that share the arithmetic; nil for one per processor that this process may use.
   public var threads: Int?
   public var activations: ActivationMode
+  /// Whether a section's checksum is looked at when it is first read.
+  public var checks: Bool
 
-  public init(threads: Int? = nil, activations: ActivationMode = .int8) {
+  public init(threads: Int? = nil, activations: ActivationMode = .int8, checks: Bool = true) {
     self.threads = threads
     self.activations = activations
+    self.checks = checks
   }
 }
 
@@ -24,6 +27,8 @@ public final class Model {
 
   package let arithmetic: Arithmetic
   package let decoder: Decoder
+  private let weights: Weights
+  private let experts: MappedExpertStore
   private let tower: VisionTower
   private let projector: Projector
 
@@ -37,6 +42,7 @@ public final class Model {
   ///   not run.
   public init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
     file = try PackedFile(path: path)
+    file.surviveFaults()
     tokenizer = try Tokenizer(section: file.sectionBytes("tokenizer"))
     guard tokenizer.count <= file.config.language.vocabularySize else {
       throw ModelError.tokenizerTooLarge(
@@ -44,9 +50,19 @@ public final class Model {
     }
     let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
     arithmetic = Arithmetic(pool: WorkerPool(threads: threads), mode: options.activations)
-    tower = try VisionTower(file, arithmetic: arithmetic)
-    projector = try Projector(file, arithmetic: arithmetic)
-    decoder = try Decoder(file, arithmetic: arithmetic)
+    weights = Weights(file, checks: options.checks)
+    experts = MappedExpertStore(weights, pool: arithmetic.pool)
+    tower = try VisionTower(weights, arithmetic: arithmetic)
+    projector = try Projector(weights, arithmetic: arithmetic)
+    decoder = try Decoder(weights, store: experts, arithmetic: arithmetic)
+  }
+
+  /// Has to be called before a request: a file that changed since the last one (its card was pulled out and put
+  /// back) is taken up again where it is whole and the same.
+  ///
+  /// - Throws: `PackedFileError` where it is not.
+  package func beginRequest() throws {
+    if try file.refresh() { experts.forget() }
   }
 
   /// One line to tell whoever asks a model that shows how things work and knows little; nil for other models.
@@ -60,10 +76,11 @@ public final class Model {
 
   /// Rows that a picture's `<image>` places in the prompt become.
   ///
-  /// - Parameter progress: receives the number of tiles encoded, whenever it grows.
+  /// - Parameter progress: receives the share of the work that is done, as a number of tiles, whenever it grows.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath.
   package func encode(
     _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
-  ) -> EncodedPicture {
+  ) throws -> EncodedPicture {
     let vision = config.vision
     let side = projector.side
     let hidden = config.language.hiddenSize
@@ -76,23 +93,28 @@ public final class Model {
     let patches = AlignedBuffer()
     // Views do not own their memory.
     defer { withExtendedLifetime((features, patches)) {} }
-    let batch = min(encoded, Self.tilesPerBatch)
     let patchRows = Rows(
-      patches.reserve(batch * vision.patches * vision.width), count: batch * vision.patches,
+      patches.reserve(encoded * vision.patches * vision.width), count: encoded * vision.patches,
       columns: vision.width)
-    let tileBytes = picture.side * picture.side * 3
-    picture.tiles.withUnsafeBufferPointer { tiles in
-      for first in stride(from: 0, to: encoded, by: batch) {
-        let count = min(batch, encoded - first)
-        let out = patchRows.slice(0..<count * vision.patches)
-        tower.encode(
-          tiles: tiles.baseAddress! + first * tileBytes, count: count, into: out, observer: observer)
-        projector.project(
-          out, tiles: count, into: rows.slice(first * side * side..<(first + count) * side * side),
-          observer: observer)
-        progress(first + count)
+    var shown = 0
+    try picture.tiles.withUnsafeBufferPointer { tiles in
+      guard let tiles = tiles.baseAddress else { return }
+      try tower.encode(
+        tiles: tiles, count: encoded, into: patchRows, batch: Self.tilesPerBatch, observer: observer
+      ) { share in
+        let done = Int(share * Double(encoded))
+        if done > shown { progress(done) }
+        shown = max(shown, done)
       }
     }
+    for first in stride(from: 0, to: encoded, by: Self.tilesPerBatch) {
+      let tiles = first..<min(encoded, first + Self.tilesPerBatch)
+      try projector.project(
+        patchRows.slice(tiles.lowerBound * vision.patches..<tiles.upperBound * vision.patches),
+        tiles: tiles.count, into: rows.slice(first * side * side..<tiles.upperBound * side * side),
+        observer: observer)
+    }
+    try file.checkUnchanged()
     if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
     return EncodedPicture(
       grid: picture.grid, hidden: hidden, rowCount: ImagePlaces(config.processor).count(picture.grid)

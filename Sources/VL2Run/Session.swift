@@ -74,13 +74,14 @@ public final class Session {
   ///   - onText: receives the answer as it is written, whole characters at a time; returns false to
   ///     stop.
   ///   - onProgress: receives what is done before the answer begins.
-  /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the
+  /// - Throws: `PackedFileError` where weights cannot be read, `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the
   ///   context.
   public func answer(
     _ request: Request, onText: (String) -> Bool = { _ in true }, onProgress: (Progress) -> Void = { _ in }
   ) throws -> Answer {
     var seconds = StageSeconds()
     var meter = MemoryMeter()
+    try model.beginRequest()
     let processor = model.config.processor
     let cropping = request.pictures.count <= 2
     let tiled = measure(&seconds.tiling) {
@@ -91,11 +92,11 @@ public final class Session {
     let limit = model.config.language.maxPositions
     let tiles = tiled.map(\.encodedTiles).reduce(0, +)
     var encoded = 0
-    let pictures = measure(&seconds.vision) {
-      tiled.map { picture in
+    let pictures = try measure(&seconds.vision) {
+      try tiled.map { picture in
         defer { encoded += picture.encodedTiles }
         onProgress(.encoding(tiles: encoded, of: tiles))
-        return model.encode(picture) { onProgress(.encoding(tiles: encoded + $0, of: tiles)) }
+        return try model.encode(picture) { onProgress(.encoding(tiles: encoded + $0, of: tiles)) }
       }
     }
     meter.sample()
@@ -105,7 +106,7 @@ public final class Session {
     let cache = try model.decoder.makeCache(positions: min(limit, count + max(0, request.maxTokens)))
     let buffer = AlignedBuffer()
     defer { withExtendedLifetime(buffer) {} }
-    let rows = model.promptRows(prompt, pictures, buffer: buffer)
+    let rows = try model.promptRows(prompt, pictures, buffer: buffer)
     var next = 0
     try measure(&seconds.prompt) {
       onProgress(.reading(tokens: 0, of: count))
@@ -168,7 +169,9 @@ extension TiledPicture {
 
 extension Model {
   /// The rows that a prompt enters the decoder as: token embeddings, with pictures' rows in their places.
-  package func promptRows(_ prompt: Prompt, _ pictures: [EncodedPicture], buffer: AlignedBuffer) -> Rows {
+  package func promptRows(
+    _ prompt: Prompt, _ pictures: [EncodedPicture], buffer: AlignedBuffer
+  ) throws -> Rows {
     let hidden = config.language.hiddenSize
     let rows = Rows(
       buffer.reserve(prompt.tokens.count * hidden), count: prompt.tokens.count, columns: hidden)
@@ -183,7 +186,7 @@ extension Model {
         rows[i].update(from: pictures[picture].rows[place], count: hidden)
         place += 1
       } else {
-        decoder.embed(token, into: rows[i])
+        try decoder.embed(token, into: rows[i])
       }
     }
     return rows

@@ -43,7 +43,7 @@ import VL2Run
     let picture = try Picture(contentsOf: Fixtures.path("golden/images/grey.jpg"))
     let tiled = TiledPicture(picture, processor: model.config.processor, cropping: false)
     #expect(tiled.globalEqualsLocal)
-    let pictures = (once: model.encode(tiled), twice: model.encode(tiled, observer: StageRecorder()))
+    let pictures = (once: try model.encode(tiled), twice: try model.encode(tiled, observer: StageRecorder()))
     withExtendedLifetime(pictures) {
       let (once, twice) = (pictures.once.rows, pictures.twice.rows)
       #expect(once.count == twice.count)

@@ -35,16 +35,16 @@ import VL2Run
     let hidden = model.config.language.hiddenSize
     let buffer = AlignedBuffer()
     defer { withExtendedLifetime(buffer) {} }
-    func rows() -> Rows {
+    func rows() throws -> Rows {
       let rows = Rows(buffer.reserve(tokens.count * hidden), count: tokens.count, columns: hidden)
-      for (i, token) in tokens.enumerated() { model.decoder.embed(token, into: rows[i]) }
+      for (i, token) in tokens.enumerated() { try model.decoder.embed(token, into: rows[i]) }
       return rows
     }
-    let together = rows()
+    let together = try rows()
     try model.decoder.forward(together, cache: try model.decoder.makeCache(positions: 16))
     let expected = Array(
       UnsafeBufferPointer(start: model.decoder.logits(together.slice(9..<10)).base, count: 648))
-    let apart = rows()
+    let apart = try rows()
     let cache = try model.decoder.makeCache(positions: 16)
     for row in 0..<tokens.count { try model.decoder.forward(apart.slice(row..<row + 1), cache: cache) }
     let logits = model.decoder.logits(apart.slice(9..<10))

@@ -14,6 +14,9 @@ struct ModelOptions: ParsableArguments {
   @Flag(help: "Float32 activations instead of int8: slower, for comparison.")
   var exact = false
 
+  @Flag(name: .customLong("no-check"), help: "Do not hold weights against their checksums when first read.")
+  var unchecked = false
+
   func validate() throws {
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
@@ -30,6 +33,8 @@ struct ModelOptions: ParsableArguments {
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
     }
     return try Model(
-      path: path, options: RuntimeOptions(threads: threads, activations: exact ? .float32 : .int8))
+      path: path,
+      options: RuntimeOptions(
+        threads: threads, activations: exact ? .float32 : .int8, checks: !unchecked))
   }
 }

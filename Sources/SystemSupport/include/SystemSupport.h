@@ -18,4 +18,13 @@ uint32_t vl2_crc32c(uint32_t crc, const void *bytes, size_t count);
 // The same without the processor's instruction, for tests.
 uint32_t vl2_crc32c_table(uint32_t crc, const void *bytes, size_t count);
 
+// Guards a mapped range against SIGBUS: pages that cannot be read become zeros, and are counted. Returns the guard,
+// or -1 where all are taken.
+int vl2_bus_guard_add(const void *base, size_t length);
+void vl2_bus_guard_remove(int guard);
+// Faults since the guard was added or reset: when there are any, nothing read from the range can be believed.
+unsigned vl2_bus_guard_faults(int guard);
+// Forgets them; after the range was mapped anew.
+void vl2_bus_guard_reset(int guard);
+
 #endif

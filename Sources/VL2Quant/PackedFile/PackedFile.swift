@@ -19,7 +19,8 @@ public final class PackedFile: @unchecked Sendable {
     var tensor: Int
   }
 
-  private let mapping: UnsafeRawBufferPointer
+  let mapped: MappedFile
+  private var mapping: UnsafeRawBufferPointer { mapped.bytes }
   /// Where the manifest begins; sections end before.
   let manifestOffset: Int
   private let sectionIndex: [String: Int]
@@ -27,6 +28,10 @@ public final class PackedFile: @unchecked Sendable {
   private let lock = NSLock()
   /// Raw bytes of zstd sections that were used.
   private var unpacked: [Int: UnsafeRawBufferPointer] = [:]
+  /// The head as it was opened, which holds the checksum of the manifest: it tells this model from another.
+  private let headBytes: [UInt8]
+  /// Sections whose checksum was found right.
+  private var checked: [Bool]
 
   /// Opens a packed file.
   ///
@@ -34,19 +39,15 @@ public final class PackedFile: @unchecked Sendable {
   ///   its manifest that does not follow from its config; `ConfigError` for a config that is no DeepSeek-VL2's.
   public init(path: String) throws {
     self.path = path
-    let mapping = try Self.map(path)
-    self.mapping = mapping
-    do {
-      let head = try FileHead(mapping, path: path)
-      manifest = try Self.readManifest(mapping, head, path: path)
-      config = try Self.readConfig(manifest, path: path)
-      manifestOffset = head.manifestOffset
-      let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: manifestOffset)
-      try check.run(ModelLayout(config))
-    } catch {
-      munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress!), mapping.count)
-      throw error
-    }
+    mapped = try MappedFile(path: path)
+    let head = try FileHead(mapped.bytes, path: path)
+    manifest = try Self.readManifest(mapped.bytes, head, path: path)
+    config = try Self.readConfig(manifest, path: path)
+    manifestOffset = head.manifestOffset
+    headBytes = [UInt8](mapped.bytes.prefix(FileHead.length))
+    let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: manifestOffset)
+    try check.run(ModelLayout(config))
+    checked = .init(repeating: false, count: manifest.sections.count)
     // The check made all names unique.
     var sectionIndex: [String: Int] = [:]
     var places: [String: Place] = [:]
@@ -60,29 +61,6 @@ public final class PackedFile: @unchecked Sendable {
 
   deinit {
     for bytes in unpacked.values { free(UnsafeMutableRawPointer(mutating: bytes.baseAddress)) }
-    munmap(UnsafeMutableRawPointer(mutating: mapping.baseAddress!), mapping.count)
-  }
-
-  private static func map(_ path: String) throws -> UnsafeRawBufferPointer {
-    func failure() -> PackedFileError {
-      errno == ENOENT
-        ? .missing(path: path)
-        : .system(path: path, operation: "be read", reason: String(cString: strerror(errno)))
-    }
-    // Without waiting: opening a pipe would wait for somebody who writes.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw failure() }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw failure() }
-    guard status.st_mode & S_IFMT == S_IFREG, status.st_size >= 8 else {
-      throw PackedFileError.notPacked(path: path)
-    }
-    let length = Int(status.st_size)
-    guard let base = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
-      throw failure()
-    }
-    return UnsafeRawBufferPointer(start: base, count: length)
   }
 
   private static func readManifest(
@@ -149,9 +127,6 @@ public final class PackedFile: @unchecked Sendable {
     guard vl2_crc32c(0, stored.baseAddress, stored.count) == entry.crc32c else {
       throw PackedFileError.damagedSection(path: path, section: entry.name)
     }
-    guard ZSTD_getFrameContentSize(stored.baseAddress, stored.count) == UInt64(entry.rawLength),
-      ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count
-    else { throw PackedFileError.damagedSection(path: path, section: entry.name) }
     // Not Swift's allocation, which ends the program where there is not that much memory.
     var memory: UnsafeMutableRawPointer?
     let refusal = posix_memalign(&memory, 64, entry.rawLength)
@@ -160,12 +135,29 @@ public final class PackedFile: @unchecked Sendable {
         path: path, operation: "have section \(entry.name) unpacked",
         reason: String(cString: strerror(refusal)))
     }
-    let length = ZSTD_decompress(memory, entry.rawLength, stored.baseAddress, stored.count)
-    guard ZSTD_isError(length) == 0, length == entry.rawLength else {
+    let bytes = UnsafeMutableRawBufferPointer(start: memory, count: entry.rawLength)
+    do {
+      try unpack(stored, of: entry, into: bytes)
+    } catch {
       free(memory)
-      throw PackedFileError.damagedSection(path: path, section: entry.name)
+      throw error
     }
-    return UnsafeMutableRawBufferPointer(start: memory, count: entry.rawLength)
+    return bytes
+  }
+
+  /// Unpacks a zstd section.
+  ///
+  /// - Parameters:
+  ///   - stored: its stored bytes.
+  ///   - bytes: `rawLength` bytes, written.
+  /// - Throws: `PackedFileError.damagedSection` for a damaged frame or one of another length.
+  package func unpack(
+    _ stored: UnsafeRawBufferPointer, of entry: SectionEntry, into bytes: UnsafeMutableRawBufferPointer
+  ) throws {
+    guard ZSTD_getFrameContentSize(stored.baseAddress, stored.count) == UInt64(entry.rawLength),
+      ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count,
+      ZSTD_decompress(bytes.baseAddress, bytes.count, stored.baseAddress, stored.count) == entry.rawLength
+    else { throw PackedFileError.damagedSection(path: path, section: entry.name) }
   }
 
   /// Calls `body` with the raw bytes of a section without keeping what had to be unpacked.
@@ -192,14 +184,20 @@ public final class PackedFile: @unchecked Sendable {
   /// - Returns: what a kernel reads; valid as long as the file is.
   /// - Throws: `PackedFileError` where there is none of that shape.
   public func matrix(_ name: String, rows: Int, columns: Int) throws -> vl2_matrix {
+    try matrix(name, rows: rows, columns: columns) { try sectionBytes($0).baseAddress! }
+  }
+
+  /// The same for a section whose raw bytes lie, or will lie, at an address of the caller's.
+  package func matrix(
+    _ name: String, rows: Int, columns: Int, at address: (_ section: Int) throws -> UnsafeRawPointer
+  ) throws -> vl2_matrix {
     guard let place = places[name] else { throw PackedFileError.shape(path: path, tensor: name) }
     let tensor = manifest.sections[place.section].tensors[place.tensor]
     guard let code = tensor.code.kernelCode, tensor.shape.first == rows,
       tensor.shape.dropFirst().reduce(1, *) == columns
     else { throw PackedFileError.shape(path: path, tensor: name) }
-    let bytes = try sectionBytes(place.section)
     return vl2_matrix(
-      blocks: bytes.baseAddress!.assumingMemoryBound(to: UInt8.self) + tensor.offset,
+      blocks: try address(place.section).assumingMemoryBound(to: UInt8.self) + tensor.offset,
       block_step: tensor.blockStep, code: code, rows: UInt32(rows), columns: UInt32(columns))
   }
 
@@ -208,14 +206,68 @@ public final class PackedFile: @unchecked Sendable {
   /// - Returns: memory that lives as long as the file.
   /// - Throws: `PackedFileError` where there is none of that many elements.
   public func plain(_ name: String, count: Int) throws -> UnsafeBufferPointer<Float> {
+    try plain(name, count: count) { try sectionBytes($0).baseAddress! }
+  }
+
+  /// The same for a section whose raw bytes lie, or will lie, at an address of the caller's.
+  package func plain(
+    _ name: String, count: Int, at address: (_ section: Int) throws -> UnsafeRawPointer
+  ) throws -> UnsafeBufferPointer<Float> {
     guard let place = places[name] else { throw PackedFileError.shape(path: path, tensor: name) }
     let tensor = manifest.sections[place.section].tensors[place.tensor]
     guard tensor.code == .plain, tensor.shape.reduce(1, *) == count else {
       throw PackedFileError.shape(path: path, tensor: name)
     }
-    let bytes = try sectionBytes(place.section)
     return UnsafeBufferPointer(
-      start: (bytes.baseAddress! + tensor.offset).assumingMemoryBound(to: Float.self), count: count)
+      start: (try address(place.section) + tensor.offset).assumingMemoryBound(to: Float.self), count: count)
+  }
+
+  /// The number of a section, its place in the manifest; nil for an unknown name.
+  package func section(_ name: String) -> Int? { sectionIndex[name] }
+
+  // MARK: a file that changes underneath
+
+  /// From now on a page that cannot be read (the file was cut short, its card pulled out) is taken for zeros and
+  /// reported by `checkUnchanged`, where it would otherwise end the program by SIGBUS.
+  package func surviveFaults() { mapped.surviveFaults() }
+
+  /// Holds the file against what was opened; cheap enough to do for each token.
+  ///
+  /// - Throws: `PackedFileError`; what was computed from the file's bytes meanwhile may be wrong.
+  package func checkUnchanged() throws { try mapped.checkUnchanged() }
+
+  /// Maps a file that changed anew, when it is whole and the same again; sections are then checked again.
+  ///
+  /// - Returns: whether anything had changed.
+  /// - Throws: `PackedFileError` where the file is missing, cut short, or another model's.
+  @discardableResult
+  package func refresh() throws -> Bool {
+    let changed = try mapped.refresh { bytes in
+      guard bytes.count >= FileHead.length, bytes.prefix(FileHead.length).elementsEqual(headBytes),
+        let head = try? FileHead(bytes, path: path)
+      else { return false }
+      let text = UnsafeRawBufferPointer(
+        rebasing: bytes[head.manifestOffset..<head.manifestOffset + head.manifestLength])
+      return vl2_crc32c(0, text.baseAddress, text.count) == head.manifestChecksum
+    }
+    if changed { lock.withLock { checked = .init(repeating: false, count: checked.count) } }
+    return changed
+  }
+
+  /// Holds stored bytes of a section against its checksum, the first time.
+  ///
+  /// - Parameter stored: bytes read by the caller; nil for the mapped ones.
+  /// - Throws: `PackedFileError.damagedSection`.
+  package func checkOnce(_ section: Int, stored: UnsafeRawBufferPointer? = nil) throws {
+    if lock.withLock({ checked[section] }) { return }
+    let entry = manifest.sections[section]
+    let bytes = stored ?? storedBytes(entry)
+    guard vl2_crc32c(0, bytes.baseAddress, bytes.count) == entry.crc32c else {
+      // A file that was cut short says so rather than that it is damaged.
+      try checkUnchanged()
+      throw PackedFileError.damagedSection(path: path, section: entry.name)
+    }
+    lock.withLock { checked[section] = true }
   }
 
   // MARK: pages

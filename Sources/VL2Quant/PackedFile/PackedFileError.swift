@@ -11,6 +11,10 @@ public enum PackedFileError: ReportableError, Equatable {
   case length(path: String, actual: Int, expected: Int)
   /// A field of head or manifest that cannot be; `field` names it.
   case invalid(path: String, field: String, problem: String)
+  /// The file was written to while it was read.
+  case changed(path: String)
+  /// Where the opened model was there is another one now.
+  case otherModel(path: String)
   /// Bytes of a section are not those that were written.
   case damagedSection(path: String, section: String)
   /// Bytes that nobody uses, in front of a section or the manifest, are not the zeros that were written.
@@ -40,6 +44,9 @@ public enum PackedFileError: ReportableError, Equatable {
       "\(path): has \(actual) bytes of \(expected); the file is not complete, copy or pack it again"
     case .invalid(let path, let field, let problem):
       "\(path): \(field) \(problem); the file is damaged, copy or pack it again"
+    case .changed(let path): "\(path): was written to while it was in use; ask again when it is whole"
+    case .otherModel(let path):
+      "\(path): is another model than the one that was opened; start the program again"
     case .damagedSection(let path, let section):
       "\(path): section \(section) is damaged; copy or pack the file again"
     case .damagedPadding(let path, let part):

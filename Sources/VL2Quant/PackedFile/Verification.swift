@@ -8,6 +8,7 @@ extension PackedFile {
   /// - Parameter progress: receives the share done, 0 to 1; may be called from several threads, one at a time.
   /// - Throws: `PackedFileError.damagedSection` or `.damagedPadding` for the first damage in file order.
   public func verify(progress: (@Sendable (Double) -> Void)? = nil) throws {
+    surviveFaults()
     let sections = manifest.sections
     let total = max(1, sections.reduce(0) { $0 + $1.storedLength })
     let state = VerificationState()
@@ -19,6 +20,7 @@ extension PackedFile {
       state.done += sections[index].storedLength
       progress?(Double(state.done) / Double(total))
     }
+    try checkUnchanged()
     if let damage = state.damage { throw damage }
     let end = sections.last.map { $0.offset + $0.storedLength } ?? FileHead.length
     if !isZero(end..<manifestOffset) {

@@ -25,7 +25,7 @@ package struct Linear {
   package var blocks: Int { (Int(matrix.rows) + 15) / 16 }
 
   /// Whether kernels multiply it by int8 rows.
-  fileprivate var takesInt8: Bool {
+  package var takesInt8: Bool {
     matrix.code == UInt32(VL2_CODE_I8) || matrix.code == UInt32(VL2_CODE_Q4)
   }
 }
@@ -74,8 +74,8 @@ package final class Arithmetic {
     self.pool = pool
     self.mode = mode
     floatScratch = (0..<pool.threads).map { _ in AlignedBuffer() }
-    rounded = (0..<2).map { _ in AlignedBuffer() }
-    quantizedRows = (0..<2).map { _ in AlignedBuffer() }
+    rounded = (0..<3).map { _ in AlignedBuffer() }
+    quantizedRows = (0..<3).map { _ in AlignedBuffer() }
   }
 
   /// Rows per work item of a parallel job over rows.
@@ -89,9 +89,14 @@ package final class Arithmetic {
     }
   }
 
-  /// Makes `rows` ready for products with `linears`. Memory comes from one of two slots; what a slot held before
+  /// Makes `rows` ready for products with `linears`. Memory comes from one of three slots; what a slot held before
   /// is lost, and the result is valid until the slot is used again.
   package func prepare(_ rows: Rows, for linears: [Linear], slot: Int = 0) -> PreparedRows {
+    prepare(rows, onlyInt8: linears.allSatisfy(\.takesInt8), slot: slot)
+  }
+
+  /// - Parameter onlyInt8: whether kernels multiply all the matrices that will come by int8 rows.
+  package func prepare(_ rows: Rows, onlyInt8: Bool, slot: Int = 0) -> PreparedRows {
     var prepared = PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
     if mode == .float32 { return prepared }
     let step = vl2_quantized_row_bytes(rows.columns)
@@ -105,7 +110,7 @@ package final class Arithmetic {
     }
     prepared.quantized = bytes
     prepared.quantizedStep = step
-    if linears.contains(where: { !$0.takesInt8 }) {
+    if !onlyInt8 {
       let floats = rounded[slot].reserve(rows.count * rows.columns, of: Float.self)
       forEachRowRange(rows.count) { range in
         for row in range {

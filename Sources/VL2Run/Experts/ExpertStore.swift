@@ -1,56 +1,30 @@
-import VL2Quant
-
-/// The three matrices of a gated feed-forward block: down(silu(gate x) * up x).
-package struct GatedWeights {
-  package var gate: Linear
-  package var up: Linear
-  package var down: Linear
-
-  /// - Parameter name: the checkpoint's name without ".gate_proj.weight".
-  package init(_ file: PackedFile, _ name: String, hidden: Int, inner: Int) throws {
-    gate = Linear(try file.matrix(name + ".gate_proj.weight", rows: inner, columns: hidden))
-    up = Linear(try file.matrix(name + ".up_proj.weight", rows: inner, columns: hidden))
-    down = Linear(try file.matrix(name + ".down_proj.weight", rows: hidden, columns: inner))
-  }
-
-  package var inner: Int { gate.outputs }
-}
-
-/// Gives the routed experts of a layer as they are asked for.
+/// Gives the routed experts of a layer to those who compute with them, one layer at a time.
+///
+/// A layer is `begin`, then `next` until every expert was given.
 package protocol ExpertStore: AnyObject {
-  /// The weights of an expert, valid until the next call of `begin`.
-  func expert(layer: Int, _ index: Int) throws -> GatedWeights
-  /// Tells which experts a layer will ask for next, in ascending order.
-  func begin(layer: Int, experts: [Int]) throws
-}
+  /// Tells which experts a layer's rows were routed to.
+  ///
+  /// - Parameters:
+  ///   - experts: numbers in ascending order.
+  ///   - inOrder: whether `next` has to keep that order.
+  func begin(layer: Int, experts: [Int], inOrder: Bool) throws
 
-/// Experts as mapped sections of the packed file: nothing of an expert is read before a row is routed to it.
-package final class MappedExpertStore: ExpertStore {
-  private let file: PackedFile
-  private let hidden: Int
-  private let inner: Int
-  private var known: [[GatedWeights?]]
+  /// Gives experts that were not given yet: those that are in memory, in their order from the first on where the
+  /// order counts.
+  ///
+  /// - Parameters:
+  ///   - most: at most as many; at least 1.
+  ///   - waiting: whether to wait until there is at least one; otherwise there may be none.
+  /// - Returns: experts by their place in the list that `begin` was told; what they point to is right until the
+  ///   next call of any method.
+  /// - Throws: `PackedFileError` for an expert that cannot be read or is damaged.
+  func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)]
 
-  package init(_ file: PackedFile) {
-    self.file = file
-    let language = file.config.language
-    hidden = language.hiddenSize
-    inner = language.expertWidth
-    known = .init(
-      repeating: .init(repeating: nil, count: language.routing?.experts ?? 0), count: language.layers)
-  }
+  /// Whether being told what comes next is of any use.
+  var readsAhead: Bool { get }
 
-  package func begin(layer: Int, experts: [Int]) throws {
-    for index in experts where known[layer][index] == nil {
-      file.willNeed(section: "layer.\(layer).expert.\(index)")
-    }
-  }
-
-  package func expert(layer: Int, _ index: Int) throws -> GatedWeights {
-    if let weights = known[layer][index] { return weights }
-    let weights = try GatedWeights(
-      file, "language.model.layers.\(layer).mlp.experts.\(index)", hidden: hidden, inner: inner)
-    known[layer][index] = weights
-    return weights
-  }
+  /// Tells, between `begin` of one layer and of the next, what the next will probably want.
+  ///
+  /// - Parameter certain: whether the layer will want nearly all of them.
+  func expect(layer: Int, experts: [Int], certain: Bool)
 }

@@ -3,7 +3,8 @@ import VL2Quant
 
 /// A feed-forward layer of routed and shared experts, or a dense one (shared weights alone).
 ///
-/// Rows are grouped by expert, so that an expert's weights are read once however many rows picked it.
+/// Rows are grouped by expert, so that an expert's weights are read once however many rows picked it. A row's sum is
+/// formed by itself and in one order: the shared output, then its experts in ascending order.
 package final class MixtureOfExperts {
   private let layer: Int
   private let router: Router?
@@ -11,6 +12,7 @@ package final class MixtureOfExperts {
   private let experts: Int
   private let expertWidth: Int
   private let shared: GatedWeights?
+  private let expertsTakeInt8: Bool
   private let store: any ExpertStore
   private let scratch: FeedForwardScratch
   private let arithmetic: Arithmetic
@@ -18,9 +20,10 @@ package final class MixtureOfExperts {
   /// - Parameters:
   ///   - router: nil for a dense layer.
   ///   - shared: the shared experts, or the dense layer's weights.
+  ///   - expertsTakeInt8: whether kernels multiply all routed experts by int8 rows.
   package init(
-    layer: Int, router: Router?, config: LanguageConfig, shared: GatedWeights?, store: any ExpertStore,
-    scratch: FeedForwardScratch, arithmetic: Arithmetic
+    layer: Int, router: Router?, config: LanguageConfig, shared: GatedWeights?, expertsTakeInt8: Bool,
+    store: any ExpertStore, scratch: FeedForwardScratch, arithmetic: Arithmetic
   ) {
     self.layer = layer
     self.router = router
@@ -28,6 +31,7 @@ package final class MixtureOfExperts {
     experts = config.routing?.experts ?? 0
     expertWidth = config.expertWidth
     self.shared = shared
+    self.expertsTakeInt8 = expertsTakeInt8
     self.store = store
     self.scratch = scratch
     self.arithmetic = arithmetic
@@ -37,76 +41,174 @@ package final class MixtureOfExperts {
   ///
   /// - Parameters:
   ///   - x: normalised rows, [count][hidden].
+  ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forced: expert ids to take instead of the router's, [count][kept].
+  ///   - afterRouting: called when the store knows what this layer wants, before anything is computed.
+  /// - Throws: what the store throws.
   package func apply(
-    _ x: Rows, addingTo residual: Rows, forced: [Int32]? = nil, observer: StageObserver? = nil
+    _ x: Rows, addingTo residual: Rows, chunk: Int, forced: [Int32]? = nil, observer: StageObserver? = nil,
+    afterRouting: () -> Void = {}
   ) throws {
     let (count, hidden) = (x.count, x.columns)
-    router?.route(x, forced: forced, experts: &scratch.picked, weights: &scratch.pickedWeights)
-    if router != nil {
+    var groups: [Group] = []
+    // Where there are more rows than a chunk, experts come in ascending order and what they give is added up at
+    // once; otherwise in any order, and it is added up at the end.
+    let inOrder = count > chunk
+    if let router {
+      router.route(x, forced: forced, experts: &scratch.picked, weights: &scratch.pickedWeights)
       observer?.observeRoutes(
         layer: layer, experts: scratch.picked, weights: scratch.pickedWeights, perRow: kept)
+      groups = groupRowsByExpert(count: count)
+      try store.begin(layer: layer, experts: groups.map(\.expert), inOrder: inOrder)
+      afterRouting()
     }
-    let pairs = count * kept
-    let active = groupRowsByExpert(count: count)
-    try store.begin(layer: layer, experts: active.map(\.expert))
-    let weights = try active.map { try store.expert(layer: layer, $0.expert) }
+    let input = arithmetic.prepare(x, onlyInt8: expertsTakeInt8 && shared?.takesInt8 ?? true, slot: 0)
+    let sum = Rows(scratch.sum.reserve(count * hidden), count: count, columns: hidden)
+    if shared == nil { sum.base.update(repeating: 0, count: count * hidden) }
+    var dense = shared == nil ? nil : 0..<count
+    if inOrder && shared != nil {
+      for first in stride(from: 0, to: count, by: chunk) {
+        run([], dense: first..<min(count, first + chunk), input, outputs: sum, placesFrom: 0, sum: sum)
+      }
+      dense = nil
+    }
 
-    // gate and up of all experts that were picked and of the shared ones: one parallel job
-    let sharedWidth = shared?.inner ?? 0
+    let mostPairs = inOrder ? chunk * kept : count * kept
+    let out = Rows(scratch.routedOut.reserve(mostPairs * hidden), count: mostPairs, columns: hidden)
+    var given = 0
+    while given < groups.count || dense != nil {
+      var batch: [Task] = []
+      if given < groups.count {
+        let most = inOrder ? prefixCount(groups[given...], pairs: mostPairs) : groups.count - given
+        batch = try store.next(most: most, waiting: dense == nil).map { ready in
+          Task(pairs: groups[ready.place].pairs, weights: ready.weights)
+        }
+        given += batch.count
+      }
+      if !inOrder {
+        run(batch, dense: dense, input, outputs: out, placesFrom: 0, sum: sum)
+      } else {
+        // One expert may have more pairs than fit.
+        for part in parts(of: batch, pairs: mostPairs) {
+          guard let first = part.first?.pairs.lowerBound, let last = part.last?.pairs.upperBound else {
+            continue
+          }
+          run(part, dense: nil, input, outputs: out, placesFrom: first, sum: sum)
+          combine(out, places: first..<last, into: sum)
+        }
+      }
+      dense = nil
+    }
+    if !inOrder { combine(out, places: 0..<mostPairs, into: sum) }
+    let kernels = vl2_kernels_active().pointee
+    arithmetic.forEachRowRange(count) { range in
+      for row in range { kernels.add(residual[row], sum[row], hidden) }
+    }
+  }
+
+  /// Experts that this layer's router would pick for rows, in ascending order.
+  ///
+  /// - Parameter x: normalised rows, [count][hidden].
+  package func picks(for x: Rows) -> [Int] {
+    guard let router else { return [] }
+    router.route(x, experts: &scratch.guessed, weights: &scratch.guessedWeights)
+    return Set(scratch.guessed.map(Int.init)).sorted()
+  }
+
+  /// Whether the layer has routed experts.
+  package var isRouted: Bool { router != nil }
+
+  /// An expert with the rows that picked it.
+  private struct Task {
+    /// Places in `rowsByExpert`.
+    var pairs: Range<Int>
+    var weights: GatedWeights
+  }
+
+  /// How many groups from the first on have at most `pairs` pairs together; at least 1.
+  private func prefixCount(_ groups: ArraySlice<Group>, pairs: Int) -> Int {
+    var (count, sum) = (0, 0)
+    for group in groups {
+      sum += group.pairs.count
+      if sum > pairs && count > 0 { break }
+      count += 1
+    }
+    return count
+  }
+
+  /// Tasks cut so that each part has at most `pairs` pairs.
+  private func parts(of tasks: [Task], pairs: Int) -> [[Task]] {
+    guard let task = tasks.first, tasks.count == 1 else { return [tasks] }
+    return stride(from: task.pairs.lowerBound, to: task.pairs.upperBound, by: pairs).map { first in
+      [Task(pairs: first..<min(task.pairs.upperBound, first + pairs), weights: task.weights)]
+    }
+  }
+
+  /// Computes experts for the rows that picked them and, where `dense` names rows, the shared weights for those:
+  /// gate and up of all in one parallel job, down of all in another.
+  ///
+  /// - Parameters:
+  ///   - outputs: [pairs][hidden]: a pair's output is written to its place less `placesFrom`.
+  ///   - sum: [count][hidden]: the shared output is written to its row.
+  private func run(
+    _ tasks: [Task], dense: Range<Int>?, _ input: PreparedRows, outputs: Rows, placesFrom: Int, sum: Rows
+  ) {
+    let pairs = tasks.reduce(0) { $0 + $1.pairs.count }
+    let shared = dense == nil ? nil : shared
+    let denseRows = dense ?? 0..<0
+    let denseWidth = shared?.inner ?? 0
     let routed = Rows(
       scratch.routedInner.reserve(2 * pairs * expertWidth), count: pairs, columns: expertWidth)
     let routedUp = Rows(routed.base + pairs * expertWidth, count: pairs, columns: expertWidth)
-    let dense = Rows(scratch.sharedInner.reserve(2 * count * sharedWidth), count: count, columns: sharedWidth)
-    let denseUp = Rows(dense.base + count * sharedWidth, count: count, columns: sharedWidth)
-    let linears = (shared.map { [$0.gate] } ?? []) + (weights.first.map { [$0.gate] } ?? [])
-    let input = arithmetic.prepare(x, for: linears)
-    scratch.rowsByExpert.withUnsafeBufferPointer { index in
-      var products: [Product] = []
-      products.reserveCapacity(2 * active.count + 2)
-      for (group, weights) in zip(active, weights) {
-        let rows = index.baseAddress! + group.pairs.lowerBound
-        products.append(
-          Product(
-            weights.gate, input, index: rows, count: group.pairs.count, into: routed.slice(group.pairs)))
-        products.append(
-          Product(weights.up, input, index: rows, count: group.pairs.count, into: routedUp.slice(group.pairs))
-        )
-      }
-      if let shared {
-        products.append(Product(shared.gate, input, count: count, into: dense))
-        products.append(Product(shared.up, input, count: count, into: denseUp))
-      }
-      arithmetic.multiply(products)
-    }
-    activate(routed, up: routedUp)
-    activate(dense, up: denseUp)
-
-    // down of all: one parallel job
-    let routedOut = Rows(scratch.routedOut.reserve(pairs * hidden), count: pairs, columns: hidden)
-    let denseOut = Rows(scratch.sharedOut.reserve(count * hidden), count: count, columns: hidden)
-    var products: [Product] = []
-    if pairs > 0 {
-      let inner = arithmetic.prepare(routed, for: weights.first.map { [$0.down] } ?? [], slot: 0)
-      scratch.consecutive(pairs).withUnsafeBufferPointer { index in
-        for (group, weights) in zip(active, weights) {
+    let densePairs = denseRows.count
+    let inner = Rows(
+      scratch.sharedInner.reserve(2 * densePairs * denseWidth), count: densePairs, columns: denseWidth)
+    let innerUp = Rows(inner.base + densePairs * denseWidth, count: densePairs, columns: denseWidth)
+    let numbers = scratch.consecutive(max(pairs, denseRows.upperBound))
+    scratch.rowsByExpert.withUnsafeBufferPointer { rows in
+      numbers.withUnsafeBufferPointer { numbers in
+        var products: [Product] = []
+        products.reserveCapacity(2 * tasks.count + 2)
+        var local = 0
+        for task in tasks {
+          let index = rows.baseAddress.map { $0 + task.pairs.lowerBound }
+          let places = local..<local + task.pairs.count
           products.append(
             Product(
-              weights.down, inner, index: index.baseAddress! + group.pairs.lowerBound,
-              count: group.pairs.count, into: routedOut.slice(group.pairs)))
+              task.weights.gate, input, index: index, count: places.count, into: routed.slice(places)))
+          products.append(
+            Product(task.weights.up, input, index: index, count: places.count, into: routedUp.slice(places)))
+          local = places.upperBound
         }
-        if let shared { products.append(sharedDown(shared, dense, into: denseOut)) }
+        if let shared {
+          let index = numbers.baseAddress.map { $0 + denseRows.lowerBound }
+          products.append(Product(shared.gate, input, index: index, count: densePairs, into: inner))
+          products.append(Product(shared.up, input, index: index, count: densePairs, into: innerUp))
+        }
+        arithmetic.multiply(products)
+        activate(routed, up: routedUp)
+        activate(inner, up: innerUp)
+
+        products.removeAll(keepingCapacity: true)
+        if pairs > 0 {
+          let prepared = arithmetic.prepare(routed, onlyInt8: expertsTakeInt8, slot: 1)
+          local = 0
+          for task in tasks {
+            let index = numbers.baseAddress.map { $0 + local }
+            let places = task.pairs.lowerBound - placesFrom..<task.pairs.upperBound - placesFrom
+            products.append(
+              Product(
+                task.weights.down, prepared, index: index, count: places.count, into: outputs.slice(places)))
+            local += places.count
+          }
+        }
+        if let shared {
+          let prepared = arithmetic.prepare(inner, for: [shared.down], slot: 2)
+          products.append(Product(shared.down, prepared, count: densePairs, into: sum.slice(denseRows)))
+        }
         arithmetic.multiply(products)
       }
-    } else if let shared {
-      arithmetic.multiply([sharedDown(shared, dense, into: denseOut)])
     }
-    combine(routedOut, denseOut, into: residual)
-  }
-
-  private func sharedDown(_ shared: GatedWeights, _ inner: Rows, into out: Rows) -> Product {
-    Product(
-      shared.down, arithmetic.prepare(inner, for: [shared.down], slot: 1), count: inner.count, into: out)
   }
 
   private struct Group {
@@ -144,23 +246,29 @@ package final class MixtureOfExperts {
     }
   }
 
-  /// residual += sum over the picked experts, best first, of weight * output, plus the shared output. The sum is
-  /// formed by itself, so that its order is that of the row's own picks.
-  private func combine(_ routed: Rows, _ dense: Rows, into residual: Rows) {
+  /// sum += weight * output for every pair of `places`, experts of a row in ascending order: the shared output came
+  /// first.
+  ///
+  /// - Parameter outputs: of the pairs of `places`, in their order.
+  private func combine(_ outputs: Rows, places: Range<Int>, into sum: Rows) {
+    if places.isEmpty { return }
     let kernels = vl2_kernels_active().pointee
-    let (kept, columns) = (kept, residual.columns)
-    let sum = Rows(scratch.sum.reserve(residual.count * columns), count: residual.count, columns: columns)
-    let (pairOfPick, weights) = (scratch.pairOfPick, scratch.pickedWeights)
-    let hasShared = shared != nil
-    arithmetic.forEachRowRange(residual.count) { range in
+    let kept = kept
+    let (places, pairOfPick, weights) = (places, scratch.pairOfPick, scratch.pickedWeights)
+    arithmetic.forEachRowRange(sum.count) { range in
       for row in range {
-        let target = sum[row]
-        target.update(repeating: 0, count: columns)
-        for pick in row * kept..<(row + 1) * kept {
-          kernels.add_scaled(target, routed[pairOfPick[pick]], weights[pick], columns)
+        // Places ascend with experts.
+        var next = places.lowerBound
+        while true {
+          var (best, pick) = (places.upperBound, 0)
+          for candidate in row * kept..<(row + 1) * kept {
+            let place = pairOfPick[candidate]
+            if place >= next && place < best { (best, pick) = (place, candidate) }
+          }
+          if best == places.upperBound { break }
+          kernels.add_scaled(sum[row], outputs[best - places.lowerBound], weights[pick], sum.columns)
+          next = best + 1
         }
-        if hasShared { kernels.add(target, dense[row], columns) }
-        kernels.add(residual[row], target, columns)
       }
     }
   }
@@ -175,6 +283,8 @@ package final class FeedForwardScratch {
   fileprivate let sum = AlignedBuffer()
   fileprivate var picked: [Int32] = []
   fileprivate var pickedWeights: [Float] = []
+  fileprivate var guessed: [Int32] = []
+  fileprivate var guessedWeights: [Float] = []
   fileprivate var rowsByExpert: [UInt32] = []
   fileprivate var pairOfPick: [Int] = []
   private var numbers: [UInt32] = []

@@ -8,8 +8,7 @@ package final class Router {
   private let arithmetic: Arithmetic
   private let logits = AlignedBuffer()
 
-  package init(_ file: PackedFile, layer: Int, routing: LanguageConfig.Routing, arithmetic: Arithmetic) throws
-  {
+  package init(_ file: Weights, layer: Int, routing: LanguageConfig.Routing, arithmetic: Arithmetic) throws {
     config = routing
     self.arithmetic = arithmetic
     weights = Linear(

@@ -10,11 +10,12 @@ package final class Decoder {
     var feedForward: MixtureOfExperts
   }
 
-  /// Rows that go through the layers together; what a chunk is does not change a bit of the result.
+  /// Rows that go through a layer's weights together; what a chunk is does not change a bit of the result.
   package static let defaultChunk = 512
 
   package let config: LanguageConfig
-  private let file: PackedFile
+  private let weights: Weights
+  private let store: any ExpertStore
   private let embedding: vl2_matrix
   private let layers: [Layer]
   private let finalNorm: UnsafePointer<Float>
@@ -24,10 +25,12 @@ package final class Decoder {
   private let attended = AlignedBuffer()
   private let logitRows = AlignedBuffer()
   private let tokenRow = AlignedBuffer()
+  private let guessRow = AlignedBuffer()
 
   /// - Throws: `ModelError` for an attention or a routing that this version does not run.
-  package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
-    self.file = file
+  package init(_ file: Weights, store: any ExpertStore, arithmetic: Arithmetic) throws {
+    weights = file
+    self.store = store
     self.arithmetic = arithmetic
     let config = file.config.language
     self.config = config
@@ -49,7 +52,7 @@ package final class Decoder {
     let rotary = RotaryTable(size: headSize, theta: config.ropeTheta)
     let attentionScratch = AttentionScratch(threads: arithmetic.pool.threads)
     let feedForwardScratch = FeedForwardScratch()
-    let store = MappedExpertStore(file)
+    let expertsTakeInt8 = file.expertsTakeInt8
     layers = try (0..<config.layers).map { i in
       let p = "language.model.layers.\(i)."
       let routed = config.hasExperts(layer: i)
@@ -71,8 +74,9 @@ package final class Decoder {
           scratch: attentionScratch, arithmetic: arithmetic),
         postAttentionNorm: try norm(p + "post_attention_layernorm.weight"),
         feedForward: MixtureOfExperts(
-          layer: i, router: router, config: config, shared: shared, store: store,
-          scratch: feedForwardScratch, arithmetic: arithmetic))
+          layer: i, router: router, config: config, shared: shared,
+          expertsTakeInt8: expertsTakeInt8, store: store, scratch: feedForwardScratch, arithmetic: arithmetic)
+      )
     }
     finalNorm = try norm("language.model.norm.weight")
     head = Linear(try file.matrix("language.lm_head.weight", rows: config.vocabularySize, columns: hidden))
@@ -85,50 +89,71 @@ package final class Decoder {
   }
 
   /// The row that a token enters the model as. A token outside the vocabulary is the caller's mistake.
-  package func embed(_ token: Int, into row: UnsafeMutablePointer<Float>) {
+  ///
+  /// - Throws: `PackedFileError` where the weights cannot be read.
+  package func embed(_ token: Int, into row: UnsafeMutablePointer<Float>) throws {
     precondition(token >= 0 && token < config.vocabularySize)
     withUnsafePointer(to: embedding) { vl2_decode_row($0, token, row) }
   }
 
-  /// Sends rows through all layers, in chunks, and leaves what attention keeps in `cache`.
+  /// Sends rows through all layers and leaves what attention keeps in `cache`. It goes layer by layer, all rows
+  /// through one before the next, so that each layer's weights are needed once.
   ///
   /// - Parameters:
   ///   - x: [count][hidden]; overwritten with the last layer's output.
+  ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
-  ///   - progress: receives the number of rows done, after each chunk.
+  ///   - progress: receives the share of the work that is done, as rows, after each layer.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath; `cache` is then of no
+  ///   more use.
   package func forward(
     _ x: Rows, cache: KeyValueCache, chunk: Int = defaultChunk, forcedRoutes: [Int: [Int32]]? = nil,
     observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
   ) throws {
-    var done = 0
-    while done < x.count {
-      let rows = done..<min(x.count, done + chunk)
-      let kept = config.routing?.expertsPerToken ?? 0
-      let forced = forcedRoutes?.mapValues { Array($0[rows.lowerBound * kept..<rows.upperBound * kept]) }
-      try forward(chunk: x.slice(rows), cache: cache, forcedRoutes: forced, observer: observer)
-      done = rows.upperBound
-      progress(done)
-    }
-  }
-
-  private func forward(
-    chunk x: Rows, cache: KeyValueCache, forcedRoutes: [Int: [Int32]]?, observer: StageObserver?
-  ) throws {
     let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
-    let attended = Rows(self.attended.reserve(x.count * x.columns), count: x.count, columns: x.columns)
+    let attended = Rows(
+      self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
     for (i, layer) in layers.enumerated() {
-      rmsNorm(x, layer.inputNorm, into: normed)
-      layer.attention.attend(
-        normed, start: cache.length, cache: cache.layer(i), capacity: cache.capacity, into: attended)
-      arithmetic.forEachRowRange(x.count) { range in
-        for row in range { kernels.add(x[row], attended[row], x.columns) }
+      try weights.use("layer.\(i)")
+      for first in stride(from: 0, to: x.count, by: chunk) {
+        let rows = first..<min(x.count, first + chunk)
+        let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
+        rmsNorm(part, layer.inputNorm, into: normed.slice(rows))
+        layer.attention.attend(
+          normed.slice(rows), start: cache.length + first, cache: cache.layer(i), capacity: cache.capacity,
+          into: attended)
+        arithmetic.forEachRowRange(rows.count) { range in
+          for row in range { kernels.add(part[row], attended[row], x.columns) }
+        }
       }
       rmsNorm(x, layer.postAttentionNorm, into: normed)
-      try layer.feedForward.apply(normed, addingTo: x, forced: forcedRoutes?[i], observer: observer)
+      try layer.feedForward.apply(
+        normed, addingTo: x, chunk: chunk, forced: forcedRoutes?[i], observer: observer
+      ) { lookAhead(from: i, x) }
       observer?.observe("layer.\(i)", x)
+      progress(x.count * (i + 1) / layers.count)
     }
+    try weights.use("head")
+    try weights.file.checkUnchanged()
     cache.advance(by: x.count)
+  }
+
+  /// Rows up to which the next layer's experts are guessed row by row; more rows want nearly all of them.
+  private static let guessedRows = 32
+
+  /// Tells the store which experts the next layer with experts will probably want: its own router says so, applied
+  /// to what this layer's experts are about to change.
+  private func lookAhead(from layer: Int, _ x: Rows) {
+    guard store.readsAhead, layer + 1 < layers.count, layers[layer + 1].feedForward.isRouted else { return }
+    let next = layers[layer + 1]
+    if x.count > Self.guessedRows {
+      store.expect(layer: layer + 1, experts: Array(0..<(config.routing?.experts ?? 0)), certain: true)
+      return
+    }
+    let guess = Rows(guessRow.reserve(x.count * x.columns), count: x.count, columns: x.columns)
+    rmsNorm(x, next.postAttentionNorm, into: guess)
+    store.expect(layer: layer + 1, experts: next.feedForward.picks(for: guess), certain: false)
   }
 
   private func rmsNorm(_ rows: Rows, _ weight: UnsafePointer<Float>, into out: Rows) {
@@ -147,7 +172,7 @@ package final class Decoder {
   /// - Returns: the token that follows, greedily.
   package func step(_ token: Int, cache: KeyValueCache) throws -> Int {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
-    embed(token, into: x.base)
+    try embed(token, into: x.base)
     try forward(x, cache: cache)
     return likeliest(logits(x))
   }

@@ -15,7 +15,7 @@ package final class MultiHeadAttention: Attention {
   private let scratch: AttentionScratch
 
   package init(
-    _ file: PackedFile, layer: Int, heads: Int, keyValueHeads: Int, headSize: Int, rotary: RotaryTable,
+    _ file: Weights, layer: Int, heads: Int, keyValueHeads: Int, headSize: Int, rotary: RotaryTable,
     scratch: AttentionScratch, arithmetic: Arithmetic
   ) throws {
     self.heads = heads

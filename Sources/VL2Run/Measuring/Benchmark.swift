@@ -75,8 +75,8 @@ package struct Benchmark {
         random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean,
         cropping: true)
     )
-    tileSeconds = medianSeconds(runs) { _ = model.encode(one) }
-    tileSecondsOfFive = medianSeconds(runs) { _ = model.encode(five) } / 5
+    tileSeconds = try medianSeconds(runs) { _ = try model.encode(one) }
+    tileSecondsOfFive = try medianSeconds(runs) { _ = try model.encode(five) } / 5
     meter.sample()
     model.releaseScratch()
 
@@ -154,7 +154,7 @@ private final class DecoderTiming {
     let hidden = model.config.language.hiddenSize
     let rows = Rows(buffer.reserve(range.count * hidden), count: range.count, columns: hidden)
     defer { withExtendedLifetime(buffer) {} }
-    for (row, place) in range.enumerated() { model.decoder.embed(tokens[place], into: rows[row]) }
+    for (row, place) in range.enumerated() { try model.decoder.embed(tokens[place], into: rows[row]) }
     try model.decoder.forward(rows, cache: cache)
     _ = model.decoder.likeliest(model.decoder.logits(rows.slice(range.count - 1..<range.count)))
   }

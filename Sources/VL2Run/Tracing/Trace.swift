@@ -18,8 +18,8 @@ extension Model {
     let prompt = try Prompt(
       turns: turns, imageGrids: tiled.map(\.grid), tokenizer: tokenizer, config: config)
     let limit = config.language.maxPositions
-    let encoded = tiled.map { picture in
-      let rows = encode(picture, observer: recorder)
+    let encoded = try tiled.map { picture in
+      let rows = try encode(picture, observer: recorder)
       recorder.isRecording = false
       return rows
     }
@@ -27,7 +27,7 @@ extension Model {
     let cache = try decoder.makeCache(positions: min(limit, prompt.tokens.count + newTokens))
     let buffer = AlignedBuffer()
     defer { withExtendedLifetime(buffer) {} }
-    let x = promptRows(prompt, encoded, buffer: buffer)
+    let x = try promptRows(prompt, encoded, buffer: buffer)
     recorder.observe("embed", x)
     try decoder.forward(x, cache: cache, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
     var next = 0

@@ -7,6 +7,7 @@ package final class Projector {
   private let newline: UnsafeBufferPointer<Float>
   private let separator: UnsafeBufferPointer<Float>
   private let config: ModelConfig
+  private let weights: Weights
   private let arithmetic: Arithmetic
   private let unfolded = AlignedBuffer()
   private let inner = AlignedBuffer()
@@ -14,7 +15,8 @@ package final class Projector {
   /// Rows along a side of a projected tile: half the patches, rounded up.
   package let side: Int
 
-  package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
+  package init(_ file: Weights, arithmetic: Arithmetic) throws {
+    weights = file
     config = file.config
     self.arithmetic = arithmetic
     let ratio = config.projector.downsampleRatio
@@ -36,7 +38,11 @@ package final class Projector {
   /// - Parameters:
   ///   - patches: [tiles * grid * grid][width].
   ///   - out: [tiles * side * side][hidden], written.
-  package func project(_ patches: Rows, tiles: Int, into out: Rows, observer: StageObserver? = nil) {
+  /// - Throws: `PackedFileError` where the weights cannot be read.
+  package func project(
+    _ patches: Rows, tiles: Int, into out: Rows, observer: StageObserver? = nil
+  ) throws {
+    try weights.use("projector")
     let (grid, ratio, width) = (config.vision.grid, config.projector.downsampleRatio, config.vision.width)
     let columns = width * ratio * ratio
     let unfolded = Rows(self.unfolded.reserve(out.count * columns), count: out.count, columns: columns)

@@ -19,6 +19,7 @@ package final class VisionTower {
   private static let epsilon: Float = 1e-6
 
   private let config: VisionConfig
+  private let weights: Weights
   private let pixelMean: [Float]
   private let pixelStd: [Float]
   private let patchEmbedding: Linear
@@ -34,7 +35,8 @@ package final class VisionTower {
   private let keyBlocks: [AlignedBuffer]
   private let scores: [AlignedBuffer]
 
-  package init(_ file: PackedFile, arithmetic: Arithmetic) throws {
+  package init(_ file: Weights, arithmetic: Arithmetic) throws {
+    weights = file
     config = file.config.vision
     self.arithmetic = arithmetic
     let processor = file.config.processor
@@ -67,43 +69,65 @@ package final class VisionTower {
     scores = (0..<arithmetic.pool.threads).map { _ in AlignedBuffer() }
   }
 
-  /// Encodes tiles.
+  /// Encodes tiles. It goes block by block, all tiles through one before the next, so that each block's weights are
+  /// needed once.
   ///
   /// - Parameters:
   ///   - tiles: RGB bytes, [count][side][side][3].
   ///   - out: [count * patches][width], written.
+  ///   - batch: tiles that go through the weights together; no bit depends on it.
+  ///   - progress: receives the share of the work that is done, 0 to 1.
+  /// - Throws: `PackedFileError` where the weights cannot be read.
   package func encode(
-    tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, observer: StageObserver? = nil
-  ) {
-    let kernels = vl2_kernels_active().pointee
-    let rows = count * config.patches
-    embedPatches(tiles, count: count, into: out)
+    tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, batch: Int, observer: StageObserver? = nil,
+    progress: (Double) -> Void = { _ in }
+  ) throws {
+    let tileBytes = config.imageSize * config.imageSize * 3
+    let batches = stride(from: 0, to: count, by: batch).map { $0..<min(count, $0 + batch) }
+    func rows(_ tiles: Range<Int>) -> Rows {
+      out.slice(tiles.lowerBound * config.patches..<tiles.upperBound * config.patches)
+    }
+    try weights.use("vision.embed")
+    for batch in batches {
+      embedPatches(tiles + batch.lowerBound * tileBytes, count: batch.count, into: rows(batch))
+    }
     observer?.observe("vision.embed", out)
+    for (i, block) in blocks.enumerated() {
+      try weights.use("vision.block.\(i)")
+      for batch in batches {
+        apply(block, tiles: batch.count, to: rows(batch))
+        progress(Double(i * count + batch.upperBound) / Double(blocks.count * count))
+      }
+      observer?.observe("vision.block.\(i)", out)
+    }
+    try weights.use("vision.out")
+    layerNorm(out, norm, into: out)
+    observer?.observe("vision.out", out)
+  }
+
+  private func apply(_ block: Block, tiles: Int, to out: Rows) {
+    let kernels = vl2_kernels_active().pointee
+    let rows = out.count
     let normed = Rows(self.normed.reserve(rows * config.width), count: rows, columns: config.width)
     let attended = Rows(self.attended.reserve(rows * config.width), count: rows, columns: config.width)
     let wideColumns = max(3 * config.width, config.mlpWidth)
     let wideBase = wide.reserve(rows * wideColumns, of: Float.self)
     let qkv = Rows(wideBase, count: rows, columns: 3 * config.width)
     let hidden = Rows(wideBase, count: rows, columns: config.mlpWidth)
-    for (i, block) in blocks.enumerated() {
-      layerNorm(out, block.norm1, into: normed)
-      arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: [block.qkv]), count: rows, into: qkv)
-      attend(qkv, tiles: count, into: attended)
-      arithmetic.multiply(
-        block.proj, arithmetic.prepare(attended, for: [block.proj]), count: rows, into: normed)
-      add(normed, to: out)
+    layerNorm(out, block.norm1, into: normed)
+    arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: [block.qkv]), count: rows, into: qkv)
+    attend(qkv, tiles: tiles, into: attended)
+    arithmetic.multiply(
+      block.proj, arithmetic.prepare(attended, for: [block.proj]), count: rows, into: normed)
+    add(normed, to: out)
 
-      layerNorm(out, block.norm2, into: normed)
-      arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: [block.fc1]), count: rows, into: hidden)
-      arithmetic.forEachRowRange(rows) { range in
-        kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)
-      }
-      arithmetic.multiply(block.fc2, arithmetic.prepare(hidden, for: [block.fc2]), count: rows, into: normed)
-      add(normed, to: out)
-      observer?.observe("vision.block.\(i)", out)
+    layerNorm(out, block.norm2, into: normed)
+    arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: [block.fc1]), count: rows, into: hidden)
+    arithmetic.forEachRowRange(rows) { range in
+      kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)
     }
-    layerNorm(out, norm, into: out)
-    observer?.observe("vision.out", out)
+    arithmetic.multiply(block.fc2, arithmetic.prepare(hidden, for: [block.fc2]), count: rows, into: normed)
+    add(normed, to: out)
   }
 
   /// Pixels to patch rows, [3][patch][patch] as the checkpoint's kernel has it, times the kernel, plus positions.

@@ -1,0 +1,131 @@
+import Foundation
+import SystemSupport
+
+/// A file in memory: its bytes mapped, and what it takes to notice that they are no longer those that were opened.
+///
+/// The address stays the same for life, also when the file is mapped anew.
+final class MappedFile: @unchecked Sendable {
+  /// What tells one state of a file from another.
+  private struct Stamp: Equatable {
+    var device, inode, size, seconds, nanoseconds: Int
+
+    init(_ status: stat) {
+      device = Int(truncatingIfNeeded: status.st_dev)
+      inode = Int(truncatingIfNeeded: status.st_ino)
+      size = Int(status.st_size)
+      seconds = status.st_mtim.tv_sec
+      nanoseconds = status.st_mtim.tv_nsec
+    }
+  }
+
+  let path: String
+  let bytes: UnsafeRawBufferPointer
+  private var descriptor: Int32
+  private var stamp: Stamp
+  private var guardNumber: Int32 = -1
+
+  /// - Throws: `PackedFileError.missing`, `.system`, or `.notPacked` for what is no file or has less than 8 bytes.
+  init(path: String) throws {
+    self.path = path
+    let (descriptor, status) = try Self.open(path)
+    self.descriptor = descriptor
+    stamp = Stamp(status)
+    let length = Int(status.st_size)
+    guard let base = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
+      let failure = Self.failure(path)
+      close(descriptor)
+      throw failure
+    }
+    bytes = UnsafeRawBufferPointer(start: base, count: length)
+  }
+
+  deinit {
+    vl2_bus_guard_remove(guardNumber)
+    munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
+    close(descriptor)
+  }
+
+  private static func failure(_ path: String, _ operation: String = "be read") -> PackedFileError {
+    errno == ENOENT
+      ? .missing(path: path)
+      : .system(path: path, operation: operation, reason: String(cString: strerror(errno)))
+  }
+
+  private static func open(_ path: String) throws -> (Int32, stat) {
+    // Without waiting: opening a pipe would wait for somebody who writes.
+    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure(path) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      let failure = failure(path)
+      close(descriptor)
+      throw failure
+    }
+    guard status.st_mode & S_IFMT == S_IFREG, status.st_size >= 8 else {
+      close(descriptor)
+      throw PackedFileError.notPacked(path: path)
+    }
+    return (descriptor, status)
+  }
+
+  /// From now on a page that cannot be read is taken for zeros and noticed by `checkUnchanged`, where it would
+  /// otherwise end the program by SIGBUS.
+  func surviveFaults() {
+    if guardNumber < 0 { guardNumber = vl2_bus_guard_add(bytes.baseAddress, bytes.count) }
+  }
+
+  /// Holds the file against what was opened: cheap enough to do for each token.
+  ///
+  /// - Throws: `PackedFileError.length`, `.system` or `.changed`; what was computed from the bytes meanwhile may be
+  ///   wrong.
+  func checkUnchanged() throws {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw Self.failure(path) }
+    let now = Stamp(status)
+    if now.size != stamp.size {
+      throw PackedFileError.length(path: path, actual: now.size, expected: stamp.size)
+    }
+    if vl2_bus_guard_faults(guardNumber) > 0 {
+      errno = EIO
+      throw Self.failure(path)
+    }
+    if now != stamp { throw PackedFileError.changed(path: path) }
+  }
+
+  /// Maps the file anew where it changed, for example after its card was put back.
+  ///
+  /// - Parameter isSame: looks at the beginning and the end of the bytes; false where it is another file's.
+  /// - Returns: whether anything had changed.
+  /// - Throws: `PackedFileError` where the file is not there again, whole and the same.
+  func refresh(_ isSame: (UnsafeRawBufferPointer) -> Bool) throws -> Bool {
+    do {
+      try checkUnchanged()
+      return false
+    } catch is PackedFileError {}
+    let (fresh, status) = try Self.open(path)
+    guard Int(status.st_size) == bytes.count else {
+      close(fresh)
+      throw PackedFileError.length(path: path, actual: Int(status.st_size), expected: bytes.count)
+    }
+    let address = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+    guard let base = mmap(address, bytes.count, PROT_READ, MAP_SHARED | MAP_FIXED, fresh, 0),
+      base != MAP_FAILED
+    else {
+      let failure = Self.failure(path)
+      close(fresh)
+      throw failure
+    }
+    close(descriptor)
+    descriptor = fresh
+    stamp = Stamp(status)
+    vl2_bus_guard_reset(guardNumber)
+    let same = isSame(bytes)
+    try checkUnchanged()
+    guard same else {
+      // Nothing may be computed from another model's bytes.
+      stamp.inode = -1
+      throw PackedFileError.otherModel(path: path)
+    }
+    return true
+  }
+}
