@@ -1,12 +1,19 @@
 import Foundation
 import VL2Quant
 
-/// One question, with its pictures, answered by a model.
+/// Questions, with their pictures, answered by a model.
 public final class Session {
   private let model: Model
   private var clock = ContinuousClock()
+  private let memory: PromptMemory?
 
-  public init(_ model: Model) { self.model = model }
+  /// - Parameter remembers: keep what was read and written, so that the next request, where it begins with the
+  ///   same turns and pictures, costs its new tokens only. Answers are the same either way, bit for bit. It takes
+  ///   the memory of a full context as the conversation grows, and of the pictures' rows.
+  public init(_ model: Model, remembers: Bool = false) {
+    self.model = model
+    memory = remembers ? PromptMemory() : nil
+  }
 
   /// What is asked for.
   public struct Request {
@@ -15,11 +22,17 @@ public final class Session {
     public var pictures: [Picture]
     /// Tokens to write at the most.
     public var maxTokens: Int
+    public var sampling: Sampling
+    /// End an answer that goes round in circles.
+    public var stopsLoops = true
 
-    public init(turns: [Turn], pictures: [Picture] = [], maxTokens: Int = 512) {
+    public init(
+      turns: [Turn], pictures: [Picture] = [], maxTokens: Int = 512, sampling: Sampling = .greedy
+    ) {
       self.turns = turns
       self.pictures = pictures
       self.maxTokens = maxTokens
+      self.sampling = sampling
     }
   }
 
@@ -33,6 +46,8 @@ public final class Session {
     case context
     /// `onText` asked to stop.
     case stopped
+    /// The answer went round in circles.
+    case loop
   }
 
   /// An answer and what it took.
@@ -42,6 +57,8 @@ public final class Session {
     public var tokens: [Int]
     public var ending: Ending
     public var promptTokens: Int
+    /// Of these, the ones that an earlier request of this session had read.
+    public var rememberedTokens: Int
     /// Tiles that went through the vision tower.
     public var tiles: Int
     public var seconds: StageSeconds
@@ -68,59 +85,41 @@ public final class Session {
     case reading(tokens: Int, of: Int)
   }
 
-  /// Answers greedily.
+  /// Answers a request.
   ///
   /// - Parameters:
   ///   - onText: receives the answer as it is written, whole characters at a time; returns false to
   ///     stop.
   ///   - onProgress: receives what is done before the answer begins.
-  /// - Throws: `PackedFileError` where weights cannot be read, `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the
-  ///   context.
+  /// - Throws: `PackedFileError` where weights cannot be read, `PromptError` where `<image>` places and pictures do
+  ///   not agree or the prompt does not fit the context.
   public func answer(
     _ request: Request, onText: (String) -> Bool = { _ in true }, onProgress: (Progress) -> Void = { _ in }
+  ) throws -> Answer {
+    do {
+      return try write(request, onText: onText, onProgress: onProgress)
+    } catch {
+      memory?.forget()
+      throw error
+    }
+  }
+
+  private func write(
+    _ request: Request, onText: (String) -> Bool, onProgress: (Progress) -> Void
   ) throws -> Answer {
     var seconds = StageSeconds()
     var meter = MemoryMeter()
     try model.beginRequest()
-    let processor = model.config.processor
-    let cropping = request.pictures.count <= 2
-    let tiled = measure(&seconds.tiling) {
-      request.pictures.map { TiledPicture($0, processor: processor, cropping: cropping) }
-    }
-    let prompt = try Prompt(
-      turns: request.turns, imageGrids: tiled.map(\.grid), tokenizer: model.tokenizer, config: model.config)
-    let limit = model.config.language.maxPositions
-    let tiles = tiled.map(\.encodedTiles).reduce(0, +)
-    var encoded = 0
-    let pictures = try measure(&seconds.vision) {
-      try tiled.map { picture in
-        defer { encoded += picture.encodedTiles }
-        onProgress(.encoding(tiles: encoded, of: tiles))
-        return try model.encode(picture) { onProgress(.encoding(tiles: encoded + $0, of: tiles)) }
-      }
-    }
-    meter.sample()
-    model.releaseScratch()
+    let begun = try begin(request, seconds: &seconds, meter: &meter, onProgress: onProgress)
 
-    let count = prompt.tokens.count
-    let cache = try model.decoder.makeCache(positions: min(limit, count + max(0, request.maxTokens)))
-    let buffer = AlignedBuffer()
-    defer { withExtendedLifetime(buffer) {} }
-    let rows = try model.promptRows(prompt, pictures, buffer: buffer)
-    var next = 0
-    try measure(&seconds.prompt) {
-      onProgress(.reading(tokens: 0, of: count))
-      try model.decoder.forward(rows, cache: cache) { onProgress(.reading(tokens: $0, of: count)) }
-      next = model.decoder.likeliest(model.decoder.logits(rows.slice(count - 1..<count)))
-    }
-    meter.sample()
-    model.releaseScratch()
-
+    var sampler = Sampler(request.sampling)
+    var loops = LoopWatch()
     var stream = TextStream()
     var text = ""
     var tokens: [Int] = []
     var ending = Ending.maxTokens
     let end = model.endToken
+    var next = measure(&seconds.prompt) { sampler.pick(begun.logits.lastRow) }
     try measure(&seconds.writing) {
       while tokens.count < request.maxTokens {
         if next == end {
@@ -134,12 +133,18 @@ public final class Session {
           ending = .stopped
           break
         }
+        if loops.append(next), request.stopsLoops {
+          ending = .loop
+          break
+        }
         if tokens.count == request.maxTokens { break }
-        if cache.length == cache.capacity {
+        if begun.cache.length == begun.cache.capacity {
           ending = .context
           break
         }
-        next = try model.decoder.step(next, cache: cache)
+        let logits = try model.decoder.logits(after: next, cache: begun.cache)
+        memory?.wrote(next)
+        next = sampler.pick(logits.lastRow)
       }
     }
     let rest = stream.finish()
@@ -147,9 +152,70 @@ public final class Session {
     if !rest.isEmpty && ending != .stopped { _ = onText(rest) }
     meter.sample()
     return Answer(
-      text: text, tokens: tokens, ending: ending, promptTokens: count,
-      tiles: tiles,
-      seconds: seconds, memory: meter.peaks)
+      text: text, tokens: tokens, ending: ending, promptTokens: begun.promptTokens,
+      rememberedTokens: begun.remembered, tiles: begun.tiles, seconds: seconds, memory: meter.peaks)
+  }
+
+  /// A prompt that went through the decoder.
+  private struct Begun {
+    var cache: KeyValueCache
+    /// What follows the prompt, [1][vocabulary].
+    var logits: Rows
+    var promptTokens: Int
+    var remembered: Int
+    var tiles: Int
+  }
+
+  /// Sends a request's pictures and turns through the model.
+  private func begin(
+    _ request: Request, seconds: inout StageSeconds, meter: inout MemoryMeter, onProgress: (Progress) -> Void
+  ) throws -> Begun {
+    let processor = model.config.processor
+    let cropping = request.pictures.count <= 2
+    let tiled = measure(&seconds.tiling) {
+      request.pictures.map { TiledPicture($0, processor: processor, cropping: cropping) }
+    }
+    let prompt = try Prompt(
+      turns: request.turns, imageGrids: tiled.map(\.grid), tokenizer: model.tokenizer, config: model.config)
+    let count = prompt.tokens.count
+    let limit = model.config.language.maxPositions
+    let spans = prompt.pictureSpans(imageToken: model.tokenizer.imageToken, places: ImagePlaces(processor))
+    let identities = memory == nil ? [] : tiled.map(PictureIdentity.init)
+    let remembered = memory?.recall(prompt.tokens, spans, identities) ?? 0
+
+    // Pictures that the cache holds, and those whose rows are kept, need no tower.
+    let known = tiled.indices.map { memory?.rows(of: identities[$0]) }
+    let toEncode = tiled.indices.filter { known[$0] == nil && spans[$0].upperBound > remembered }
+    let tiles = toEncode.map { tiled[$0].encodedTiles }.reduce(0, +)
+    var encoded = 0
+    var pictures = known
+    try measure(&seconds.vision) {
+      for index in toEncode {
+        onProgress(.encoding(tiles: encoded, of: tiles))
+        pictures[index] = try model.encode(tiled[index]) {
+          onProgress(.encoding(tiles: encoded + $0, of: tiles))
+        }
+        encoded += tiled[index].encodedTiles
+      }
+    }
+    meter.sample()
+    model.releaseScratch()
+
+    let cache =
+      try memory?.cache(model.decoder, positions: limit)
+      ?? model.decoder.makeCache(positions: min(limit, count + max(0, request.maxTokens)))
+    let buffer = AlignedBuffer()
+    defer { withExtendedLifetime(buffer) {} }
+    let rows = try model.promptRows(prompt, pictures, from: remembered, buffer: buffer)
+    let logits = try measure(&seconds.prompt) {
+      onProgress(.reading(tokens: 0, of: rows.count))
+      try model.decoder.forward(rows, cache: cache) { onProgress(.reading(tokens: $0, of: rows.count)) }
+      return model.decoder.logits(rows.slice(rows.count - 1..<rows.count))
+    }
+    memory?.read(prompt.tokens, spans, identities, pictures)
+    meter.sample()
+    model.releaseScratch()
+    return Begun(cache: cache, logits: logits, promptTokens: count, remembered: remembered, tiles: tiles)
   }
 
   private func measure<T>(_ seconds: inout Double, _ body: () throws -> T) rethrows -> T {
@@ -167,26 +233,34 @@ extension TiledPicture {
   fileprivate var encodedTiles: Int { globalEqualsLocal ? 1 : 1 + grid.rows * grid.columns }
 }
 
+extension Rows {
+  /// The last row's values.
+  var lastRow: UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: self[count - 1], count: columns)
+  }
+}
+
 extension Model {
   /// The rows that a prompt enters the decoder as: token embeddings, with pictures' rows in their places.
+  ///
+  /// - Parameters:
+  ///   - pictures: one for each picture of the prompt; nil for those that end before `first`.
+  ///   - first: the position of the first row.
   package func promptRows(
-    _ prompt: Prompt, _ pictures: [EncodedPicture], buffer: AlignedBuffer
+    _ prompt: Prompt, _ pictures: [EncodedPicture?], from first: Int = 0, buffer: AlignedBuffer
   ) throws -> Rows {
     let hidden = config.language.hiddenSize
-    let rows = Rows(
-      buffer.reserve(prompt.tokens.count * hidden), count: prompt.tokens.count, columns: hidden)
-    var picture = 0
-    var place = 0
-    for (i, token) in prompt.tokens.enumerated() {
-      while picture < pictures.count && place == pictures[picture].rows.count {
-        picture += 1
-        place = 0
-      }
-      if token == tokenizer.imageToken, picture < pictures.count {
-        rows[i].update(from: pictures[picture].rows[place], count: hidden)
-        place += 1
-      } else {
-        try decoder.embed(token, into: rows[i])
+    let count = prompt.tokens.count - first
+    let rows = Rows(buffer.reserve(count * hidden), count: count, columns: hidden)
+    for position in first..<prompt.tokens.count {
+      try decoder.embed(prompt.tokens[position], into: rows[position - first])
+    }
+    let spans = prompt.pictureSpans(
+      imageToken: tokenizer.imageToken, places: ImagePlaces(config.processor))
+    for (span, picture) in zip(spans, pictures) {
+      guard let picture else { continue }
+      for position in span where position >= first {
+        rows[position - first].update(from: picture.rows[position - span.lowerBound], count: hidden)
       }
     }
     return rows

@@ -12,10 +12,11 @@ import VL2Run
 
   /// One line on standard error that names `part`, nothing on standard output.
   private func expectFailure(
-    _ run: ToolRun, status: Int32, naming part: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ run: ToolRun, status: Int32, naming part: String, writes: Bool = false,
+    sourceLocation: SourceLocation = #_sourceLocation
   ) {
     #expect(run.status == status, "\(run.errors)", sourceLocation: sourceLocation)
-    #expect(run.output.isEmpty, sourceLocation: sourceLocation)
+    #expect(run.output.isEmpty != writes, sourceLocation: sourceLocation)
     #expect(run.errors.contains(part), "\(run.errors)", sourceLocation: sourceLocation)
     #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)", sourceLocation: sourceLocation)
   }
@@ -77,6 +78,64 @@ import VL2Run
     }
   }
 
+  /// Each picture by itself gives what asking about it alone gives; a bad one costs its own answer only.
+  @Test func each() throws {
+    let words = ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "6"]
+    let (small, wide) = (picture("small.png"), picture("wide.jpg"))
+    let alone = try [small, wide].map { try vl2.run(words + [$0, "What is it?"]).output }
+    let each = try vl2.run(words + ["--each", small, "/none.jpg", wide, "What is it?"])
+    #expect(each.output == "\(small): \(alone[0])\(wide): \(alone[1])")
+    #expect(each.status == 66 && each.errors.contains("/none.jpg"), "\(each.errors)")
+    let json = try vl2.run(words + ["--each", "--json", small, wide, "What is it?"])
+    let lines = json.output.split(separator: "\n")
+    #expect(lines.count == 2 && lines[0].contains("\"picture\":\"\(small)\""), "\(json.output)")
+  }
+
+  @Test func pictureFromStandardInput() throws {
+    let words = ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "6"]
+    try withTemporaryFolder { folder in
+      let output = FileManager.default.createFile(atPath: folder + "/out", contents: nil)
+      #expect(output)
+      let file = try #require(FileHandle(forReadingAtPath: picture("small.png")))
+      let writing = try #require(FileHandle(forWritingAtPath: folder + "/out"))
+      let process = try vl2.start(words + ["-", "What is it?"], input: file, output: writing)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      let piped = String(decoding: try Data(contentsOf: URL(fileURLWithPath: folder + "/out")), as: UTF8.self)
+      #expect(try piped == vl2.run(words + [picture("small.png"), "What is it?"]).output)
+    }
+  }
+
+  /// The same seed gives the same answer, whatever the threads; without one the answers differ.
+  @Test func seeds() throws {
+    let words = [
+      "ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "16", "--temperature", "1",
+      "What is it?",
+    ]
+    let one = try vl2.run(words + ["--seed", "5", "--threads", "1"]).output
+    #expect(try vl2.run(words + ["--seed", "5", "--threads", "3"]).output == one)
+    #expect(try vl2.run(words + ["--seed", "6"]).output != one)
+    #expect(try vl2.run(words).output != vl2.run(words).output)
+    let json = try vl2.run(words + ["--seed", "5", "--json"]).output
+    #expect(json.contains("\"seed\":5"))
+  }
+
+  @Test func groundAndDraw() throws {
+    let model = try PackedModels.path("nano-mha", .q4)
+    try withTemporaryFolder { folder in
+      let words = ["ask", "--model", model, "--max-tokens", "6", picture("small.png")]
+      let drawn = try vl2.run(words + ["--ground", "the dog", "--draw", folder + "/out.png"])
+      #expect(drawn.status == 0 && drawn.errors.contains("out.png: 0 boxes drawn"), "\(drawn.errors)")
+      #expect(try Picture(contentsOf: folder + "/out.png") == Picture(contentsOf: picture("small.png")))
+      #expect(try drawn.output == vl2.run(words + ["<|ref|>the dog<|/ref|>."]).output)
+    }
+    expectFailure(
+      try vl2.run([
+        "ask", "--model", model, "--max-tokens", "2", "--draw", "/none/x.png", picture("small.png"), "x",
+      ]),
+      status: 74, naming: "/none/x.png", writes: true)
+  }
+
   @Test func badInput() throws {
     let model = try PackedModels.path("nano-mha", .q4)
     try withTemporaryFolder { folder in
@@ -105,6 +164,11 @@ import VL2Run
     for arguments in [
       ["ask"], ["ask", "--max-tokens", "0", "x"], ["ask", "--threads", "0", "x"], ["ask", "--unknown", "x"],
       ["ask", "--model", "x", " "], ["unknown"], ["ask", "--model", "x", picture("wide.jpg")],
+      ["ask", "--temperature", "-1", "x"], ["ask", "--temperature", "nan", "x"],
+      ["ask", "--top-p", "0", "x"],
+      ["ask", "--repetition-penalty", "0.5", "x"], ["ask", "--seed", "-1", "x"], ["ask", "--each", "x"],
+      ["ask", "--draw", "x.png", "x"], ["ask", "-", "-"], ["ask", "--ground", " ", picture("wide.jpg")],
+      ["ask", "--each", "--draw", "x.png", picture("wide.jpg"), picture("small.png"), "x"],
     ] {
       let run = try vl2.run(arguments, environment: ["VL2_MODEL": ""])
       #expect(run.status == 64, "\(arguments): \(run.errors)")

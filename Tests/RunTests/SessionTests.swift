@@ -59,7 +59,9 @@ import VL2Run
     let model = try PackedModels.open("nano-mha", .q4)
     let limit = model.config.language.maxPositions
     let words = String(repeating: "a ", count: 480)
-    let answer = try Session(model).answer(try question(words, maxTokens: 100_000))
+    var request = try question(words, maxTokens: 100_000)
+    request.stopsLoops = false
+    let answer = try Session(model).answer(request)
     #expect(answer.ending == .context || answer.ending == .complete)
     #expect(answer.promptTokens + answer.tokens.count <= limit + 1)
   }
@@ -88,5 +90,45 @@ import VL2Run
     _ = try session.answer(try question("Compare them.", ["grey.jpg", "tall.png", "small.png"]))
     let again = try session.answer(try question("What is it?", ["small.png"]))
     #expect(first.tokens == again.tokens)
+  }
+
+  /// The seed decides, and nothing else: not the threads, not what was asked before.
+  @Test func sameSeedSameAnswer() throws {
+    func answer(threads: Int, seed: UInt64) throws -> [Int] {
+      let model = try PackedModels.open("nano-mha", .q4, threads: threads)
+      var request = try question("What is it?", ["small.png"], maxTokens: 24)
+      request.sampling = Sampling(temperature: 0.8, topP: 0.9, repetitionPenalty: 1.1, seed: seed)
+      return try Session(model).answer(request).tokens
+    }
+    let one = try answer(threads: 1, seed: 7)
+    for threads in [2, 3, 5] { #expect(try answer(threads: threads, seed: 7) == one) }
+    #expect(try answer(threads: 2, seed: 8) != one)
+  }
+
+  /// A conversation read turn by turn gives what reading it at once gives, and reads new tokens only.
+  @Test func remembersWhatItRead() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let picture = try Picture(contentsOf: Fixtures.path("golden/images/small.png"))
+    let session = Session(model, remembers: true)
+    var turns = [Turn(role: .user, text: "What is it?")]
+    for round in 0..<3 {
+      let request = Session.Request(turns: turns, pictures: [picture], maxTokens: 8)
+      let answer = try session.answer(request)
+      let alone = try Session(model).answer(request)
+      #expect(answer.tokens == alone.tokens && answer.promptTokens == alone.promptTokens)
+      #expect(alone.rememberedTokens == 0)
+      if round > 0 {
+        #expect(answer.tiles == 0)
+        #expect(answer.promptTokens - answer.rememberedTokens < 20)
+      }
+      turns.append(Turn(role: .assistant, text: answer.text, tokens: answer.tokens))
+      turns.append(Turn(role: .user, text: "And number \(round)?"))
+    }
+    // Another picture in the same place, then the first one again: nothing of the other remains.
+    let other = try Picture(contentsOf: Fixtures.path("golden/images/tall.png"))
+    for pictures in [[other], [picture], [picture, other], [other, picture]] {
+      let request = Session.Request(turns: turns, pictures: pictures, maxTokens: 8)
+      #expect(try session.answer(request).tokens == Session(model).answer(request).tokens)
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Run
 
 /// A line on standard error that says what goes on, where that is a terminal; nothing in a pipe.
 struct StatusLine {
@@ -10,6 +11,14 @@ struct StatusLine {
     let blanks = String(repeating: " ", count: max(0, shown - text.count))
     write("\r\(text)\(blanks)")
     shown = text.count
+  }
+
+  /// Says what a session is doing.
+  mutating func show(_ progress: Session.Progress) {
+    switch progress {
+    case .encoding(let tiles, let all): show("looking: \(tiles) of \(all) tiles")
+    case .reading(let tokens, let all): show("reading: \(tokens) of \(all) tokens")
+    }
   }
 
   /// Leaves the line empty.

@@ -54,7 +54,7 @@ public struct PackedSection: Sendable {
 }
 
 /// SHA-256, lower-case hexadecimal.
-func sha256Hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
+package func sha256Hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
   var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
   var length: UInt32 = 0
   let done = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &length, EVP_sha256(), nil)

@@ -38,103 +38,33 @@ extension GroundedSpan.Box {
   private var area: Int { (x2 - x1) * (y2 - y1) }
 }
 
-extension GroundedSpan {
-  /// The spans of a text, in its order. What a model writes is never an error: whatever is not whole is left out.
-  ///
-  /// A name ends at `<|/ref|>` or at whatever mark comes next, boxes end at the next mark or with the text. A box
-  /// is an innermost `[ ]`, however deep, with four whole numbers of at most three digits between commas, the
-  /// corners in order; other lists are left out. A name belongs to the boxes that come next; one that another
-  /// name follows, or that has no whole box, is left out.
-  public static func parse(_ text: String) -> [GroundedSpan] {
-    let bytes = Array(text.utf8)
-    var spans: [GroundedSpan] = []
-    var label: ArraySlice<UInt8> = []
-    var mark: Mark?
-    var start = 0
-    var position = 0
-
-    func endPart() {
-      let part = bytes[start..<position]
-      switch mark {
-      case .name: label = trimmed(part)
-      case .boxes:
-        let boxes = boxes(in: part)
-        if !boxes.isEmpty {
-          spans.append(GroundedSpan(label: String(decoding: label, as: UTF8.self), boxes: boxes))
-        }
-        label = []
-      case .nameEnd, .boxesEnd, nil: break
-      }
-    }
-
-    while position < bytes.count {
-      guard let next = Mark(at: position, of: bytes) else {
-        position += 1
-        continue
-      }
-      endPart()
-      mark = next
-      position += next.length
-      start = position
-    }
-    endPart()
-    return spans
-  }
-
-  private enum Mark: String, CaseIterable {
-    case name = "<|ref|>"
-    case nameEnd = "<|/ref|>"
-    case boxes = "<|det|>"
-    case boxesEnd = "<|/det|>"
-
-    var length: Int { rawValue.utf8.count }
-
-    init?(at position: Int, of bytes: [UInt8]) {
-      guard bytes[position] == UInt8(ascii: "<"),
-        let mark = Self.allCases.first(where: { bytes[position...].starts(with: $0.rawValue.utf8) })
-      else { return nil }
-      self = mark
-    }
-  }
-
-  private static func boxes(in part: ArraySlice<UInt8>) -> [Box] {
-    var boxes: [Box] = []
-    var start: Int?
-    for (index, byte) in zip(part.indices, part) {
-      if byte == UInt8(ascii: "[") {
-        start = index + 1
-      } else if byte == UInt8(ascii: "]"), let first = start {
-        if let box = Box(part[first..<index]) { boxes.append(box) }
-        start = nil
-      }
-    }
-    return boxes
-  }
-}
-
 extension GroundedSpan.Box {
-  /// Four numbers between commas.
-  fileprivate init?(_ text: ArraySlice<UInt8>) {
-    let parts = text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
-    var numbers: [Int] = []
-    for part in parts {
-      let digits = trimmed(part)
-      guard (1...3).contains(digits.count), digits.allSatisfy({ (0x30...0x39).contains($0) }) else {
-        return nil
-      }
-      numbers.append(digits.reduce(0) { $0 * 10 + Int($1 - 0x30) })
-    }
-    guard numbers[0] <= numbers[2], numbers[1] <= numbers[3] else { return nil }
-    self.init(x1: numbers[0], y1: numbers[1], x2: numbers[2], y2: numbers[3])
+  /// The box in pixels of an upright picture. An edge lies between pixels: 0 is the picture's left or upper edge,
+  /// `width` or `height` the other.
+  ///
+  /// Source: deepseek-ai/DeepSeek-VL2, `inference.py`, `parse_ref_bbox`, which rounds down too.
+  public func pixels(width: Int, height: Int) -> PixelBox {
+    PixelBox(
+      left: x1 * width / 999, top: y1 * height / 999, right: x2 * width / 999, bottom: y2 * height / 999)
   }
 }
 
-/// Without ASCII white space at both ends.
-private func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-  func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-  guard let first = text.firstIndex(where: { !isSpace($0) }),
-    let last = text.lastIndex(where: { !isSpace($0) })
-  else { return [] }
-  return text[first...last]
+/// A rectangle on a picture, in pixels from its upper left corner.
+public struct PixelBox: Sendable, Equatable {
+  public var left, top, right, bottom: Int
+
+  public init(left: Int, top: Int, right: Int, bottom: Int) {
+    self.left = left
+    self.top = top
+    self.right = right
+    self.bottom = bottom
+  }
+}
+
+extension GroundedSpan {
+  /// The spans of a whole text, in its order; `GroundedSpanReader` says what counts.
+  public static func parse(_ text: String) -> [GroundedSpan] {
+    var reader = GroundedSpanReader()
+    return reader.append(text) + reader.finish()
+  }
 }

@@ -18,13 +18,15 @@ public enum PictureError: ReportableError, Equatable {
   case cutShort(name: String, format: String)
   /// A JPEG or PNG file that cannot be decoded; `reason` is the decoder's.
   case damaged(name: String, format: String, reason: String)
+  /// A drawn picture could not be saved.
+  case writeFailed(name: String, reason: String)
   /// There is not enough memory for the decoder or the pixels.
   case outOfMemory(name: String)
 
   public var exitStatus: ExitStatus {
     switch self {
     case .unavailable: .noInput
-    case .readFailed, .outOfMemory: .inputOutput
+    case .readFailed, .writeFailed, .outOfMemory: .inputOutput
     case .empty, .fileTooLarge, .unsupportedFormat, .tooManyPixels, .cutShort, .damaged: .badData
     }
   }
@@ -50,6 +52,8 @@ public enum PictureError: ReportableError, Equatable {
       "\(line(name)): the \(format) file is cut short; copy or download it again"
     case .damaged(let name, let format, let reason):
       "\(line(name)): the \(format) file is damaged (\(line(reason))); copy or save it again"
+    case .writeFailed(let name, let reason):
+      "\(line(name)): the picture cannot be written (\(line(reason))); give a path that can be"
     case .outOfMemory(let name):
       "\(line(name)): not enough memory for this picture; make it smaller"
     }

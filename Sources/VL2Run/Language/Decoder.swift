@@ -171,10 +171,17 @@ package final class Decoder {
   ///
   /// - Returns: the token that follows, greedily.
   package func step(_ token: Int, cache: KeyValueCache) throws -> Int {
+    likeliest(try logits(after: token, cache: cache))
+  }
+
+  /// Sends one token through the model.
+  ///
+  /// - Returns: the logits of what follows, [1][vocabulary], valid until the next call.
+  package func logits(after token: Int, cache: KeyValueCache) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
     try forward(x, cache: cache)
-    return likeliest(logits(x))
+    return logits(x)
   }
 
   /// The token of the largest logit in the last row.

@@ -56,7 +56,7 @@ public struct Prompt: Sendable {
     for (turn, text) in zip(turns, texts) {
       switch turn.role {
       case .system: tokens += tokenizer.encode(text)
-      case .assistant: tokens += tokenizer.encode(text) + [endToken]
+      case .assistant: tokens += (turn.tokens ?? tokenizer.encode(text)) + [endToken]
       case .user:
         let template = Array("<|User|>: ".utf8) + text + Array("\n\n<|Assistant|>:".utf8)
         // The reference encodes the pieces between pictures one by one, so a piece's end is a text's end.
@@ -74,6 +74,18 @@ public struct Prompt: Sendable {
       }
     }
     guard tokens.count <= limit else { throw PromptError.tooLong(tokens: tokens.count, limit: limit) }
+  }
+}
+
+extension Prompt {
+  /// Where each picture's places are.
+  package func pictureSpans(imageToken: Int, places: ImagePlaces) -> [Range<Int>] {
+    var position = 0
+    return imageGrids.map { grid in
+      let start = tokens[position...].firstIndex(of: imageToken) ?? tokens.endIndex
+      position = min(tokens.endIndex, start + places.count(grid))
+      return start..<position
+    }
   }
 }
 

@@ -1,0 +1,17 @@
+/// The names and boxes of an answer, and what of them was left out.
+public struct Grounding: Sendable, Equatable {
+  public var spans: [GroundedSpan]
+  public var notes: [GroundingNote]
+
+  /// Reads a whole text; `GroundedSpanReader` says what counts.
+  public init(_ text: String) {
+    var reader = GroundedSpanReader()
+    spans = reader.append(text) + reader.finish()
+    notes = reader.notes
+  }
+
+  /// The question that makes the model answer with boxes for a description.
+  ///
+  /// Source: deepseek-ai/DeepSeek-VL2, README, "Visual grounding".
+  public static func question(for description: String) -> String { "<|ref|>\(description)<|/ref|>." }
+}

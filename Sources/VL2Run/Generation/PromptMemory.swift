@@ -1,0 +1,78 @@
+import VL2Quant
+
+/// What tells two pictures apart: what the tower would see of them.
+struct PictureIdentity: Sendable, Equatable {
+  private let grid: TileGrid
+  private let digest: String
+
+  init(_ picture: TiledPicture) {
+    grid = picture.grid
+    digest = picture.tiles.withUnsafeBytes { sha256Hexadecimal($0) }
+  }
+}
+
+/// What a session keeps of the requests before: the cache with the positions that it holds, and the rows of the
+/// last request's pictures.
+final class PromptMemory {
+  private struct Place: Equatable {
+    var span: Range<Int>
+    var picture: PictureIdentity
+  }
+
+  private var cache: KeyValueCache?
+  private var tokens: [Int] = []
+  private var places: [Place] = []
+  private var rows: [(picture: PictureIdentity, rows: EncodedPicture)] = []
+
+  /// How many of a prompt's positions the cache holds; forgets the others. At least one position of the prompt is
+  /// left to read, since what follows it has to be computed.
+  func recall(_ prompt: [Int], _ spans: [Range<Int>], _ pictures: [PictureIdentity]) -> Int {
+    var count = min(tokens.count, prompt.count - 1)
+    count = (0..<count).first { tokens[$0] != prompt[$0] } ?? count
+    let new = zip(spans, pictures).map { Place(span: $0, picture: $1) }
+    // Places of pictures look alike as tokens; those that begin before the end must be the same.
+    for (index, place) in new.enumerated() where place.span.lowerBound < count {
+      if index >= places.count || places[index] != place {
+        count = place.span.lowerBound
+        break
+      }
+    }
+    tokens.removeSubrange(count...)
+    cache?.truncate(to: count)
+    return count
+  }
+
+  /// A picture's rows, where they are known.
+  func rows(of picture: PictureIdentity) -> EncodedPicture? { rows.first { $0.picture == picture }?.rows }
+
+  /// The cache, with the positions that `recall` left.
+  func cache(_ decoder: Decoder, positions: Int) throws -> KeyValueCache {
+    if let cache { return cache }
+    let new = try decoder.makeCache(positions: positions)
+    cache = new
+    return new
+  }
+
+  /// Notes that the cache holds a whole prompt.
+  func read(
+    _ prompt: [Int], _ spans: [Range<Int>], _ pictures: [PictureIdentity], _ encoded: [EncodedPicture?]
+  ) {
+    tokens = prompt
+    places = zip(spans, pictures).map { Place(span: $0, picture: $1) }
+    let earlier = rows
+    rows = zip(pictures, encoded).compactMap { picture, new in
+      (new ?? earlier.first { $0.picture == picture }?.rows).map { (picture, $0) }
+    }
+  }
+
+  /// Gives up everything, where what the cache holds is in doubt.
+  func forget() {
+    cache = nil
+    tokens = []
+    places = []
+    rows = []
+  }
+
+  /// Notes that the cache holds one more token.
+  func wrote(_ token: Int) { tokens.append(token) }
+}

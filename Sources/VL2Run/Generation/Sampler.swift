@@ -1,0 +1,76 @@
+import SIMDKernels
+import VL2Quant
+
+/// Picks tokens for one answer.
+package struct Sampler {
+  private let sampling: Sampling
+  private var random: RandomBits
+  private var written: Set<Int> = []
+
+  package init(_ sampling: Sampling) {
+    self.sampling = sampling
+    random = RandomBits(state: sampling.seed)
+  }
+
+  /// The next token.
+  ///
+  /// - Parameters:
+  ///   - logits: [vocabulary], overwritten.
+  ///   - allowed: the tokens to choose among, at least one; nil for all.
+  package mutating func pick(_ logits: UnsafeMutableBufferPointer<Float>, allowed: TokenSet? = nil) -> Int {
+    guard let base = logits.baseAddress else { return 0 }
+    let kernels = vl2_kernels_active().pointee
+    if sampling.repetitionPenalty != 1 {
+      for token in written where token < logits.count {
+        let logit = logits[token]
+        logits[token] = logit > 0 ? logit / sampling.repetitionPenalty : logit * sampling.repetitionPenalty
+      }
+    }
+    if let allowed {
+      for token in logits.indices where !allowed.contains(token) { logits[token] = -.infinity }
+    }
+    var token = kernels.argmax(base, logits.count)
+    // argmax takes the first where all are equally impossible.
+    if let allowed, !allowed.contains(token) { token = allowed.first ?? token }
+    if sampling.temperature > 0 {
+      for index in logits.indices { logits[index] /= sampling.temperature }
+      kernels.softmax(base, logits.count)
+      token = draw(UnsafeBufferPointer(logits)) ?? token
+    }
+    if sampling.repetitionPenalty != 1 { written.insert(token) }
+    return token
+  }
+
+  /// A token by its probability; nil where they are no numbers.
+  private mutating func draw(_ probabilities: UnsafeBufferPointer<Float>) -> Int? {
+    // 53 bits, as many as a Double holds.
+    let point = Double(random.next() >> 11) / Double(1 << 53)
+    if sampling.topP >= 1 { return token(at: point, among: probabilities.indices, probabilities) }
+    // Tokens below this have less than 1 - topP together, so the nucleus is full before one of them is reached.
+    let least = (1 - sampling.topP) / Float(probabilities.count)
+    var nucleus = probabilities.indices.filter { probabilities[$0] >= least }
+    nucleus.sort { probabilities[$0] != probabilities[$1] ? probabilities[$0] > probabilities[$1] : $0 < $1 }
+    var sum: Double = 0
+    if let last = nucleus.firstIndex(where: {
+      sum += Double(probabilities[$0])
+      return sum >= Double(sampling.topP)
+    }) {
+      nucleus.removeSubrange((last + 1)...)
+    }
+    return token(at: point, among: nucleus, probabilities)
+  }
+
+  private func token(
+    at point: Double, among tokens: some Sequence<Int>, _ probabilities: UnsafeBufferPointer<Float>
+  ) -> Int? {
+    let goal = point * tokens.reduce(0.0) { $0 + Double(probabilities[$1]) }
+    var sum = 0.0
+    var last: Int?
+    for token in tokens where probabilities[token] > 0 {
+      sum += Double(probabilities[token])
+      last = token
+      if sum > goal { break }
+    }
+    return last
+  }
+}

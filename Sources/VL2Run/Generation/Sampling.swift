@@ -1,0 +1,28 @@
+/// How the next token is picked from the model's logits.
+///
+/// The same options and the same logits give the same tokens on every machine and with any number of threads:
+/// the exponentials are the kernels' own, sums have a fixed order, and the random numbers come from SplitMix64.
+public struct Sampling: Sendable, Equatable {
+  /// 0 takes the likeliest token each time. Otherwise logits are divided by it: 1 is the model's own
+  /// distribution, less is more certain. Not negative.
+  public var temperature: Float
+  /// Draw among the fewest tokens that together have this probability; 1 for all. Above 0, at most 1.
+  public var topP: Float
+  /// Logits of tokens that the answer holds already are divided by this where positive and multiplied where not.
+  /// 1 changes nothing; the published demonstration takes 1.1. At least 1.
+  ///
+  /// Source: Keskar et al., "CTRL: a conditional transformer language model", 2019, section 4.1.
+  public var repetitionPenalty: Float
+  /// Where the random numbers begin. Without effect at temperature 0.
+  public var seed: UInt64
+
+  public init(temperature: Float = 0, topP: Float = 1, repetitionPenalty: Float = 1, seed: UInt64 = 0) {
+    self.temperature = temperature
+    self.topP = topP
+    self.repetitionPenalty = repetitionPenalty
+    self.seed = seed
+  }
+
+  /// The likeliest token each time.
+  public static let greedy = Sampling()
+}

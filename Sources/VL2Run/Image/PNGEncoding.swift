@@ -1,0 +1,45 @@
+import CSpng
+import Foundation
+
+extension Picture {
+  /// The picture as a PNG file's bytes. Throws `PictureError` where memory runs out.
+  ///
+  /// - Parameter name: what errors call it.
+  public func pngData(name: String) throws -> [UInt8] {
+    func check(_ status: Int32) throws {
+      guard status == 0 else { throw PictureError.outOfMemory(name: name) }
+    }
+    guard let encoder = spng_ctx_new(Int32(SPNG_CTX_ENCODER.rawValue)) else {
+      throw PictureError.outOfMemory(name: name)
+    }
+    defer { spng_ctx_free(encoder) }
+    try check(spng_set_option(encoder, SPNG_ENCODE_TO_BUFFER, 1))
+    var header = spng_ihdr()
+    header.width = UInt32(width)
+    header.height = UInt32(height)
+    header.bit_depth = 8
+    header.color_type = UInt8(SPNG_COLOR_TYPE_TRUECOLOR.rawValue)
+    try check(spng_set_ihdr(encoder, &header))
+    try check(
+      spng_encode_image(
+        encoder, pixels, pixels.count, Int32(SPNG_FMT_PNG.rawValue), Int32(SPNG_ENCODE_FINALIZE.rawValue)))
+    var count = 0
+    var status: Int32 = 0
+    guard let bytes = spng_get_png_buffer(encoder, &count, &status) else {
+      throw PictureError.outOfMemory(name: name)
+    }
+    defer { free(bytes) }
+    return Array(UnsafeRawBufferPointer(start: bytes, count: count))
+  }
+
+  /// Writes the picture as a PNG file, whole or not at all. Throws `PictureError`.
+  public func writePNG(to path: String) throws {
+    let data = Data(try pngData(name: path))
+    do {
+      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      let reason = (error as NSError).localizedFailureReason ?? error.localizedDescription
+      throw PictureError.writeFailed(name: path, reason: reason)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import VL2Run
+
+/// How answers are written.
+struct AnswerOptions: ParsableArguments {
+  @Option(help: "Tokens to write at the most.")
+  var maxTokens = 512
+
+  @Option(help: "0: the likeliest answer, always the same. Up to 1 and more: freer, drawn at random.")
+  var temperature: Float = 0
+
+  @Option(help: "With a temperature: draw among the likeliest tokens that together have this probability.")
+  var topP: Float = 1
+
+  @Option(help: "Over 1 makes the model repeat itself less; 1.1 is usual.")
+  var repetitionPenalty: Float = 1
+
+  @Option(help: "With a temperature: the same number gives the same answer. Default: another each time.")
+  var seed: UInt64?
+
+  @Option(help: "Text that tells the model how to behave, before the question.")
+  var system: String?
+
+  func validate() throws {
+    if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
+    if !(0...100).contains(temperature) {
+      throw ValidationError("--temperature \(temperature): give a number from 0 to 100; 0.7 is usual.")
+    }
+    if !(topP > 0 && topP <= 1) {
+      throw ValidationError("--top-p \(topP): give a number over 0, up to 1; 0.9 is usual.")
+    }
+    if !(1...100).contains(repetitionPenalty) {
+      throw ValidationError("--repetition-penalty \(repetitionPenalty): give a number from 1; 1.1 is usual.")
+    }
+  }
+
+  /// The options with a seed drawn where none was given.
+  var sampling: Sampling {
+    Sampling(
+      temperature: temperature, topP: topP, repetitionPenalty: repetitionPenalty,
+      seed: seed ?? .random(in: 0..<1 << 32))
+  }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import VL2Run
+
+/// What `vl2 ask --json` prints.
+struct AnswerReport: Encodable {
+  struct Seconds: Encodable {
+    var open, decode, tile, vision, prompt, write: Double
+  }
+
+  /// A box in pixels of the upright picture.
+  struct Box: Encodable {
+    var label: String
+    var left, top, right, bottom: Int
+    /// As the model wrote it: left, top, right, bottom, 0...999.
+    var grid: [Int]
+  }
+
+  /// Under `--each`, the picture that was asked about.
+  var picture: String?
+  var answer: String
+  var ending: Session.Ending
+  var boxes: [Box]
+  /// What of the answer's boxes was left out.
+  var notes: [String]
+  var promptTokens: Int
+  var answerTokens: Int
+  var tiles: Int
+  var threads: Int
+  /// Where a temperature was given.
+  var seed: UInt64?
+  var seconds: Seconds
+  var writeTokensPerSecond: Double?
+  var peakAnonymousBytes: Int
+  var peakFileBackedBytes: Int
+  var demonstration: Bool
+
+  enum CodingKeys: String, CodingKey {
+    case picture, answer, ending, boxes, notes, tiles, threads, seed, seconds, demonstration
+    case promptTokens = "prompt_tokens"
+    case answerTokens = "answer_tokens"
+    case writeTokensPerSecond = "write_tokens_per_second"
+    case peakAnonymousBytes = "peak_anonymous_bytes"
+    case peakFileBackedBytes = "peak_file_backed_bytes"
+  }
+
+  /// - Parameter boxed: the picture that boxes lie on.
+  init(
+    _ answer: Session.Answer, grounding: Grounding, boxed: Picture?, sampling: Sampling, model: Model,
+    open: Double, decode: Double, picture: String?
+  ) {
+    self.picture = picture
+    self.answer = answer.text
+    ending = answer.ending
+    boxes = grounding.spans.flatMap { span in
+      span.boxes.map { box in
+        let pixels = box.pixels(width: boxed?.width ?? 999, height: boxed?.height ?? 999)
+        return Box(
+          label: span.label, left: pixels.left, top: pixels.top, right: pixels.right, bottom: pixels.bottom,
+          grid: [box.x1, box.y1, box.x2, box.y2])
+      }
+    }
+    notes = grounding.notes.map(\.description)
+    promptTokens = answer.promptTokens
+    answerTokens = answer.tokens.count
+    tiles = answer.tiles
+    threads = model.threads
+    seed = sampling.temperature > 0 ? sampling.seed : nil
+    seconds = Seconds(
+      open: open, decode: decode, tile: answer.seconds.tiling, vision: answer.seconds.vision,
+      prompt: answer.seconds.prompt, write: answer.seconds.writing)
+    // The first token falls to the prompt.
+    let written = answer.tokens.count - (answer.ending == .complete ? 0 : 1)
+    writeTokensPerSecond =
+      written > 0 && answer.seconds.writing > 0 ? Double(written) / answer.seconds.writing : nil
+    peakAnonymousBytes = answer.memory.anonymous
+    peakFileBackedBytes = answer.memory.fileBacked
+    demonstration = model.file.manifest.origin.demonstration
+  }
+
+  /// One line of JSON, without its end.
+  func json() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self)
+  }
+
+  /// What `--stats` prints: a line for each stage.
+  var table: String {
+    func line(_ name: String, _ seconds: Double, _ what: String = "") -> String {
+      name.padding(toLength: 9, withPad: " ", startingAt: 0) + String(format: "%8.2f s", seconds)
+        + (what.isEmpty ? "" : "  \(what)") + "\n"
+    }
+    func speed(_ count: Int, _ seconds: Double) -> String {
+      seconds > 0 ? String(format: ", %.1f a second", Double(count) / seconds) : ""
+    }
+    var text = line("opening", seconds.open + seconds.decode)
+    text += line("looking", seconds.tile + seconds.vision, "\(tiles) tiles" + speed(tiles, seconds.vision))
+    text += line(
+      "reading", seconds.prompt, "\(promptTokens) tokens" + speed(promptTokens, seconds.prompt))
+    let rate = writeTokensPerSecond.map { String(format: ", %.1f a second", $0) } ?? ""
+    text += line("writing", seconds.write, "\(answerTokens) tokens\(rate)")
+    text +=
+      "memory   \(peakAnonymousBytes >> 20) MiB of its own, \(peakFileBackedBytes >> 20) MiB of the model's file"
+    if let seed { text += "\nseed     \(seed)" }
+    return text + "\n"
+  }
+}
