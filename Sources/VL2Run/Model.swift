@@ -125,6 +125,7 @@ public final class Model {
   package func releaseScratch() {
     tower.releaseScratch()
     projector.releaseScratch()
+    decoder.releaseScratch()
     arithmetic.releaseScratch()
   }
 }

@@ -181,7 +181,7 @@ public final class Session {
     let limit = model.config.language.maxPositions
     let spans = prompt.pictureSpans(imageToken: model.tokenizer.imageToken, places: ImagePlaces(processor))
     let identities = memory == nil ? [] : tiled.map(PictureIdentity.init)
-    let remembered = memory?.recall(prompt.tokens, spans, identities) ?? 0
+    let remembered = memory?.recall(prompt, spans, identities) ?? 0
 
     // Pictures that the cache holds, and those whose rows are kept, need no tower.
     let known = tiled.indices.map { memory?.rows(of: identities[$0]) }
@@ -209,10 +209,12 @@ public final class Session {
     let rows = try model.promptRows(prompt, pictures, from: remembered, buffer: buffer)
     let logits = try measure(&seconds.prompt) {
       onProgress(.reading(tokens: 0, of: rows.count))
-      try model.decoder.forward(rows, cache: cache) { onProgress(.reading(tokens: $0, of: rows.count)) }
+      try model.decoder.forward(rows, cache: cache, written: prompt.answers(from: remembered)) {
+        onProgress(.reading(tokens: $0, of: rows.count))
+      }
       return model.decoder.logits(rows.slice(rows.count - 1..<rows.count))
     }
-    memory?.read(prompt.tokens, spans, identities, pictures)
+    memory?.read(prompt, spans, identities, pictures)
     meter.sample()
     model.releaseScratch()
     return Begun(cache: cache, logits: logits, promptTokens: count, remembered: remembered, tiles: tiles)

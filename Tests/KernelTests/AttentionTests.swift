@@ -14,12 +14,15 @@ private struct AttentionCase {
   var valueDim: Int
   var causal: Bool
   var visible: Int
+  /// Whether values are handed over in blocks, as keys are.
+  var blockedValues: Bool
   var query: [Float]
   var key: [Float]  // [keys][keyDim]
   var value: [Float]  // [keys][valueDim]
 
   init(
-    queries: Int, keys: Int, keyDim: Int, valueDim: Int, causal: Bool, visible: Int = 1, seed: UInt64 = 1
+    queries: Int, keys: Int, keyDim: Int, valueDim: Int, causal: Bool, visible: Int = 1,
+    blockedValues: Bool = false, seed: UInt64 = 1
   ) {
     self.queries = queries
     self.keys = keys
@@ -27,6 +30,7 @@ private struct AttentionCase {
     self.valueDim = valueDim
     self.causal = causal
     self.visible = visible
+    self.blockedValues = blockedValues
     query = randomFloats(queries * keyDim, seed: seed)
     key = randomFloats(keys * keyDim, seed: seed + 1)
     value = randomFloats(keys * valueDim, seed: seed + 2)
@@ -42,24 +46,30 @@ private struct AttentionCase {
     let queryStride = keyDim + 3
     let valueStride = valueDim + 1
     let outStride = valueDim + 2
-    var blocked = [Float](repeating: padding, count: (keys + 15) / 16 * (16 * keyDim + 5))
-    for k in 0..<keys {
-      for d in 0..<keyDim { blocked[k / 16 * (16 * keyDim + 5) + d * 16 + k % 16] = key[k * keyDim + d] }
+    let inBlocks = { (array: [Float], width: Int) in
+      var blocked = [Float](repeating: padding, count: (keys + 15) / 16 * (16 * width + 5))
+      for k in 0..<keys {
+        for d in 0..<width { blocked[k / 16 * (16 * width + 5) + d * 16 + k % 16] = array[k * width + d] }
+      }
+      return blocked
     }
+    let blocked = inBlocks(key, keyDim)
     let rows = { (array: [Float], width: Int, gap: Int) in
       stride(from: 0, to: array.count, by: width).flatMap {
         array[$0..<$0 + width] + [Float](repeating: .nan, count: gap)
       }
     }
     let query = rows(query, keyDim, 3)
-    let value = rows(value, valueDim, 1)
+    let value = blockedValues ? inBlocks(value, valueDim) : rows(value, valueDim, 1)
     var out = [Float](repeating: 1234.5, count: some.count * outStride)
     let scratch = AlignedBytes(count: vl2_attention_scratch(keys) * 4, filledWith: 0xFF)
     query.withUnsafeBufferPointer { query in
       var arguments = vl2_attention_args(
         query: query.baseAddress! + some.lowerBound * queryStride, query_stride: queryStride,
         queries: some.count, keys: nil, key_block_step: 16 * keyDim + 5, values: nil,
-        value_stride: valueStride, key_count: keys, key_dim: keyDim, value_dim: valueDim, causal: causal,
+        value_stride: blockedValues ? 0 : valueStride,
+        value_block_step: blockedValues ? 16 * valueDim + 5 : 0, key_count: keys, key_dim: keyDim,
+        value_dim: valueDim, causal: causal,
         visible: visible + some.lowerBound, scale: scale, out: nil, out_stride: outStride,
         scratch: scratch.floats)
       blocked.withUnsafeBufferPointer { blocked in
@@ -106,6 +116,12 @@ private struct AttentionCase {
     AttentionCase(queries: 13, keys: 13, keyDim: 8, valueDim: 8, causal: true),
     AttentionCase(queries: 11, keys: 33, keyDim: 17, valueDim: 40, causal: true, visible: 3),
     AttentionCase(queries: 10, keys: 5, keyDim: 16, valueDim: 16, causal: true, visible: 2),
+    AttentionCase(queries: 16, keys: 83, keyDim: 576, valueDim: 512, causal: false, blockedValues: true),
+    AttentionCase(queries: 1, keys: 1, keyDim: 3, valueDim: 1, causal: true, blockedValues: true),
+    AttentionCase(
+      queries: 13, keys: 40, keyDim: 24, valueDim: 19, causal: true, visible: 22, blockedValues: true),
+    AttentionCase(
+      queries: 9, keys: 64, keyDim: 80, valueDim: 64, causal: true, visible: 64, blockedValues: true),
   ]
 
   @Test(arguments: cases.indices)
@@ -139,9 +155,10 @@ private struct AttentionCase {
   }
 
   /// Keys that a query does not see, and lanes past the last key, change nothing.
-  @Test(arguments: KernelSet.all)
-  func maskedKeysDoNotCount(kernels: KernelSet) {
-    var attention = AttentionCase(queries: 5, keys: 80, keyDim: 24, valueDim: 20, causal: true, visible: 30)
+  @Test(arguments: KernelSet.all, [false, true])
+  func maskedKeysDoNotCount(kernels: KernelSet, blockedValues: Bool) {
+    var attention = AttentionCase(
+      queries: 5, keys: 80, keyDim: 24, valueDim: 20, causal: true, visible: 30, blockedValues: blockedValues)
     var fewer = attention
     fewer.keys = 34
     let expected = fewer.run(kernels)

@@ -64,6 +64,12 @@ extension KernelSet {
     #expect(error <= 1e-6)
   }
 
+  @Test func sigmoid() {
+    let error = largestRelativeError(
+      from: -80, to: 100, { KernelSet.portable.apply(\.sigmoid, $0) }, { 1 / (1 + exp(-$0)) })
+    #expect(error <= 1e-6)
+  }
+
   /// exp itself shows in a softmax of two values.
   @Test func exponential() {
     for x in stride(from: Float(-103.9), to: 0, by: 0.013) {
@@ -87,6 +93,7 @@ extension KernelSet {
       #expect(sameBits(kernels.apply(\.gelu_tanh, x), KernelSet.portable.apply(\.gelu_tanh, x)))
       #expect(sameBits(kernels.apply(\.gelu_erf, x), KernelSet.portable.apply(\.gelu_erf, x)))
       #expect(sameBits(kernels.apply(\.softmax, x), KernelSet.portable.apply(\.softmax, x)))
+      #expect(sameBits(kernels.apply(\.sigmoid, x), KernelSet.portable.apply(\.sigmoid, x)))
       let plain = Array(x.dropFirst(special.count))
       #expect(sameBits(kernels.apply(\.softmax, plain), KernelSet.portable.apply(\.softmax, plain)))
       #expect(sameBits(kernels.siluMultiply(x, up), KernelSet.portable.siluMultiply(x, up)))
@@ -245,6 +252,29 @@ extension KernelSet {
           let products = (a * cosine[i], b * sine[i], b * cosine[i], a * sine[i])
           expected[head * dim + i] = products.0 - products.1
           expected[head * dim + dim / 2 + i] = products.2 + products.3
+        }
+      }
+      #expect(sameBits(found, expected))
+    }
+  }
+
+  @Test(arguments: KernelSet.all)
+  func rotaryEmbeddingOfPairs(kernels: KernelSet) {
+    for (heads, dim, gap) in [(1, 2, 0), (3, 6, 5), (2, 16, 32), (16, 64, 128)] {
+      let stride = dim + gap
+      let x = randomFloats(heads * stride, seed: 1)
+      let cosine = randomFloats(dim / 2, seed: 2)
+      let sine = randomFloats(dim / 2, seed: 3)
+      var found = x
+      kernels.functions.rope_pairs(&found, heads, stride, dim, cosine, sine)
+      var expected = x
+      for head in 0..<heads {
+        for i in 0..<dim / 2 {
+          let place = head * stride + 2 * i
+          let (a, b) = (x[place], x[place + 1])
+          let products = (a * cosine[i], b * sine[i], b * cosine[i], a * sine[i])
+          expected[place] = products.0 - products.1
+          expected[place + 1] = products.2 + products.3
         }
       }
       #expect(sameBits(found, expected))

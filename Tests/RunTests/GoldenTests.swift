@@ -7,7 +7,7 @@ import VL2Run
 /// The runtime against stage outputs of the reference implementation.
 @Suite struct GoldenTests {
   /// bf16 weights and float32 activations: every stage, as near as float32 sums in another order come.
-  @Test(arguments: ["nano-mha", "nano-outliers"], GoldenCase.names)
+  @Test(arguments: ["nano-mha", "nano-outliers", "nano-mla", "nano-sigmoid"], GoldenCase.names)
   func exactStages(checkpoint: String, name: String) throws {
     let model = try PackedModels.open(checkpoint, .bf16, activations: .float32)
     let golden = try SafetensorsFile(path: Fixtures.path("golden/\(checkpoint)/\(name).safetensors"))

@@ -6,13 +6,18 @@ import VL2Run
 
 /// A row's result has the same bits however the rows are cut into chunks and however many threads work.
 @Suite struct RowIndependenceTests {
-  @Test(arguments: [WeightCode.q4, .int8, .bf16], [ActivationMode.int8, .float32])
-  func chunksAndThreads(weights: WeightCode, mode: ActivationMode) throws {
+  @Test(
+    arguments: [
+      ("nano-mha", WeightCode.q4), ("nano-mha", .int8), ("nano-mha", .bf16), ("nano-mla", .q4),
+      ("nano-mla", .bf16), ("nano-sigmoid", .q4),
+    ], [ActivationMode.int8, .float32])
+  func chunksAndThreads(packed: (checkpoint: String, weights: WeightCode), mode: ActivationMode) throws {
     let item = try GoldenCase.named("chat")
     let pictures = try item.pictures()
     var expected: [String: StoredTensor]?
     for threads in [1, 2] {
-      let model = try PackedModels.open("nano-mha", weights, activations: mode, threads: threads)
+      let model = try PackedModels.open(
+        packed.checkpoint, packed.weights, activations: mode, threads: threads)
       for chunk in [512, 7, 1] {
         let tensors = try model.trace(item, pictures: pictures, chunk: chunk)
         let ours = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
@@ -28,9 +33,11 @@ import VL2Run
     }
   }
 
-  /// Words written after the prompt, one row at a time, get the logits that they get as part of a prompt.
-  @Test func writingEqualsReading() throws {
-    let model = try PackedModels.open("nano-mha", .q4)
+  /// Words written after the prompt, one row at a time, get the logits that they get when the conversation is read
+  /// again in one go, as a prompt with an answer.
+  @Test(arguments: ["nano-mha", "nano-mla", "nano-sigmoid"])
+  func writingEqualsReadingAgain(checkpoint: String) throws {
+    let model = try PackedModels.open(checkpoint, .q4)
     let tokens = [0, 17, 300, 5, 99, 640, 12, 8, 8, 41]
     let hidden = model.config.language.hiddenSize
     let buffer = AlignedBuffer()
@@ -41,12 +48,15 @@ import VL2Run
       return rows
     }
     let together = try rows()
-    try model.decoder.forward(together, cache: try model.decoder.makeCache(positions: 16))
+    try model.decoder.forward(together, cache: try model.decoder.makeCache(positions: 16), written: [5..<9])
     let expected = Array(
       UnsafeBufferPointer(start: model.decoder.logits(together.slice(9..<10)).base, count: 648))
     let apart = try rows()
     let cache = try model.decoder.makeCache(positions: 16)
-    for row in 0..<tokens.count { try model.decoder.forward(apart.slice(row..<row + 1), cache: cache) }
+    for row in 0..<tokens.count {
+      try model.decoder.forward(
+        apart.slice(row..<row + 1), cache: cache, written: (5..<9).contains(row) ? [0..<1] : [])
+    }
     let logits = model.decoder.logits(apart.slice(9..<10))
     #expect(sameBits(logits.base, expected, 648))
   }

@@ -106,8 +106,9 @@ import VL2Run
   }
 
   /// A conversation read turn by turn gives what reading it at once gives, and reads new tokens only.
-  @Test func remembersWhatItRead() throws {
-    let model = try PackedModels.open("nano-mha", .q4)
+  @Test(arguments: ["nano-mha", "nano-mla"])
+  func remembersWhatItRead(checkpoint: String) throws {
+    let model = try PackedModels.open(checkpoint, .q4)
     let picture = try Picture(contentsOf: Fixtures.path("golden/images/small.png"))
     let session = Session(model, remembers: true)
     var turns = [Turn(role: .user, text: "What is it?")]

@@ -113,6 +113,15 @@ static void check_matrices(uint32_t code, size_t rows, size_t columns) {
   vl2_decode_row(&matrix, 0, decoded);
   vl2_decode_row(&matrix, rows - 1, decoded);
 
+  size_t inner_rows = rows > 20 ? rows - 5 : rows, first_row = rows - inner_rows;
+  float *rows_of_x = guarded_floats(5 * inner_rows), *sums = guarded(5 * columns * sizeof *sums);
+  expectation transposed = {0};
+  EACH_KERNELS(k) {
+    k->matmul_transposed(&matrix, first_row, inner_rows, rows_of_x, inner_rows, 5, sums, columns);
+    compare(&transposed, sums, 5 * columns * sizeof *sums, k->name, "matmul_transposed");
+  }
+  free(transposed.bytes);
+
   float *bias = guarded_floats(rows), *scratch = guarded(16 * columns * sizeof *scratch);
   static const size_t counts[] = {1, 2, 7, 37};
   for (size_t c = 0; c < 4; c++) {
@@ -162,6 +171,7 @@ static void check_any_bytes(uint32_t code, size_t columns) {
         k->matmul_i8(&matrix, 0, 1, quantized, step, NULL, 9, NULL, y, 16);
       }
       k->matmul_f32(&matrix, 0, 1, x, columns, NULL, 9, NULL, y, 16, scratch);
+      k->matmul_transposed(&matrix, 0, 16, y, 16, 9, x, columns);
       checks++;
     }
     for (size_t row = 0; row < 16; row++) vl2_decode_row(&matrix, row, decoded);
@@ -185,6 +195,14 @@ static void check_attention(size_t queries, size_t keys, size_t key_dim, size_t 
     compare(&expected, out, queries * value_dim * sizeof *out, k->name, "attention");
   }
   free(expected.bytes);
+  expectation in_blocks = {0};
+  args.values = guarded_floats((keys + 15) / 16 * 16 * value_dim);
+  args.value_block_step = 16 * value_dim;
+  EACH_KERNELS(k) {
+    k->attention(&args);
+    compare(&in_blocks, out, queries * value_dim * sizeof *out, k->name, "attention with values in blocks");
+  }
+  free(in_blocks.bytes);
   release(mark);
 }
 
@@ -192,7 +210,7 @@ static void check_rows(size_t columns) {
   size_t mark = area_count, rows = 3, count = rows * columns;
   float *x = guarded_floats(count), *weight = guarded_floats(columns), *bias = guarded_floats(columns);
   float *y = guarded(count * sizeof *y);
-  expectation expected[10] = {0};
+  expectation expected[12] = {0};
   EACH_KERNELS(k) {
     const size_t bytes = count * sizeof *y;
     k->rms_norm(x, columns, rows, columns, weight, 1e-6f, y, columns);
@@ -216,10 +234,14 @@ static void check_rows(size_t columns) {
     compare(&expected[7], y, bytes, k->name, "add_scaled");
     k->rope_halves(y, rows, columns / 2 * 2, weight, bias);
     compare(&expected[8], y, bytes, k->name, "rope_halves");
+    k->rope_pairs(y, rows, columns, columns / 2 * 2, weight, bias);
+    compare(&expected[9], y, bytes, k->name, "rope_pairs");
+    k->sigmoid(y, count);
+    compare(&expected[10], y, bytes, k->name, "sigmoid");
     size_t best = k->argmax(x, count);
-    compare(&expected[9], &best, sizeof best, k->name, "argmax");
+    compare(&expected[11], &best, sizeof best, k->name, "argmax");
   }
-  for (size_t i = 0; i < 10; i++) free(expected[i].bytes);
+  for (size_t i = 0; i < 12; i++) free(expected[i].bytes);
   release(mark);
 }
 
@@ -238,6 +260,8 @@ static void check_special_values(void) {
     k->layer_norm(x, count, 1, count, x, x, 1e-6f, y, count);
     memcpy(y, special, sizeof special);
     k->softmax(y, count);
+    memcpy(y, special, sizeof special);
+    k->sigmoid(y, count);
     if (k->argmax(x, count) != 6) {
       failures++;
       fprintf(stderr, "kernel_bounds: argmax of %s\n", k->name);

@@ -61,7 +61,7 @@ trace() {                                   # trace FOLDER CHECKPOINT CODE PROGR
   "$@" "$programs/vl2-convert" pack "$checkpoint" -o "$model" --weights "$code" --sections raw
   "$@" "$programs/vl2" trace --model "$model" --cases "$fixtures/golden/cases.json" -o "$traces" "${exact[@]}"
 }
-for checkpoint in nano-mha nano-outliers; do
+for checkpoint in nano-mha nano-outliers nano-mla nano-sigmoid; do
   for code in bf16 q4; do
     trace "$work/here" "$checkpoint" "$code" "$here"
     for cpu in "${cpus[@]}"; do

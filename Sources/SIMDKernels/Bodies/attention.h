@@ -76,6 +76,45 @@ LANES_INLINE void attention_values(const vl2_attention_args *a, size_t queries, 
   }
 }
 
+// `dims` value dimensions from `first` of values in blocks of 16 keys. Lanes are keys, added up at the end; keys that
+// a query does not see count as 0 whatever they hold.
+LANES_INLINE void attention_block_values(const vl2_attention_args *a, size_t queries, size_t dims, size_t first,
+                                         const size_t *visible, const float *weights, size_t step,
+                                         const float *factors, float *out) {
+  const i32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  f32x16 sums[16];
+#pragma unroll
+  for (size_t s = 0; s < queries * dims; s++) sums[s] = 0.0f;
+  size_t whole = visible[0] / 16;
+  const float *values = a->values + first * 16;
+  for (size_t b = 0; b < whole; b++) {
+#pragma unroll
+    for (size_t d = 0; d < dims; d++) {
+      f32x16 value = lanes_load(values + b * a->value_block_step + d * 16);
+#pragma unroll
+      for (size_t q = 0; q < queries; q++) sums[q * dims + d] += lanes_load(weights + q * step + b * 16) * value;
+    }
+  }
+#pragma unroll
+  for (size_t q = 0; q < queries; q++) {
+    // Later queries see more keys.
+    for (size_t b = whole; b * 16 < visible[q]; b++) {
+      size_t left = visible[q] - b * 16;
+      i32x16 seen = lanes < (int32_t)(left < 16 ? left : 16);
+      f32x16 weight = seen ? lanes_load(weights + q * step + b * 16) : 0.0f;
+#pragma unroll
+      for (size_t d = 0; d < dims; d++) {
+        f32x16 value = lanes_load(values + b * a->value_block_step + d * 16);
+        sums[q * dims + d] += weight * (seen ? value : 0.0f);
+      }
+    }
+#pragma unroll
+    for (size_t d = 0; d < dims; d++) {
+      out[q * a->out_stride + first + d] = lanes_sum(sums[q * dims + d]) * factors[q];
+    }
+  }
+}
+
 LANES_INLINE void attention_tile(const vl2_attention_args *a, size_t first, size_t queries) {
   size_t step = (a->key_count + 15) / 16 * 16, visible[8];
   for (size_t q = 0; q < queries; q++) {
@@ -99,6 +138,15 @@ LANES_INLINE void attention_tile(const vl2_attention_args *a, size_t first, size
 
   float *out = a->out + first * a->out_stride;
   size_t chunks = queries == 1 ? 4 : ATTENTION_QUERIES == 8 ? 2 : 1, d = 0;
+  if (a->value_block_step != 0) {
+    for (; d + chunks <= a->value_dim; d += chunks) {
+      attention_block_values(a, queries, chunks, d, visible, a->scratch, step, factors, out);
+    }
+    for (; d < a->value_dim; d++) {
+      attention_block_values(a, queries, 1, d, visible, a->scratch, step, factors, out);
+    }
+    return;
+  }
   for (; d + chunks * 16 <= a->value_dim; d += chunks * 16) {
     attention_values(a, queries, chunks, d, 0, visible, a->scratch, step, factors, out);
   }

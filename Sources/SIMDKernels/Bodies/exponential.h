@@ -56,6 +56,8 @@ LANES_INLINE f32x16 lanes_gelu_erf(f32x16 x) {
   return 0.5f * x * (x > 0.0f ? 2.0f - tail : tail);
 }
 
+LANES_INLINE f32x16 lanes_sigmoid(f32x16 x) { return 1.0f / (1.0f + lanes_exp(-x)); }
+
 LANES_INLINE f32x16 lanes_silu(f32x16 x) { return x / (1.0f + lanes_exp(-x)); }
 
 // x[i] = e^(x[i] - largest); returns their sum: 16 running sums in order, then over the lanes.

@@ -6,11 +6,13 @@
 #include "attention.h"
 #include "encode.h"
 #include "matmul_f32.h"
+#include "matmul_transposed.h"
 #include "quantize.h"
 #include "rows.h"
 
 #define SHARED_KERNELS                                                                                        \
   .encode_block = encode_block, .quantize_rows = quantize_rows, .matmul_f32 = matmul_f32,                     \
-  .attention = attention, .rms_norm = rms_norm, .layer_norm = layer_norm, .softmax = softmax,                 \
-  .gelu_tanh = gelu_tanh, .gelu_erf = gelu_erf, .silu_multiply = silu_multiply, .add = add,                   \
-  .add_scaled = add_scaled, .rope_halves = rope_halves, .argmax = argmax
+  .matmul_transposed = matmul_transposed, .attention = attention, .rms_norm = rms_norm,                       \
+  .layer_norm = layer_norm, .softmax = softmax, .sigmoid = sigmoid, .gelu_tanh = gelu_tanh,                   \
+  .gelu_erf = gelu_erf, .silu_multiply = silu_multiply, .add = add, .add_scaled = add_scaled,                 \
+  .rope_halves = rope_halves, .rope_pairs = rope_pairs, .argmax = argmax

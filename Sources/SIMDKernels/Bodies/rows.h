@@ -56,6 +56,12 @@ static void softmax(float *x, size_t count) {
   for (size_t i = 0; i < count; i++) x[i] *= factor;
 }
 
+static void sigmoid(float *x, size_t count) {
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) lanes_store(x + i, lanes_sigmoid(lanes_load(x + i)));
+  if (i < count) lanes_store_some(x + i, count - i, lanes_sigmoid(lanes_load_some(x + i, count - i, 0)));
+}
+
 static void gelu_tanh(float *x, size_t count) {
   size_t i = 0;
   for (; i + 16 <= count; i += 16) lanes_store(x + i, lanes_gelu_tanh(lanes_load(x + i)));
@@ -95,6 +101,17 @@ static void rope_halves(float *x, size_t heads, size_t dim, const float *cosine,
       float a = low[i], b = high[i];
       low[i] = a * cosine[i] - b * sine[i];
       high[i] = b * cosine[i] + a * sine[i];
+    }
+  }
+}
+
+static void rope_pairs(float *x, size_t heads, size_t stride, size_t dim, const float *cosine, const float *sine) {
+  for (size_t h = 0; h < heads; h++) {
+    float *head = x + h * stride;
+    for (size_t i = 0; i < dim / 2; i++) {
+      float a = head[2 * i], b = head[2 * i + 1];
+      head[2 * i] = a * cosine[i] - b * sine[i];
+      head[2 * i + 1] = b * cosine[i] + a * sine[i];
     }
   }
 }

@@ -98,6 +98,8 @@ typedef struct {
   size_t key_block_step;   // floats between blocks of 16 keys
   const float *values;     // [key_count][value_stride], the first value_dim of each are used
   size_t value_stride;
+  size_t value_block_step; // not 0: values are in blocks as keys are, [ceil(key_count / 16)][value_dim][16], and
+                           // this many floats lie between blocks; value_stride is not used
   size_t key_count;
   size_t key_dim, value_dim;  // any size; rows need no alignment
   bool causal;
@@ -138,6 +140,12 @@ typedef struct vl2_kernels {
                      size_t x_stride, const uint32_t *index, size_t count, const float *bias, float *y,
                      size_t y_stride, float *scratch);
 
+  // The product with rows of the transposed matrix: y[i][c] = sum over r in 0..<rows of
+  // matrix[first_row + r][c] * x[i][r], for every code, i in 0..<count and all columns c. x is [count][x_stride],
+  // y is [count][y_stride]. Lanes are rows: products are added up block by block, then over the lanes.
+  void (*matmul_transposed)(const vl2_matrix *matrix, size_t first_row, size_t rows, const float *x,
+                            size_t x_stride, size_t count, float *y, size_t y_stride);
+
   void (*attention)(const vl2_attention_args *args);
 
   // out may be x. y = weight * (x / sqrt(mean(x^2) + epsilon))
@@ -147,6 +155,7 @@ typedef struct vl2_kernels {
   void (*layer_norm)(const float *x, size_t stride, size_t rows, size_t columns, const float *weight,
                      const float *bias, float epsilon, float *out, size_t out_stride);
   void (*softmax)(float *x, size_t count);              // in place
+  void (*sigmoid)(float *x, size_t count);              // in place, 1 / (1 + e^-x)
   void (*gelu_tanh)(float *x, size_t count);            // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
   void (*gelu_erf)(float *x, size_t count);             // 0.5 x (1 + erf(x / sqrt 2))
   void (*silu_multiply)(const float *gate, const float *up, float *out, size_t count);  // silu(gate) * up
@@ -155,6 +164,8 @@ typedef struct vl2_kernels {
   // Rotary embedding of `heads` heads of `dim`, halves side by side (i pairs with i + dim / 2), in place;
   // cosine and sine hold dim / 2 values for the row's position.
   void (*rope_halves)(float *x, size_t heads, size_t dim, const float *cosine, const float *sine);
+  // The same where pairs lie side by side (2i pairs with 2i + 1), for heads that are `stride` floats apart.
+  void (*rope_pairs)(float *x, size_t heads, size_t stride, size_t dim, const float *cosine, const float *sine);
   size_t (*argmax)(const float *x, size_t count);       // the first of the largest; NaN never wins
 } vl2_kernels;
 

@@ -24,6 +24,16 @@ package struct Linear {
   package var inputs: Int { Int(matrix.columns) }
   package var blocks: Int { (Int(matrix.rows) + 15) / 16 }
 
+  /// The blocks of 16 that hold `rows`, as a matrix of their own without bias, and the place of the first row in it.
+  package func covering(rows: Range<Int>) -> (linear: Linear, skipped: Int) {
+    let first = rows.lowerBound / 16
+    let end = min(outputs, (rows.upperBound + 15) / 16 * 16)
+    var part = matrix
+    part.blocks += first * matrix.block_step
+    part.rows = UInt32(end - first * 16)
+    return (Linear(part), rows.lowerBound - first * 16)
+  }
+
   /// Whether kernels multiply it by int8 rows.
   package var takesInt8: Bool {
     matrix.code == UInt32(VL2_CODE_I8) || matrix.code == UInt32(VL2_CODE_Q4)

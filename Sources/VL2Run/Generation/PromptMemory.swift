@@ -21,17 +21,22 @@ final class PromptMemory {
 
   private var cache: KeyValueCache?
   private var tokens: [Int] = []
+  /// Positions that the model wrote.
+  private var answers: [Range<Int>] = []
   private var places: [Place] = []
   private var rows: [(picture: PictureIdentity, rows: EncodedPicture)] = []
 
   /// How many of a prompt's positions the cache holds; forgets the others. At least one position of the prompt is
   /// left to read, since what follows it has to be computed.
-  func recall(_ prompt: [Int], _ spans: [Range<Int>], _ pictures: [PictureIdentity]) -> Int {
-    var count = min(tokens.count, prompt.count - 1)
-    count = (0..<count).first { tokens[$0] != prompt[$0] } ?? count
-    let new = zip(spans, pictures).map { Place(span: $0, picture: $1) }
+  func recall(_ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity]) -> Int {
+    var count = min(tokens.count, prompt.tokens.count - 1)
+    count = (0..<count).first { tokens[$0] != prompt.tokens[$0] } ?? count
+    // A token that was read is not the same as one that was written.
+    let (kept, new) = (Set(answers.joined()), Set(prompt.answers.joined()))
+    count = min(count, kept.symmetricDifference(new).min() ?? count)
+    let newPlaces = zip(spans, pictures).map { Place(span: $0, picture: $1) }
     // Places of pictures look alike as tokens; those that begin before the end must be the same.
-    for (index, place) in new.enumerated() where place.span.lowerBound < count {
+    for (index, place) in newPlaces.enumerated() where place.span.lowerBound < count {
       if index >= places.count || places[index] != place {
         count = place.span.lowerBound
         break
@@ -55,9 +60,10 @@ final class PromptMemory {
 
   /// Notes that the cache holds a whole prompt.
   func read(
-    _ prompt: [Int], _ spans: [Range<Int>], _ pictures: [PictureIdentity], _ encoded: [EncodedPicture?]
+    _ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity], _ encoded: [EncodedPicture?]
   ) {
-    tokens = prompt
+    tokens = prompt.tokens
+    answers = prompt.answers
     places = zip(spans, pictures).map { Place(span: $0, picture: $1) }
     let earlier = rows
     rows = zip(pictures, encoded).compactMap { picture, new in
@@ -69,10 +75,14 @@ final class PromptMemory {
   func forget() {
     cache = nil
     tokens = []
+    answers = []
     places = []
     rows = []
   }
 
   /// Notes that the cache holds one more token.
-  func wrote(_ token: Int) { tokens.append(token) }
+  func wrote(_ token: Int) {
+    answers.append(tokens.count..<tokens.count + 1)
+    tokens.append(token)
+  }
 }

@@ -1,3 +1,15 @@
+/// What a row is to the decoder.
+///
+/// Latent attention computes the two in different ways, whose results differ in their last bits. What a row is
+/// decides, never how many rows come together nor when: an answer's rows are written ones also where a conversation
+/// is read again. So a row has the same bits in any chunking, and whether it was kept or not.
+package enum Phase: Sendable {
+  /// What the model is told: prompts.
+  case reading
+  /// What it answers: tokens that come one after the other.
+  case writing
+}
+
 /// Causal self-attention of one decoder layer, with its projections.
 ///
 /// The decoder knows nothing of heads or of what a position leaves in the cache; multi-head and latent
@@ -10,9 +22,10 @@ package protocol Attention {
   ///
   /// - Parameters:
   ///   - x: normalised rows, [count][hidden].
+  ///   - phase: what the rows are.
   ///   - cache: this layer's memory for `capacity` positions; positions below `start` are filled, those of `x`
   ///     are written.
   ///   - out: [count][hidden], written.
   func attend(
-    _ x: Rows, start: Int, cache: UnsafeMutablePointer<Float>, capacity: Int, into out: Rows)
+    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutablePointer<Float>, capacity: Int, into out: Rows)
 }

@@ -21,36 +21,28 @@ package final class Decoder {
   private let finalNorm: UnsafePointer<Float>
   private let head: Linear
   private let arithmetic: Arithmetic
+  private let attentionScratch: AttentionScratch
   private let normed = AlignedBuffer()
   private let attended = AlignedBuffer()
   private let logitRows = AlignedBuffer()
   private let tokenRow = AlignedBuffer()
   private let guessRow = AlignedBuffer()
 
-  /// - Throws: `ModelError` for an attention or a routing that this version does not run.
+  /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
   package init(_ file: Weights, store: any ExpertStore, arithmetic: Arithmetic) throws {
     weights = file
     self.store = store
     self.arithmetic = arithmetic
     let config = file.config.language
     self.config = config
-    guard case .mha(let heads, let keyValueHeads, let headSize) = config.attention else {
-      throw ModelError.unsupported("multi-head latent attention (MLA: DeepSeek-VL2-Small and Base)")
-    }
-    if let routing = config.routing {
-      guard routing.scoring == .softmax, routing.method == .greedy else {
-        throw ModelError.unsupported(
-          "\(routing.scoring.rawValue) scores with \(routing.method.rawValue) routing (DeepSeek-VL2-Base)")
-      }
-    }
+    attentionScratch = AttentionScratch(threads: arithmetic.pool.threads)
     let hidden = config.hiddenSize
     func norm(_ name: String) throws -> UnsafePointer<Float> {
       try file.plain(name, count: hidden).baseAddress!
     }
     embedding = try file.matrix(
       "language.model.embed_tokens.weight", rows: config.vocabularySize, columns: hidden)
-    let rotary = RotaryTable(size: headSize, theta: config.ropeTheta)
-    let attentionScratch = AttentionScratch(threads: arithmetic.pool.threads)
+    let makeAttention = Self.attentionMaker(file, scratch: attentionScratch, arithmetic: arithmetic)
     let feedForwardScratch = FeedForwardScratch()
     let expertsTakeInt8 = file.expertsTakeInt8
     layers = try (0..<config.layers).map { i in
@@ -69,9 +61,7 @@ package final class Decoder {
       }
       return Layer(
         inputNorm: try norm(p + "input_layernorm.weight"),
-        attention: try MultiHeadAttention(
-          file, layer: i, heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, rotary: rotary,
-          scratch: attentionScratch, arithmetic: arithmetic),
+        attention: try makeAttention(i),
         postAttentionNorm: try norm(p + "post_attention_layernorm.weight"),
         feedForward: MixtureOfExperts(
           layer: i, router: router, config: config, shared: shared,
@@ -81,6 +71,34 @@ package final class Decoder {
     finalNorm = try norm("language.model.norm.weight")
     head = Linear(try file.matrix("language.lm_head.weight", rows: config.vocabularySize, columns: hidden))
   }
+
+  /// What makes the attention of each layer; layers share a rotary table and scratch memory.
+  private static func attentionMaker(
+    _ file: Weights, scratch: AttentionScratch, arithmetic: Arithmetic
+  ) -> (Int) throws -> any Attention {
+    let config = file.config.language
+    switch config.attention {
+    case .mha(let heads, let keyValueHeads, let headSize):
+      let rotary = RotaryTable(size: headSize, theta: config.ropeTheta)
+      return {
+        try MultiHeadAttention(
+          file, layer: $0, heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, rotary: rotary,
+          scratch: scratch, arithmetic: arithmetic)
+      }
+    case .mla(let heads, let queryRank, let rank, let nope, let rope, let value):
+      let rotary = RotaryTable(size: rope, theta: config.ropeTheta)
+      let shape = LatentAttention.Shape(
+        heads: heads, queryRank: queryRank, rank: rank, nope: nope, rope: rope, value: value)
+      return {
+        LatentAttention(
+          try LatentAttention.Matrices(file, layer: $0, shape: shape), shape: shape, rotary: rotary,
+          scratch: scratch, arithmetic: arithmetic)
+      }
+    }
+  }
+
+  /// Gives back the memory that long prompts needed.
+  package func releaseScratch() { attentionScratch.release() }
 
   /// A cache for one conversation of up to `positions` positions.
   package func makeCache(positions: Int) throws -> KeyValueCache {
@@ -101,28 +119,29 @@ package final class Decoder {
   ///
   /// - Parameters:
   ///   - x: [count][hidden]; overwritten with the last layer's output.
+  ///   - written: rows of `x` that the model wrote, in ascending order; the others are read (see `Phase`).
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
   ///   - progress: receives the share of the work that is done, as rows, after each layer.
   /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath; `cache` is then of no
   ///   more use.
   package func forward(
-    _ x: Rows, cache: KeyValueCache, chunk: Int = defaultChunk, forcedRoutes: [Int: [Int32]]? = nil,
-    observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
+    _ x: Rows, cache: KeyValueCache, written: [Range<Int>] = [], chunk: Int = defaultChunk,
+    forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
   ) throws {
     let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
     let attended = Rows(
       self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
+    let parts = Self.parts(count: x.count, chunk: chunk, written: written)
     for (i, layer) in layers.enumerated() {
       try weights.use("layer.\(i)")
-      for first in stride(from: 0, to: x.count, by: chunk) {
-        let rows = first..<min(x.count, first + chunk)
+      for (rows, phase) in parts {
         let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
         rmsNorm(part, layer.inputNorm, into: normed.slice(rows))
         layer.attention.attend(
-          normed.slice(rows), start: cache.length + first, cache: cache.layer(i), capacity: cache.capacity,
-          into: attended)
+          normed.slice(rows), start: cache.length + rows.lowerBound, phase: phase, cache: cache.layer(i),
+          capacity: cache.capacity, into: attended)
         arithmetic.forEachRowRange(rows.count) { range in
           for row in range { kernels.add(part[row], attended[row], x.columns) }
         }
@@ -137,6 +156,27 @@ package final class Decoder {
     try weights.use("head")
     try weights.file.checkUnchanged()
     cache.advance(by: x.count)
+  }
+
+  /// Rows that go through attention together: chunks, cut where rows that are read meet written ones.
+  private static func parts(
+    count: Int, chunk: Int, written: [Range<Int>]
+  ) -> [(rows: Range<Int>, phase: Phase)] {
+    var parts: [(rows: Range<Int>, phase: Phase)] = []
+    var done = 0
+    func append(to end: Int, _ phase: Phase) {
+      while done < end {
+        let rows = done..<min(end, done + chunk)
+        parts.append((rows, phase))
+        done = rows.upperBound
+      }
+    }
+    for answer in written {
+      append(to: answer.lowerBound, .reading)
+      append(to: answer.upperBound, .writing)
+    }
+    append(to: count, .reading)
+    return parts
   }
 
   /// Rows up to which the next layer's experts are guessed row by row; more rows want nearly all of them.
@@ -180,7 +220,7 @@ package final class Decoder {
   package func logits(after token: Int, cache: KeyValueCache) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
-    try forward(x, cache: cache)
+    try forward(x, cache: cache, written: [0..<1])
     return logits(x)
   }
 

@@ -41,7 +41,7 @@ package final class MultiHeadAttention: Attention {
   }
 
   package func attend(
-    _ x: Rows, start: Int, cache: UnsafeMutablePointer<Float>, capacity: Int, into out: Rows
+    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutablePointer<Float>, capacity: Int, into out: Rows
   ) {
     let count = x.count
     let kernels = vl2_kernels_active().pointee
@@ -90,7 +90,7 @@ package final class MultiHeadAttention: Attention {
       var args = vl2_attention_args(
         query: queries[first] + head * size, query_stride: queries.stride, queries: rows,
         keys: cache + keyValueHead * blockCapacity * size * 16, key_block_step: size * 16,
-        values: values + keyValueHead * capacity * size, value_stride: size,
+        values: values + keyValueHead * capacity * size, value_stride: size, value_block_step: 0,
         key_count: keys, key_dim: size, value_dim: size, causal: true, visible: start + first + 1,
         scale: 1 / Float(size).squareRoot(), out: attended[first] + head * size, out_stride: attended.stride,
         scratch: scratch.scores[worker].reserve(vl2_attention_scratch(keys), of: Float.self))
@@ -98,15 +98,4 @@ package final class MultiHeadAttention: Attention {
     }
     arithmetic.multiply(o, arithmetic.prepare(attended, for: [o]), count: count, into: out)
   }
-}
-
-/// Memory that the attention of all layers shares, since one layer works at a time.
-package final class AttentionScratch {
-  fileprivate let queries = AlignedBuffer()
-  fileprivate let keys = AlignedBuffer()
-  fileprivate let values = AlignedBuffer()
-  fileprivate let attended = AlignedBuffer()
-  fileprivate let scores: [AlignedBuffer]
-
-  package init(threads: Int) { scores = (0..<threads).map { _ in AlignedBuffer() } }
 }

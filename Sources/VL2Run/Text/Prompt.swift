@@ -8,6 +8,8 @@ public struct Prompt: Sendable {
   public var tokens: [Int]
   /// One for each picture, in order.
   public var imageGrids: [TileGrid]
+  /// Positions of the answers, each with its end token.
+  public private(set) var answers: [Range<Int>] = []
 
   /// Lays out a conversation.
   ///
@@ -56,7 +58,10 @@ public struct Prompt: Sendable {
     for (turn, text) in zip(turns, texts) {
       switch turn.role {
       case .system: tokens += tokenizer.encode(text)
-      case .assistant: tokens += (turn.tokens ?? tokenizer.encode(text)) + [endToken]
+      case .assistant:
+        let start = tokens.count
+        tokens += (turn.tokens ?? tokenizer.encode(text)) + [endToken]
+        answers.append(start..<tokens.count)
       case .user:
         let template = Array("<|User|>: ".utf8) + text + Array("\n\n<|Assistant|>:".utf8)
         // The reference encodes the pieces between pictures one by one, so a piece's end is a text's end.
@@ -78,6 +83,14 @@ public struct Prompt: Sendable {
 }
 
 extension Prompt {
+  /// The parts of `answers` from position `first` on, counted from there.
+  package func answers(from first: Int) -> [Range<Int>] {
+    answers.compactMap { answer in
+      let start = max(answer.lowerBound, first)
+      return start < answer.upperBound ? start - first..<answer.upperBound - first : nil
+    }
+  }
+
   /// Where each picture's places are.
   package func pictureSpans(imageToken: Int, places: ImagePlaces) -> [Range<Int>] {
     var position = 0

@@ -29,7 +29,8 @@ extension Model {
     defer { withExtendedLifetime(buffer) {} }
     let x = try promptRows(prompt, encoded, buffer: buffer)
     recorder.observe("embed", x)
-    try decoder.forward(x, cache: cache, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
+    try decoder.forward(
+      x, cache: cache, written: prompt.answers, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
     var next = 0
     for first in stride(from: 0, to: x.count, by: 64) {
       let logits = decoder.logits(x.slice(first..<min(x.count, first + 64)))

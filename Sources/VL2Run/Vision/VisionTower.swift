@@ -190,9 +190,8 @@ package final class VisionTower {
       let scratch = scores[worker].reserve(vl2_attention_scratch(patches), of: Float.self)
       var args = vl2_attention_args(
         query: query, query_stride: qkv.stride, queries: patches, keys: keys, key_block_step: size * 16,
-        values: query + 2 * width, value_stride: qkv.stride, key_count: patches, key_dim: size,
-        value_dim: size,
-        causal: false, visible: patches, scale: 1 / Float(size).squareRoot(),
+        values: query + 2 * width, value_stride: qkv.stride, value_block_step: 0, key_count: patches,
+        key_dim: size, value_dim: size, causal: false, visible: patches, scale: 1 / Float(size).squareRoot(),
         out: out[tile * patches] + head * size, out_stride: out.stride, scratch: scratch)
       kernels.attention(&args)
     }

@@ -1,0 +1,92 @@
+import SIMDKernels
+
+extension LatentAttention {
+  /// Floats of keys and values that are in memory at a time.
+  private static let expandedFloats = 1 << 22
+
+  /// Attention over keys and values that are computed from the latents of all positions, for some heads at a time.
+  /// A pair of positions costs a third of what it costs over latents, which pays for the products where there are
+  /// many rows.
+  func attendExpanded(
+    _ queries: Rows, start: Int, cache: UnsafeMutablePointer<Float>, into attended: Rows
+  ) {
+    let shape = shape
+    let positions = start + queries.count
+    let latents = latentRows(cache, count: positions)
+    let prepared = arithmetic.prepare(latents, for: [weights.up])
+    let together = max(1, min(shape.heads, Self.expandedFloats / (positions * shape.expanded)))
+    for first in stride(from: 0, to: shape.heads, by: together) {
+      let heads = first..<min(first + together, shape.heads)
+      let (linear, skipped) = weights.up.covering(
+        rows: heads.lowerBound * shape.expanded..<heads.upperBound * shape.expanded)
+      let expanded = Rows(
+        scratch.values.reserve(positions * linear.outputs), count: positions, columns: linear.outputs)
+      arithmetic.multiply(linear, prepared, count: positions, into: expanded)
+      let ours = Rows(
+        expanded.base + skipped, count: positions, columns: heads.count * shape.expanded,
+        stride: expanded.stride)
+      attend(queries, heads: heads, start: start, keysAndValues: ours, cache: cache, into: attended)
+    }
+  }
+
+  /// The latents of the first `count` positions as rows.
+  private func latentRows(_ cache: UnsafeMutablePointer<Float>, count: Int) -> Rows {
+    let shape = shape
+    let rows = Rows(scratch.latents.reserve(count * shape.rank), count: count, columns: shape.rank)
+    arithmetic.forEachRowRange(count) { range in
+      for position in range {
+        let source = cache + position / 16 * 16 * shape.kept + position % 16
+        let target = rows[position]
+        for i in 0..<shape.rank { target[i] = source[i * 16] }
+      }
+    }
+    return rows
+  }
+
+  /// - Parameter keysAndValues: [position][head][nope + value] for `heads`.
+  private func attend(
+    _ queries: Rows, heads: Range<Int>, start: Int, keysAndValues: Rows,
+    cache: UnsafeMutablePointer<Float>, into attended: Rows
+  ) {
+    let (count, shape) = (queries.count, shape)
+    let positions = keysAndValues.count
+    let blocks = (positions + 15) / 16
+    let blockFloats = 16 * shape.key
+    let keys = scratch.keys.reserve(heads.count * blocks * blockFloats, of: Float.self)
+    arithmetic.pool.run(blocks) { block, _ in
+      let lanes = min(16, positions - block * 16)
+      let rotaryKeys = cache + (block * shape.kept + shape.rank) * 16
+      for head in 0..<heads.count {
+        let target = keys + (head * blocks + block) * blockFloats
+        for lane in 0..<lanes {
+          let source = keysAndValues[block * 16 + lane] + head * shape.expanded
+          for i in 0..<shape.nope { target[i * 16 + lane] = source[i] }
+        }
+        for lane in lanes..<16 {
+          for i in 0..<shape.nope { target[i * 16 + lane] = 0 }
+        }
+        (target + shape.nope * 16).update(from: rotaryKeys, count: shape.rope * 16)
+      }
+    }
+
+    // One work item is a head's tile of query rows: enough items for all threads, each with enough work.
+    let tile = 32
+    let tiles = (count + tile - 1) / tile
+    let kernels = vl2_kernels_active().pointee
+    arithmetic.pool.run(heads.count * tiles) { item, worker in
+      let (head, part) = item.quotientAndRemainder(dividingBy: tiles)
+      let first = part * tile
+      let rows = min(tile, count - first)
+      let seen = start + first + rows
+      var args = vl2_attention_args(
+        query: queries[first] + (heads.lowerBound + head) * shape.key, query_stride: queries.stride,
+        queries: rows, keys: keys + head * blocks * blockFloats, key_block_step: blockFloats,
+        values: keysAndValues.base + head * shape.expanded + shape.nope, value_stride: keysAndValues.stride,
+        value_block_step: 0, key_count: seen, key_dim: shape.key, value_dim: shape.value, causal: true,
+        visible: start + first + 1, scale: scale,
+        out: attended[first] + (heads.lowerBound + head) * shape.value, out_stride: attended.stride,
+        scratch: scratch.scores[worker].reserve(vl2_attention_scratch(seen), of: Float.self))
+      kernels.attention(&args)
+    }
+  }
+}
