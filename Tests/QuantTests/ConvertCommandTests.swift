@@ -61,6 +61,63 @@ import VL2Quant
     }
   }
 
+  @Test func recipes() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      let standard = try tool.run(["inspect", "--recipe"])
+      #expect(standard.status == 0 && standard.output == Recipe(matrices: .q4).json)
+      let recipe = folder + "/recipe.json"
+      let rules = Recipe(rules: [
+        RecipeRule(pattern: "vision.*", code: .int8), RecipeRule(pattern: "*", code: .bf16),
+      ])
+      try CheckpointCopy.write(Array(rules.json.utf8), to: recipe)
+      #expect(try tool.run(["pack", golden, "-o", model, "--recipe", recipe]).status == 0)
+      let file = try PackedFile(path: model)
+      #expect(file.manifest.recipe == rules.rules)
+      let codes = Dictionary(
+        uniqueKeysWithValues: file.manifest.sections.flatMap(\.tensors).map { ($0.name, $0.code) })
+      #expect(codes["vision.blocks.0.attn.qkv.weight"] == .int8 && codes["language.lm_head.weight"] == .bf16)
+      #expect(codes["language.model.layers.1.mlp.gate.weight"] == .f32)
+      #expect(try tool.run(["inspect", model, "--recipe"]).output == rules.json)
+
+      try CheckpointCopy.write(Array("[{\"pattern\": \"vison.*\", \"code\": \"q4\"}]".utf8), to: recipe)
+      expectFailure(
+        try tool.run(["pack", golden, "-o", model, "--recipe", recipe]), status: 65,
+        naming: "rule 1, \"vison.*\", matches no tensor")
+      expectFailure(
+        try tool.run(["pack", golden, "-o", model, "--recipe", folder + "/none"]), status: 66, naming: "/none"
+      )
+    }
+  }
+
+  @Test func aBaseModelAndAnAdapter() throws {
+    try withTemporaryFolder { folder in
+      let copy = try CheckpointCopy()
+      try copy.write(to: folder + "/tuned")
+      for name in copy.texts.keys { try FileManager.default.removeItem(atPath: folder + "/tuned/" + name) }
+      let words = ["pack", folder + "/tuned", "-o", folder + "/model.vl2q"]
+      expectFailure(try tool.run(words), status: 66, naming: "--base FOLDER")
+      #expect(try tool.run(words + ["--base", golden]).status == 0)
+      let inspect = try tool.run(["inspect", folder + "/model.vl2q"]).output
+      #expect(inspect.contains("from tuned on nano-mha by vl2-convert"))
+      #expect(inspect.contains("tokenizer.json (of the base model)"))
+      try CheckpointCopy.write(Array("{}".utf8), to: folder + "/adapter_config.json")
+      expectFailure(
+        try tool.run(["pack", folder, "-o", folder + "/model.vl2q"]), status: 65, naming: "an adapter (LoRA)")
+    }
+  }
+
+  /// Colours and bars that move are for terminals.
+  @Test func nothingMovesInAPipe() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      for words in [["pack", golden, "-o", model], ["verify", model], ["inspect", model]] {
+        let run = try tool.run(words)
+        #expect(run.status == 0 && run.errors.isEmpty && !run.output.contains("\u{1B}"))
+      }
+    }
+  }
+
   @Test func inspectJSON() throws {
     try withTemporaryFolder { folder in
       let model = folder + "/model.vl2q"
@@ -115,7 +172,9 @@ import VL2Quant
     for words in [
       ["pack"], ["pack", golden], ["pack", golden, "-o", "x", "--weights", "q3"], ["what"],
       ["pack", golden, "-o", "x", "--threads", "0"], ["pack", golden, "-o", "x", "--sections", "gzip"],
-      ["synthesize", "huge", "-o", "x"], ["inspect"], ["dequantize", "x", "-o", "y", "--threads", "9999"],
+      ["synthesize", "huge", "-o", "x"], ["inspect"], ["inspect", "x", "--json", "--recipe"],
+      ["pack", golden, "-o", "x", "--recipe", "r", "--weights", "q4"],
+      ["dequantize", "x", "-o", "y", "--threads", "9999"],
     ] {
       let run = try tool.run(words)
       #expect(run.status == 64, "\(words)")
@@ -157,6 +216,35 @@ import VL2Quant
       expectFailure(
         try tool.run(["dequantize", model, "-o", folder + "/back"]), status: 65, naming: "layer.1.expert.5")
       #expect(!FileManager.default.fileExists(atPath: folder + "/back"))
+    }
+  }
+
+  // MARK: - Going on
+
+  /// Killed at random moments, the next run takes up what is there; in the end the bytes are those of one run.
+  @Test func killedTwentyTimesAndResumed() throws {
+    var random = SplitMix64(seed: 5)
+    try withTemporaryFolder { folder in
+      let clock = ContinuousClock()
+      let begin = clock.now
+      #expect(try tool.run(["pack", golden, "-o", folder + "/whole.vl2q", "--sections", "zstd"]).status == 0)
+      let whole = clock.now - begin
+      let model = folder + "/model.vl2q"
+      let words = ["pack", golden, "-o", model, "--sections", "zstd", "--threads", "1", "--resume"]
+      for _ in 0..<20 {
+        let process = try tool.start(words)
+        usleep(UInt32.random(in: 0...UInt32(whole / .microseconds(1)), using: &random))
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        let left = Set(try FileManager.default.contentsOfDirectory(atPath: folder))
+        #expect(
+          left.isSubset(of: ["whole.vl2q", "model.vl2q", "model.vl2q.part", "model.vl2q.part.journal"]))
+      }
+      #expect(try tool.run(words).status == 0)
+      let bytes = try [model, folder + "/whole.vl2q"].map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+      #expect(bytes[0] == bytes[1])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["model.vl2q", "whole.vl2q"])
     }
   }
 
@@ -208,11 +296,19 @@ import VL2Quant
       let model = folder + "/model.vl2q"
       try CheckpointCopy.write(Array("old".utf8), to: model)
       let run = try tool.run(["pack", golden, "-o", model], largestFile: 300 * 1024)
-      expectFailure(run, status: 74, naming: "\(model): cannot be written: File too large")
+      #expect(run.status == 74 && run.output.isEmpty)
+      let lines = run.errors.split(separator: "\n")
+      #expect(lines.count == 2)
+      #expect(lines.first?.contains("\(model).part holds what is done: give --resume") == true)
+      #expect(lines.last == "vl2-convert: \(model): cannot be written: File too large")
       #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == Data("old".utf8))
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == [
+          "model.vl2q", "model.vl2q.part", "model.vl2q.part.journal",
+        ])
 
-      #expect(try tool.run(["pack", golden, "-o", model]).status == 0)
+      #expect(try tool.run(["pack", golden, "-o", model, "--resume"]).status == 0)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
       let back = try tool.run(["dequantize", model, "-o", folder + "/back"], largestFile: 300 * 1024)
       expectFailure(back, status: 74, naming: "cannot be written: File too large")
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])

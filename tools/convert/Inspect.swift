@@ -5,15 +5,34 @@ import VL2Quant
 /// `vl2-convert inspect`.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a packed file holds: parts, codes, sizes and measured errors.")
+    abstract: "Show what a packed file holds: parts, codes, sizes, measured errors and where it came from.",
+    discussion: """
+      With --recipe, prints the rules that chose the codes, as pack --recipe takes them; without a FILE those that pack \
+      uses by itself:
+
+        vl2-convert inspect --recipe > recipe.json
+      """)
 
   @Argument(help: "The packed file.")
-  var file: String
+  var file: String?
 
   @Flag(help: "Print one JSON object, with every section and tensor.")
   var json = false
 
+  @Flag(help: "Print the recipe alone.")
+  var recipe = false
+
+  func validate() throws {
+    if json, recipe { throw ValidationError("--json and --recipe print different things: give one of them") }
+    if file == nil, !recipe { throw ValidationError("Missing expected argument '<file>'") }
+  }
+
   func run() throws {
+    guard let file else { return print(Recipe(matrices: .q4).json, terminator: "") }
+    if recipe {
+      return print(
+        Recipe(rules: try PackedFile(path: file).manifest.recipe).json, terminator: "")
+    }
     let summary = try PackedFileSummary(try PackedFile(path: file))
     if json {
       let encoder = JSONEncoder()
@@ -29,7 +48,8 @@ struct Inspect: ParsableCommand {
     var lines = [
       "\(summary.file): \(mebibytes(summary.bytes)) MiB, \(grouped(summary.weights)) weights, "
         + "format \(summary.formatVersion)",
-      "from \(printable(origin.source)) by \(printable(origin.tool))",
+      "from \(printable(origin.source))\(origin.base.map { " on " + printable($0) } ?? "") by "
+        + printable(origin.tool),
     ]
     if let notice = origin.demonstrationNotice { lines.append("demonstration model: \(notice)") }
     if let license = origin.license {
@@ -40,6 +60,10 @@ struct Inspect: ParsableCommand {
     lines += parts(of: summary).lines
     lines.append("")
     lines += codes(of: summary).lines
+    if !origin.files.isEmpty {
+      lines.append("")
+      lines += files(of: origin).lines
+    }
     lines.append("")
     lines.append("recipe (the first rule that matches a matrix decides):")
     lines += summary.recipe.map { "  \(printable($0.pattern)) \($0.code.rawValue)" }
@@ -52,15 +76,23 @@ struct Inspect: ParsableCommand {
 
   private static func parts(of summary: PackedFileSummary) -> TextTable {
     var table = TextTable(
-      ["part", "sections", "zstd", "MiB raw", "MiB stored", "share"],
-      alignment: "lrrrrr")
-    for part in summary.parts where part.sections > 0 {
+      ["part", "sections", "zstd", "MiB raw", "MiB stored", "share", ""],
+      alignment: "lrrrrrl")
+    for (index, part) in summary.parts.enumerated() where part.sections > 0 {
+      let share = Double(part.storedBytes) / Double(summary.bytes)
       table.append([
         part.part.rawValue, "\(part.sections)", "\(part.compressedSections)", mebibytes(part.rawBytes),
         mebibytes(part.storedBytes),
-        decimal(100 * Double(part.storedBytes) / Double(summary.bytes), 1) + " %",
+        decimal(100 * share, 1) + " %",
+        Terminal.coloured(Terminal.bar(share, width: 32), 31 + index % 6),
       ])
     }
+    // Sections begin at multiples of 64 KiB.
+    let rest = summary.bytes - summary.parts.reduce(0) { $0 + $1.storedBytes }
+    let share = Double(rest) / Double(summary.bytes)
+    table.append([
+      "gaps", "", "", "", mebibytes(rest), decimal(100 * share, 1) + " %", Terminal.bar(share, width: 32),
+    ])
     return table
   }
 
@@ -73,6 +105,17 @@ struct Inspect: ParsableCommand {
         use.part.rawValue, use.code.rawValue, "\(use.tensors)", grouped(use.weights),
         decimal(use.bitsPerWeight, 2), percent(use.errorPPM), percent(use.largestErrorPPM),
         use.largestErrorTensor ?? "",
+      ])
+    }
+    return table
+  }
+
+  private static func files(of origin: Manifest.Origin) -> TextTable {
+    var table = TextTable(["made from", "bytes", "SHA-256"], alignment: "lrl")
+    for file in origin.files {
+      table.append([
+        printable(file.name) + (file.base ? " (of the base model)" : ""), grouped(file.bytes),
+        printable(String(file.sha256.prefix(16))) + "…",
       ])
     }
     return table

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import VL2Quant
 
 /// `vl2-convert pack`.
@@ -24,21 +25,62 @@ struct Pack: ParsableCommand {
 
   @OptionGroup var options: PackingOptions
 
-  @Option(help: "The code of matrices.")
-  var weights: Weights = .q4
+  @Option(help: "The code of matrices; routers stay float32. (default: q4)")
+  var weights: Weights?
+
+  @Option(
+    help:
+      "A JSON file that gives matrices codes by name, in place of --weights; docs/CONVERTING.md specifies it."
+  )
+  var recipe: String?
+
+  @Option(
+    help: "A folder for the config and tokeniser files that CHECKPOINT lacks: the model it was made from.")
+  var base: String?
+
+  @Flag(help: "Go on with what an interrupted run left in OUTPUT.part; begin anew where there is none.")
+  var resume = false
+
+  func validate() throws {
+    if recipe != nil, weights != nil {
+      throw ValidationError("--recipe and --weights both choose the codes: give one of them")
+    }
+  }
 
   func run() throws {
-    let packer = options.packer(weights: weights.code)
+    let source = try Checkpoint(folder: checkpoint, base: base)
+    var packer = options.packer(recipe: try chosenRecipe(for: source.config))
+    packer.unfinished = resume ? .resume : .keep
     let line = ProgressLine()
     defer { line.end() }
-    let leftOut = try packer.pack(try Checkpoint(folder: checkpoint), to: options.output) {
-      fraction, section in
-      line.update(fraction, section)
+    let leftOut: [String]
+    do {
+      leftOut = try packer.pack(source, to: options.output) { fraction, what in line.update(fraction, what) }
+      line.end()
+    } catch {
+      line.end()
+      tellWhatIsLeft(after: error)
+      throw error
     }
-    line.end()
     // What the published architecture has beside its forward pass is expected; anything else deserves a word.
     for name in leftOut where !name.hasPrefix("vision.attn_pool.") {
       Console.error("vl2-convert: \(checkpoint): \(name) is used by no forward pass and was left out")
     }
+  }
+
+  /// After an interruption or a full disk, where work of this or an earlier run is there to go on with.
+  private func tellWhatIsLeft(after error: any Error) {
+    let unfinished = PackedFileWriter.unfinishedPath(of: options.output)
+    if let error = error as? any ReportableError, error.exitStatus != .inputOutput { return }
+    guard FileManager.default.fileExists(atPath: unfinished) else { return }
+    Console.error(
+      "vl2-convert: \(unfinished) holds what is done: give --resume to go on, or delete it and its journal")
+  }
+
+  private func chosenRecipe(for config: ModelConfig) throws -> Recipe {
+    guard let recipe else { return Recipe(matrices: (weights ?? .q4).code) }
+    let file = try RecipeFile(contentsOf: recipe)
+    try file.check(for: config)
+    return file.recipe
   }
 }

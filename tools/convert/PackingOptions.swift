@@ -26,10 +26,10 @@ struct PackingOptions: ParsableArguments {
   }
 
   /// A packer that ends when a signal asks for it.
-  func packer(weights: WeightCode) -> ModelPacker {
+  func packer(recipe: Recipe) -> ModelPacker {
     Interruption.watch()
     var packer = ModelPacker(
-      recipe: Recipe(matrices: weights), compression: sections == .zstd ? .whereUseful : .never,
+      recipe: recipe, compression: sections == .zstd ? .whereUseful : .never,
       threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, tool: "vl2-convert \(packageVersion)")
     packer.check = Interruption.check
     return packer

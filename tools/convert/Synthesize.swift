@@ -17,7 +17,7 @@ struct Synthesize: ParsableCommand {
   var tokenizer: String?
 
   func run() throws {
-    let packer = options.packer(weights: .q4)
+    let packer = options.packer(recipe: Recipe(matrices: .q4))
     let line = ProgressLine()
     defer { line.end() }
     let source = try tokenizer.map { try Checkpoint.tokenizerSource(at: $0) }

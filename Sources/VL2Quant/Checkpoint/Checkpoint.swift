@@ -14,8 +14,17 @@ public final class Checkpoint: Sendable {
     var offset: Int
   }
 
+  /// A file that was read, for provenance.
+  struct Source {
+    var name: String
+    var isFromBase: Bool
+    var file: InputFile
+  }
+
   /// The folder's path as it was given.
   public let folder: String
+  /// The folder of the model that this one was made from, which has the config and tokeniser files that `folder` lacks.
+  public let base: String?
   public let config: ModelConfig
   /// The config files as they are: file name to text.
   public let configFiles: [String: String]
@@ -29,6 +38,8 @@ public final class Checkpoint: Sendable {
   /// The sentence under that key; nil where it is just `true`.
   public let demonstrationNote: String?
 
+  /// Everything that goes into a packed file.
+  let sources: [Source]
   private let tensors: [String: Tensor]
 
   /// The files that a packed file embeds, and whether a checkpoint must have them.
@@ -41,36 +52,69 @@ public final class Checkpoint: Sendable {
 
   /// Opens the folder and checks the config files and the header of every shard.
   ///
+  /// - Parameters:
+  ///   - folder: has the weights.
+  ///   - base: the folder of the model that this one was made from: config files, tokeniser and licence that `folder`
+  ///     lacks are taken from there. nil for a checkpoint that is complete.
   /// - Throws: `CheckpointError`, `ConfigError` (also for a model that is not DeepSeek-VL2).
-  public init(folder: String) throws {
+  public init(folder: String, base: String? = nil) throws {
     self.folder = folder
+    self.base = base
+    try Self.refuseAdapter(folder)
+    let texts = SourceTexts(folder: folder, base: base)
     var configFiles: [String: String] = [:]
     for (name, required) in Self.configNames {
-      guard let text = try Self.text(folder + "/" + name, atMost: Self.longestConfig, required: required)
-      else {
-        continue
-      }
-      configFiles[name] = text
+      configFiles[name] = try texts.text(name, atMost: Self.longestConfig, required: required)
     }
     self.configFiles = configFiles
     config = try ModelConfig(configFiles: configFiles)
     let mark = try ConfigObject(text: configFiles["config.json"] ?? "{}", file: "config.json")
       .demonstrationMark("vl2_demonstration")
     (isDemonstration, demonstrationNote) = (mark.isSet, mark.sentence)
-    tokenizerJSON = try Self.tokenizerSource(at: folder + "/tokenizer.json")
-    license = try Self.licenseText(in: folder)
+    tokenizerJSON = try texts.bytes("tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
+    license = try texts.license(atMost: Self.longestLicense)
     tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
+    // Every shard once.
+    let shards = Dictionary(
+      tensors.values.map { ($0.file.path, $0.file) }, uniquingKeysWith: { first, _ in first })
+    sources =
+      texts.sources
+      + shards.map {
+        Source(name: String($0.key.dropFirst(folder.count + 1)), isFromBase: false, file: $0.value)
+      }
+    // What PEFT calls the matrices of an adapter, also where they stand beside those of the model.
+    let unmerged = tensorNames.first { $0.contains(".lora_A.") || $0.contains(".lora_B.") }
+    if let tensor = unmerged.flatMap({ tensors[$0] }) {
+      throw CheckpointError.adapter(path: tensor.file.path)
+    }
+  }
+
+  /// Refuses a folder that PEFT wrote and that holds no model besides.
+  private static func refuseAdapter(_ folder: String) throws {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    let isAdapter = names.contains { $0 == "adapter_config.json" || $0.hasPrefix("adapter_model.") }
+    let hasModel = names.contains {
+      $0 == "model.safetensors.index.json" || ($0.hasSuffix(".safetensors") && !$0.hasPrefix("adapter_"))
+    }
+    if isAdapter, !hasModel { throw CheckpointError.adapter(path: folder) }
   }
 
   /// The bytes of a `tokenizer.json`, which `CompiledTokenizer` checks.
   ///
   /// - Throws: `CheckpointError` where it cannot be read or is longer than any vocabulary.
   public static func tokenizerSource(at path: String) throws -> [UInt8] {
-    try bytes(path, atMost: longestTokenizer, required: true) ?? []
+    try SourceTexts.bytes(of: try InputFile(path: path), atMost: longestTokenizer)
   }
 
   /// The last component of the folder's path, links and dots resolved.
-  public var name: String { URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent }
+  public var name: String { Self.name(of: folder) }
+
+  /// The same of the base model's folder; nil where there is none.
+  public var baseName: String? { base.map(Self.name) }
+
+  private static func name(of folder: String) -> String {
+    URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+  }
 
   /// The names of all tensors, sorted by their bytes.
   public var tensorNames: [String] { tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
@@ -119,38 +163,5 @@ public final class Checkpoint: Sendable {
         problem: "does not hold the tensor \(CheckpointError.quote(name)), as \(shards.index ?? "") says")
     }
     return tensors
-  }
-
-  private static func bytes(_ path: String, atMost limit: Int, required: Bool) throws -> [UInt8]? {
-    let file: InputFile
-    do {
-      file = try InputFile(path: path)
-    } catch CheckpointError.missingFile where !required {
-      return nil
-    }
-    guard file.length <= limit else {
-      throw CheckpointError.malformed(
-        path: path, problem: "\(file.length) bytes are too long, at most \(limit) are read")
-    }
-    return try file.bytes(0..<file.length)
-  }
-
-  private static func text(_ path: String, atMost limit: Int, required: Bool) throws -> String? {
-    guard let bytes = try bytes(path, atMost: limit, required: required) else { return nil }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw CheckpointError.malformed(path: path, problem: "not valid UTF-8")
-    }
-    return text
-  }
-
-  /// LICENSE, LICENSE.txt, LICENSE-MODEL and the like, one after another where there are several.
-  private static func licenseText(in folder: String) throws -> String? {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let paths = names.filter { $0.uppercased().hasPrefix("LICENSE") }.sorted().map { folder + "/" + $0 }
-    let texts = try paths.filter { path in
-      var isFolder: ObjCBool = false
-      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
-    }.compactMap { try bytes($0, atMost: longestLicense, required: false) }
-    return texts.isEmpty ? nil : texts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
   }
 }

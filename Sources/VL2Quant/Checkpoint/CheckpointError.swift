@@ -12,6 +12,8 @@ public enum CheckpointError: ReportableError, Equatable {
   case unwritable(path: String, reason: String)
   /// A checkpoint is to be written where something is already.
   case folderInUse(path: String)
+  /// An earlier run that was killed left a folder.
+  case leftOver(path: String)
   /// A file breaks the rules of its format.
   case malformed(path: String, problem: String)
   /// A tensor that the config asks for is in no shard.
@@ -20,6 +22,10 @@ public enum CheckpointError: ReportableError, Equatable {
   case duplicateTensor(name: String, first: String, second: String)
   case wrongShape(tensor: String, path: String, found: [Int], expected: [Int])
   case wrongType(tensor: String, path: String, found: String)
+  /// The folder holds what was learned on top of a model (LoRA and its like), not a model.
+  case adapter(path: String)
+  /// A file was written to while it was read.
+  case changed(path: String)
   /// A weight is infinite or not a number.
   case notFinite(tensor: String, path: String)
 
@@ -27,7 +33,7 @@ public enum CheckpointError: ReportableError, Equatable {
     switch self {
     case .missingFile, .missingShard: .noInput
     case .unreadable, .unwritable: .inputOutput
-    case .folderInUse: .usage
+    case .folderInUse, .leftOver: .usage
     default: .badData
     }
   }
@@ -36,7 +42,7 @@ public enum CheckpointError: ReportableError, Equatable {
     switch self {
     case .missingFile(let path):
       "\(path): no such file; a checkpoint folder has config.json, processor_config.json, tokenizer.json and "
-        + "*.safetensors"
+        + "*.safetensors; all but the last may come from the model it was made from: --base FOLDER"
     case .missingShard(let path, let index):
       "\(path): no such file, but \(index) names it; fetch this shard as well"
     case .truncated(let path, let expected, let actual):
@@ -47,6 +53,8 @@ public enum CheckpointError: ReportableError, Equatable {
       "\(path): cannot be written: \(reason)"
     case .folderInUse(let path):
       "\(path): is there already and not an empty folder; name another folder"
+    case .leftOver(let path):
+      "\(path): is what another run writes or a killed one left; delete it when no other run is writing"
     case .malformed(let path, let problem):
       "\(path): \(problem); fetch the file again"
     case .missingTensor(let name, let folder):
@@ -59,6 +67,11 @@ public enum CheckpointError: ReportableError, Equatable {
     case .wrongType(let tensor, let path, let found):
       "\(path): \(tensor) is of type \(Self.quote(found)); only BF16, F16 and F32 are read: take the unquantised "
         + "checkpoint"
+    case .adapter(let path):
+      "\(path): an adapter (LoRA), not a model; merge it into its base model (in PEFT: merge_and_unload(), then "
+        + "save_pretrained(FOLDER)) and pack FOLDER with --base BASE"
+    case .changed(let path):
+      "\(path): was changed while it was read; pack again when nobody writes to it"
     case .notFinite(let tensor, let path):
       "\(path): \(tensor) holds an infinite weight or one that is not a number; fetch the file again"
     }

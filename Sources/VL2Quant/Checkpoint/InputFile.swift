@@ -7,6 +7,8 @@ package final class InputFile: Sendable {
   /// Bytes at the time of opening.
   let length: Int
   private let descriptor: Int32
+  /// When the file was last written, at the time of opening.
+  private let written: timespec
 
   /// Follows symbolic links. Throws `CheckpointError.missingFile` or `.unreadable`.
   package init(path: String) throws {
@@ -26,9 +28,17 @@ package final class InputFile: Sendable {
     }
     self.descriptor = descriptor
     length = Int(status.st_size)
+    written = status.st_mtim
   }
 
   deinit { close(descriptor) }
+
+  /// Whether nobody wrote to the file since it was opened.
+  var isUnchanged: Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && Int(status.st_size) == length
+      && status.st_mtim.tv_sec == written.tv_sec && status.st_mtim.tv_nsec == written.tv_nsec
+  }
 
   /// Fills `buffer` with the bytes from `offset` on.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {

@@ -6,6 +6,10 @@ public struct Manifest: Encodable, Sendable, Equatable {
   public struct Origin: Encodable, Sendable, Equatable {
     /// The checkpoint folder's last path component, or "synthesize tiny".
     public var source: String
+    /// The last path component of the base model's folder, where config or tokeniser files came from there.
+    public var base: String?
+    /// Every file that went into this one; none for random weights.
+    public var files: [SourceFile]
     /// The program that wrote the file and its version, for example "vl2-convert 0.1.0".
     public var tool: String
     /// The licence text that came with the weights, where there was one.
@@ -18,10 +22,13 @@ public struct Manifest: Encodable, Sendable, Equatable {
     public var leftOut: [String]
 
     public init(
-      source: String, tool: String, license: String? = nil, demonstration: Bool = false,
+      source: String, base: String? = nil, files: [SourceFile] = [], tool: String, license: String? = nil,
+      demonstration: Bool = false,
       demonstrationNote: String? = nil, leftOut: [String] = []
     ) {
       self.source = source
+      self.base = base
+      self.files = files
       self.tool = tool
       self.license = license
       self.demonstration = demonstration

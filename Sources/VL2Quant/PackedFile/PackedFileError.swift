@@ -4,6 +4,10 @@ public enum PackedFileError: ReportableError, Equatable {
   case missing(path: String)
   /// The system refused an operation; `reason` is its message.
   case system(path: String, operation: String, reason: String)
+  /// Another program is writing the file.
+  case busy(path: String)
+  /// Work that was begun cannot go on; `difference` says what is not as it was.
+  case otherWork(path: String, difference: String)
   /// The file does not begin as a packed file does.
   case notPacked(path: String)
   case otherVersion(path: String, version: Int)
@@ -26,6 +30,7 @@ public enum PackedFileError: ReportableError, Equatable {
     switch self {
     case .missing: .noInput
     case .system: .inputOutput
+    case .busy: .busy
     default: .badData
     }
   }
@@ -34,6 +39,9 @@ public enum PackedFileError: ReportableError, Equatable {
     switch self {
     case .missing(let path): "\(path): no such file"
     case .system(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
+    case .busy(let path): "\(path): another program is writing it; wait until that ends"
+    case .otherWork(let path, let difference):
+      "\(path): cannot be gone on with: \(difference); pack without --resume to begin anew"
     case .notPacked(let path):
       "\(path): not a packed model; make one with vl2-convert pack CHECKPOINT -o FILE"
     case .otherVersion(let path, let version):

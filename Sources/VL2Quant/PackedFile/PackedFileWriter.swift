@@ -1,41 +1,114 @@
 import Foundation
 import SystemSupport
 
-/// Writes a packed file beside its target and puts it in the target's place when it is complete. Until then, and
-/// after any failure, the target is what it was.
+/// Writes a packed file beside its target, under the name TARGET.part, and puts it in the target's place when it is
+/// complete. Until then, and after any failure, the target is what it was. Only one writer of a target works at a time.
 public final class PackedFileWriter {
   private let path: String
   private let temporary: String
   private var descriptor: Int32
   private var position: Int
-  private var entries: [SectionEntry] = []
+  /// The sections written so far.
+  private(set) var entries: [SectionEntry] = []
+  /// Whether what was written stays under its temporary name when the writer ends before `finish`.
+  var keepsUnfinished = false
 
-  /// - Throws: `PackedFileError` where no file can be made beside `path`.
-  public init(path: String) throws {
+  /// The name that a packed file has until it is complete.
+  public static func unfinishedPath(of path: String) -> String { path + ".part" }
+
+  /// - Throws: `PackedFileError` where no file can be made beside `path`, or somebody else is writing it.
+  public convenience init(path: String) throws { try self.init(path: path, continuing: false) }
+
+  /// - Parameter continuing: whether to leave the bytes that an earlier writer left, for `adopt`.
+  init(path: String, continuing: Bool) throws {
     self.path = path
     // Found out now rather than after an hour of packing.
     var status = stat()
     guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
       throw PackedFileError.system(path: path, operation: "be replaced", reason: "it is not a regular file")
     }
-    temporary = "\(path).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).part"
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw Self.failure(path, "be written") }
+    temporary = Self.unfinishedPath(of: path)
+    descriptor = try Self.openAlone(temporary, target: path)
     position = FileHead.length
+    if !continuing { try cut() }
   }
 
   deinit {
     if descriptor >= 0 {
+      if !keepsUnfinished { unlink(temporary) }
       close(descriptor)
-      unlink(temporary)
     }
+  }
+
+  /// Opens the file for this process alone. What an earlier one left there is still in it.
+  private static func openAlone(_ path: String, target: String) throws -> Int32 {
+    while true {
+      // A link that somebody put here must not lead the writing elsewhere.
+      let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o644)
+      guard descriptor >= 0 else { throw failure(target, "be written") }
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        close(descriptor)
+        throw PackedFileError.system(path: path, operation: "be written", reason: "it is not a regular file")
+      }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        close(descriptor)
+        throw PackedFileError.busy(path: target)
+      }
+      // Whoever had it before may just have put it in its target's place.
+      var named = stat()
+      if lstat(path, &named) == 0, named.st_ino == status.st_ino, named.st_dev == status.st_dev {
+        return descriptor
+      }
+      close(descriptor)
+    }
+  }
+
+  /// Bytes that an earlier writer left; 0 for a fresh file.
+  var unfinishedLength: Int {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+  }
+
+  /// Takes over a section that an earlier writer wrote behind the last one, where its bytes are still there.
+  ///
+  /// - Returns: false where they are not; nothing behind them counts then.
+  func adopt(_ entry: SectionEntry) throws -> Bool {
+    guard entry.offset == nextOffset, entry.storedLength > 0,
+      entry.storedLength <= unfinishedLength - entry.offset
+    else { return false }
+    var checksum: UInt32 = 0
+    var piece = [UInt8](repeating: 0, count: min(entry.storedLength, 1 << 20))
+    var done = 0
+    while done < entry.storedLength {
+      let wanted = min(piece.count, entry.storedLength - done)
+      let count = pread(descriptor, &piece, wanted, off_t(entry.offset + done))
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw Self.failure(temporary, "be read") }
+      checksum = vl2_crc32c(checksum, piece, count)
+      done += count
+    }
+    guard checksum == entry.crc32c else { return false }
+    entries.append(entry)
+    position = entry.offset + entry.storedLength
+    return true
+  }
+
+  /// Cuts off what lies behind the last section.
+  func cut() throws {
+    let end = entries.isEmpty ? 0 : position
+    guard ftruncate(descriptor, off_t(end)) == 0 else { throw Self.failure(path, "be written") }
+  }
+
+  private var nextOffset: Int {
+    (position + FileHead.alignment - 1) / FileHead.alignment * FileHead.alignment
   }
 
   /// Writes a section behind the last one.
   ///
   /// - Throws: `PackedFileError` where the system refuses, a full disk above all.
   public func append(_ section: PackedSection) throws {
-    let offset = (position + FileHead.alignment - 1) / FileHead.alignment * FileHead.alignment
+    let offset = nextOffset
     try section.stored.withUnsafeBytes { try write($0, at: offset) }
     entries.append(
       SectionEntry(
@@ -61,13 +134,13 @@ public final class PackedFileWriter {
       manifestChecksum: vl2_crc32c(0, text, text.count))
     try head.encoded().withUnsafeBytes { try write($0, at: 0) }
     guard fsync(descriptor) == 0 else { throw Self.failure(path, "be written") }
+    // Under the lock: nobody else takes the file up before it has its name.
+    let isRenamed = rename(temporary, path) == 0
+    let failure = Self.failure(path, "be replaced")
+    if !isRenamed, !keepsUnfinished { unlink(temporary) }
     close(descriptor)
     descriptor = -1
-    guard rename(temporary, path) == 0 else {
-      let failure = Self.failure(path, "be replaced")
-      unlink(temporary)
-      throw failure
-    }
+    guard isRenamed else { throw failure }
     // The name is durable when the folder is.
     let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
     if folder >= 0 {

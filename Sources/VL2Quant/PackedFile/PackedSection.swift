@@ -1,4 +1,3 @@
-import CCrypto
 import CZstd
 import SystemSupport
 
@@ -51,15 +50,4 @@ public struct PackedSection: Sendable {
     }
     return (bytes.count - 1) / FileHead.largestExpansion < frame.count ? frame : nil
   }
-}
-
-/// SHA-256, lower-case hexadecimal.
-package func sha256Hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
-  var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-  var length: UInt32 = 0
-  let done = EVP_Digest(bytes.baseAddress, bytes.count, &digest, &length, EVP_sha256(), nil)
-  precondition(done == 1 && length == 32, "libcrypto has no SHA-256")
-  let digits = Array("0123456789abcdef".utf8)
-  return String(
-    decoding: digest.prefix(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }

@@ -32,7 +32,8 @@ public struct Dequantizer: Sendable {
     try file.verify()
     var target = folder[...]
     while target.count > 1, target.last == "/" { target.removeLast() }
-    let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0...UInt32.max)).part"
+    let temporary = "\(target).part"
+    if files.fileExists(atPath: temporary) { throw CheckpointError.leftOver(path: temporary) }
     guard mkdir(temporary, 0o755) == 0 else { throw Self.failure(temporary) }
     do {
       try writeTexts(of: file, to: temporary)

@@ -10,6 +10,24 @@ public struct ModelPacker: Sendable {
   /// Called often, on any thread; ends the packing by throwing, and the target is what it was.
   public var check: @Sendable () throws -> Void = {}
 
+  /// What becomes of the work where packing ends early.
+  public enum Unfinished: Sendable {
+    /// Nothing of it stays.
+    case remove
+    /// It stays beside the target, for `resume`, after what packing again can mend: an interruption, a full disk. What
+    /// an earlier run left is replaced.
+    case keep
+    /// As `keep`, but packing goes on with what an earlier run of the same work left. The bytes are the same as if it
+    /// had never ended.
+    case resume
+  }
+
+  /// What `pack` does about work that does not come to its end.
+  public var unfinished = Unfinished.remove
+
+  /// The share of the work that hashing the source is held to be.
+  private static let hashing = 0.1
+
   /// Raw bytes of sections in the making or waiting to be written.
   private static let budget = 256 << 20
 
@@ -25,24 +43,31 @@ public struct ModelPacker: Sendable {
   /// - Parameters:
   ///   - checkpoint: what to pack.
   ///   - path: the packed file, replaced when everything is written.
-  ///   - progress: receives the share done, 0 to 1, and the section that was written last.
+  ///   - progress: receives the share done, 0 to 1, and the file that was hashed or the section that was written last.
   /// - Returns: names of the checkpoint's tensors that no forward pass uses.
   /// - Throws: `CheckpointError`, `TokenizerError`, `PackingError`, `PackedFileError`, what `check` throws.
   @discardableResult
   public func pack(
     _ checkpoint: Checkpoint, to path: String, progress: (Double, String) -> Void = { _, _ in }
   ) throws -> [String] {
+    let target = try PackingTarget(path: path, unfinished: unfinished)
     let layout = ModelLayout(checkpoint.config)
     let used = Set(layout.sections.flatMap { $0.tensors.map(\.name) })
     let leftOut = checkpoint.tensorNames.filter { !used.contains($0) }
+    let files = try checkpoint.sourceFiles(threads: threads, check: check) {
+      progress($0 * Self.hashing, $1)
+    }
     let origin = Manifest.Origin(
-      source: checkpoint.name, tool: tool, license: checkpoint.license,
+      source: checkpoint.name, base: files.contains(where: \.base) ? checkpoint.baseName : nil, files: files,
+      tool: tool, license: checkpoint.license,
       demonstration: checkpoint.isDemonstration, demonstrationNote: checkpoint.demonstrationNote,
       leftOut: leftOut)
     let model = Model(
       config: checkpoint.config, configFiles: checkpoint.configFiles, tokenizerJSON: checkpoint.tokenizerJSON,
-      origin: origin)
-    try write(model, from: CheckpointWeights(checkpoint), to: path, progress: progress)
+      origin: origin, job: PackingJob(tool: tool, compression: compression, recipe: recipe, files: files))
+    try write(
+      model, from: CheckpointWeights(checkpoint), to: target, progress: progress,
+      beforeFinish: checkpoint.checkSourcesAreUnchanged)
     return leftOut
   }
 
@@ -66,7 +91,9 @@ public struct ModelPacker: Sendable {
         demonstrationNote:
           "random weights, made to measure speed and memory: what this model answers has no meaning"
       ))
-    try write(model, from: RandomWeights(), to: path, progress: progress)
+    try write(
+      model, from: RandomWeights(), to: try PackingTarget(path: path, unfinished: .remove), progress: progress
+    )
   }
 
   /// What a packed file says besides the weights.
@@ -75,41 +102,54 @@ public struct ModelPacker: Sendable {
     var configFiles: [String: String]
     var tokenizerJSON: [UInt8]
     var origin: Manifest.Origin
+    /// For going on with the work later; nil where that is not worth it.
+    var job: PackingJob?
   }
 
   private func write(
-    _ model: Model, from source: any WeightSource, to path: String, progress: (Double, String) -> Void
+    _ model: Model, from source: any WeightSource, to target: PackingTarget,
+    progress: (Double, String) -> Void,
+    beforeFinish: () throws -> Void = {}
   ) throws {
-    let tokenizer = try CompiledTokenizer.compile(
-      tokenizerJSON: model.tokenizerJSON, tokenizerConfig: model.configFiles["tokenizer_config.json"],
-      processor: model.config.processor, vocabularySize: model.config.language.vocabularySize)
-    let plans = try ModelLayout(model.config).sections.map { try SectionPlan($0, recipe: recipe) }
-    // Everything is there before hours of work begin.
-    for plan in plans { try plan.tensors.forEach(source.check) }
+    do {
+      let tokenizer = try CompiledTokenizer.compile(
+        tokenizerJSON: model.tokenizerJSON, tokenizerConfig: model.configFiles["tokenizer_config.json"],
+        processor: model.config.processor, vocabularySize: model.config.language.vocabularySize)
+      let plans = try ModelLayout(model.config).sections.map { try SectionPlan($0, recipe: recipe) }
+      // Everything is there before hours of work begin.
+      for plan in plans { try plan.tensors.forEach(source.check) }
 
-    let maker = SectionMaker(source: source, threads: threads, check: check)
-    let total = Double(max(1, plans.reduce(0) { $0 + $1.weights }))
-    var done = 0
-    let writer = try PackedFileWriter(path: path)
-    let work = OrderedWork(threads: threads, budget: Self.budget)
-    try work.run(costs: plans.map(\.length)) { index in
-      try check()
-      let plan = plans[index]
-      switch plan.name {
-      case ModelLayout.tokenizer:
-        return PackedSection(name: plan.name, tensors: [], bytes: tokenizer, compression: compression)
-      case ModelLayout.tokenizerSource:
-        return PackedSection(
-          name: plan.name, tensors: [], bytes: model.tokenizerJSON, compression: .whereUseful)
-      default:
-        let (tensors, bytes) = try maker.make(plan)
-        return PackedSection(name: plan.name, tensors: tensors, bytes: bytes, compression: compression)
+      let maker = SectionMaker(source: source, threads: threads, check: check)
+      try target.begin(model.job, plans: plans)
+      let rest = plans[target.sections...]
+      let total = Double(max(1, plans.reduce(0) { $0 + $1.weights }))
+      let before = model.origin.files.isEmpty ? 0 : Self.hashing
+      var done = plans[..<target.sections].reduce(0) { $0 + $1.weights }
+      let work = OrderedWork(threads: threads, budget: Self.budget)
+      try work.run(costs: rest.map(\.length)) { index in
+        try check()
+        let plan = rest[rest.startIndex + index]
+        switch plan.name {
+        case ModelLayout.tokenizer:
+          return PackedSection(name: plan.name, tensors: [], bytes: tokenizer, compression: compression)
+        case ModelLayout.tokenizerSource:
+          return PackedSection(
+            name: plan.name, tensors: [], bytes: model.tokenizerJSON, compression: .whereUseful)
+        default:
+          let (tensors, bytes) = try maker.make(plan)
+          return PackedSection(name: plan.name, tensors: tensors, bytes: bytes, compression: compression)
+        }
+      } finish: { index, section in
+        try target.append(section)
+        let plan = rest[rest.startIndex + index]
+        done += plan.weights
+        progress(before + (1 - before) * Double(done) / total, plan.name)
       }
-    } finish: { index, section in
-      try writer.append(section)
-      done += plans[index].weights
-      progress(Double(done) / total, plans[index].name)
+      try beforeFinish()
+      try target.finish(model.origin, recipe, configFiles: model.configFiles)
+    } catch {
+      target.fail(error)
+      throw error
     }
-    try writer.finish(origin: model.origin, recipe: recipe.rules, configFiles: model.configFiles)
   }
 }

@@ -99,12 +99,13 @@ private final class Board<Result: Sendable>: @unchecked Sendable {
     }
   }
 
-  /// Waits for a result; nil after a failure of any piece.
+  /// Waits for a result; nil where there will be none after a failure of any piece. What is finished is handed on even
+  /// then.
   func take(_ index: Int) -> Result? {
     condition.lock()
     defer { condition.unlock() }
     while results[index] == nil, failed == nil { condition.wait() }
-    return failed == nil ? results.removeValue(forKey: index) : nil
+    return results.removeValue(forKey: index)
   }
 
   /// What the earliest piece that failed threw.

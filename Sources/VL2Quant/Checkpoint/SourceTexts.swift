@@ -1,0 +1,65 @@
+import Foundation
+
+/// Reads the files of a checkpoint that are no weights: from its folder, or from the base model's where it lacks one.
+/// Remembers what it read.
+final class SourceTexts {
+  private let folders: [String]
+  private(set) var sources: [Checkpoint.Source] = []
+
+  init(folder: String, base: String?) { folders = [folder] + (base.map { [$0] } ?? []) }
+
+  /// The bytes of a file; nil where there is none and it is not `required`.
+  ///
+  /// - Throws: `CheckpointError`.
+  func bytes(_ name: String, atMost limit: Int, required: Bool) throws -> [UInt8]? {
+    for (index, folder) in folders.enumerated() {
+      do {
+        let file = try InputFile(path: folder + "/" + name)
+        sources.append(.init(name: name, isFromBase: index > 0, file: file))
+        return try Self.bytes(of: file, atMost: limit)
+      } catch CheckpointError.missingFile {
+        continue
+      }
+    }
+    if required { throw CheckpointError.missingFile(path: folders[folders.count - 1] + "/" + name) }
+    return nil
+  }
+
+  /// The same as text.
+  func text(_ name: String, atMost limit: Int, required: Bool) throws -> String? {
+    guard let bytes = try bytes(name, atMost: limit, required: required) else { return nil }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw CheckpointError.malformed(path: sources.last?.file.path ?? name, problem: "not valid UTF-8")
+    }
+    return text
+  }
+
+  /// LICENSE, LICENSE.txt, LICENSE-MODEL and the like of the first folder that has any, one after another where there
+  /// are several.
+  func license(atMost limit: Int) throws -> String? {
+    for (index, folder) in folders.enumerated() {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      let files = try names.filter { $0.uppercased().hasPrefix("LICENSE") }.sorted().filter { name in
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
+          && !isFolder.boolValue
+      }.map {
+        Checkpoint.Source(name: $0, isFromBase: index > 0, file: try InputFile(path: folder + "/" + $0))
+      }
+      if files.isEmpty { continue }
+      sources += files
+      return try files.map { String(decoding: try Self.bytes(of: $0.file, atMost: limit), as: UTF8.self) }
+        .joined(separator: "\n")
+    }
+    return nil
+  }
+
+  /// All bytes of a file that is not too long.
+  static func bytes(of file: InputFile, atMost limit: Int) throws -> [UInt8] {
+    guard file.length <= limit else {
+      throw CheckpointError.malformed(
+        path: file.path, problem: "\(file.length) bytes are too long, at most \(limit) are read")
+    }
+    return try file.bytes(0..<file.length)
+  }
+}

@@ -1,0 +1,56 @@
+import CZstd
+
+/// Everything that the bytes of a packed file depend on. Work that was begun can go on where all of it is the same.
+struct PackingJob: Equatable {
+  /// The program and its version: another one may encode otherwise.
+  var tool: String
+  /// Whether sections may be zstd frames.
+  var compresses: Bool
+  /// The version of libzstd, whose frames may differ between versions.
+  var zstd: Int
+  var recipe: [RecipeRule]
+  var files: [SourceFile]
+
+  init(tool: String, compression: PackedSection.Compression, recipe: Recipe, files: [SourceFile]) {
+    self.tool = tool
+    compresses = compression == .whereUseful
+    zstd = Int(ZSTD_versionNumber())
+    self.recipe = recipe.rules
+    self.files = files
+  }
+
+  /// JSON, as `init` reads it.
+  var encoded: String {
+    "{\"compresses\":\(compresses),\"files\":[\(files.map(\.encoded).joined(separator: ","))],"
+      + "\"recipe\":[\(recipe.map(\.encoded).joined(separator: ","))],\"tool\":\(JSONText.quoted(tool)),\"zstd\":\(zstd)}"
+  }
+
+  init(_ object: ManifestObject) throws {
+    tool = try object.string("tool")
+    compresses = try object.bool("compresses")
+    zstd = try object.integer("zstd")
+    recipe = try object.objects("recipe").map { try RecipeRule($0) }
+    files = try object.objects("files").map { try SourceFile($0) }
+  }
+
+  /// What of an earlier job is not as in this one: the end of a sentence; nil where they are the same.
+  func difference(from earlier: PackingJob) -> String? {
+    for file in files {
+      let before = earlier.files.first { $0.name == file.name && $0.base == file.base }
+      if before != file {
+        return before == nil ? "\(quoted(file)) has come to the source" : "\(quoted(file)) has changed"
+      }
+    }
+    if let gone = earlier.files.first(where: { before in
+      !files.contains { $0.name == before.name && $0.base == before.base }
+    }) {
+      return "\(quoted(gone)) has gone from the source"
+    }
+    if recipe != earlier.recipe { return "the codes are chosen otherwise (--recipe or --weights)" }
+    if compresses != earlier.compresses { return "--sections is another" }
+    if tool != earlier.tool || zstd != earlier.zstd { return "the program or libzstd has another version" }
+    return nil
+  }
+
+  private func quoted(_ file: SourceFile) -> String { TokenizerError.quote(Array(file.name.utf8)) }
+}

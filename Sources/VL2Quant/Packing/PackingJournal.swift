@@ -1,0 +1,109 @@
+import Glibc
+import SystemSupport
+
+/// What has been written of a packed file that is not complete yet, in a file beside it: a line for the job, then one
+/// for each section. A line is the CRC-32C of its JSON in eight hexadecimal digits, a space, the JSON.
+///
+/// Nothing is flushed to the disk while packing. After a power cut lines or the bytes that they speak of may be missing:
+/// a line counts only where its checksum and that of its section's bytes are right.
+final class PackingJournal {
+  private let path: String
+  private let descriptor: Int32
+
+  private static let longest = 64 << 20
+
+  /// Where the journal of a packed file is.
+  static func path(of target: String) -> String { PackedFileWriter.unfinishedPath(of: target) + ".journal" }
+
+  /// What an earlier run left.
+  struct Record {
+    var job: PackingJob
+    var sections: [SectionEntry] = []
+    /// Bytes up to the end of the job's line, then to that of each section's.
+    fileprivate var ends: [Int] = []
+
+    /// nil where there is no journal, or none that can be used.
+    init?(target: String) throws {
+      let bytes: [UInt8]
+      do {
+        let file = try InputFile(path: PackingJournal.path(of: target))
+        guard file.length <= PackingJournal.longest else { return nil }
+        bytes = try file.bytes(0..<file.length)
+      } catch CheckpointError.missingFile {
+        return nil
+      }
+      // What follows the last line feed is half a line.
+      let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
+      guard let first = lines.first, let object = Self.object(first), let job = try? PackingJob(object) else {
+        return nil
+      }
+      self.job = job
+      ends.append(first.endIndex + 1)
+      for line in lines.dropFirst() {
+        guard let object = Self.object(line), let section = try? SectionEntry(object) else { break }
+        sections.append(section)
+        ends.append(line.endIndex + 1)
+      }
+    }
+
+    /// The JSON of a line whose checksum is right.
+    private static func object(_ line: ArraySlice<UInt8>) -> ManifestObject? {
+      guard line.count > 9, let checksum = UInt32(String(decoding: line.prefix(8), as: UTF8.self), radix: 16)
+      else {
+        return nil
+      }
+      let json = Array(line.dropFirst(9))
+      guard vl2_crc32c(0, json, json.count) == checksum, let value = try? JSONReader.read(json) else {
+        return nil
+      }
+      return try? ManifestObject(value) { "" }
+    }
+  }
+
+  /// Begins a journal, in the place of an older one.
+  ///
+  /// - Throws: `PackedFileError.system`.
+  init(target: String, job: PackingJob) throws {
+    path = Self.path(of: target)
+    unlink(path)
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Self.failure(path) }
+    try append(job.encoded)
+  }
+
+  /// Goes on with a journal behind the line of section `sections` - 1.
+  ///
+  /// - Throws: `PackedFileError.system`.
+  init(target: String, continuing record: Record, sections: Int) throws {
+    path = Self.path(of: target)
+    descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0, ftruncate(descriptor, off_t(record.ends[sections])) == 0 else {
+      throw Self.failure(path)
+    }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Notes that a section is written.
+  func append(_ section: SectionEntry) throws { try append(section.encoded) }
+
+  private func append(_ json: String) throws {
+    let json = Array(json.utf8)
+    let digits = String(vl2_crc32c(0, json, json.count), radix: 16)
+    var line = Array((String(repeating: "0", count: 8 - digits.count) + digits + " ").utf8)[...]
+    line += json + [UInt8(ascii: "\n")]
+    while !line.isEmpty {
+      let count = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw Self.failure(path) }
+      line = line.dropFirst(count)
+    }
+  }
+
+  /// Removes the journal of a packed file, where there is one.
+  static func remove(of target: String) { unlink(path(of: target)) }
+
+  private static func failure(_ path: String) -> PackedFileError {
+    .system(path: path, operation: "be written", reason: String(cString: strerror(errno)))
+  }
+}

@@ -1,0 +1,231 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+import VL2Quant
+
+/// Packing that is cut off and goes on: the bytes are those of a run that was not.
+@Suite struct ResumeTests {
+  private struct Interruption: Error {}
+
+  /// Ends packing at a given call of its check.
+  private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+    init(_ count: Int) { left = Mutex(count) }
+    func check() throws {
+      try left.withLock { left in
+        left -= 1
+        if left < 0 { throw Interruption() }
+      }
+    }
+    /// Calls that were left.
+    var rest: Int { left.withLock { $0 } }
+  }
+
+  private static let golden = Fixtures.path("golden/checkpoints/nano-mha")
+
+  private func packer(
+    _ unfinished: ModelPacker.Unfinished, checks: Countdown? = nil, _ weights: WeightCode = .q4,
+    compression: PackedSection.Compression = .never, threads: Int = 3, tool: String = "test"
+  ) -> ModelPacker {
+    var packer = ModelPacker(
+      recipe: Recipe(matrices: weights), compression: compression, threads: threads, tool: tool)
+    packer.unfinished = unfinished
+    if let checks { packer.check = checks.check }
+    return packer
+  }
+
+  private func pack(_ packer: ModelPacker, _ path: String, from folder: String = golden) throws {
+    try packer.pack(try Checkpoint(folder: folder), to: path)
+  }
+
+  private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+
+  private func names(_ folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+  }
+
+  @Test(arguments: [PackedSection.Compression.never, .whereUseful])
+  func twentyRandomInterruptions(_ compression: PackedSection.Compression) throws {
+    var random = SplitMix64(seed: compression == .never ? 1 : 2)
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      let all = Countdown(1 << 30)
+      try pack(packer(.keep, checks: all, compression: compression), model)
+      let whole = try bytes(model)
+      #expect(try names(folder) == ["model.vl2q"])
+      var wasKept = 0
+      for _ in 0..<20 {
+        try FileManager.default.removeItem(atPath: model)
+        let point = Int.random(in: 0..<((1 << 30) - all.rest), using: &random)
+        #expect(throws: Interruption.self) {
+          try pack(packer(.keep, checks: Countdown(point), compression: compression), model)
+        }
+        #expect(!FileManager.default.fileExists(atPath: model))
+        wasKept += try names(folder) == ["model.vl2q.part", "model.vl2q.part.journal"] ? 1 : 0
+        // Another number of threads may go on, and be interrupted itself.
+        #expect(throws: Interruption.self) {
+          try pack(packer(.resume, checks: Countdown(20), compression: compression, threads: 1), model)
+        }
+        try pack(packer(.resume, compression: compression, threads: 2), model)
+        #expect(try bytes(model) == whole, "interrupted at \(point)")
+        #expect(try names(folder) == ["model.vl2q"])
+      }
+      #expect(wasKept > 5)
+    }
+  }
+
+  /// A power cut: the journal and the bytes it speaks of reached the disk up to any place, or as zeros.
+  @Test func whatDidNotReachTheDisk() throws {
+    var random = SplitMix64(seed: 3)
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      let all = Countdown(1 << 30)
+      try pack(packer(.keep, checks: all), model)
+      let whole = try bytes(model)
+      try FileManager.default.removeItem(atPath: model)
+      #expect(throws: Interruption.self) {
+        try pack(packer(.keep, checks: Countdown((1 << 30) - all.rest - 10)), model)
+      }
+      let (part, journal) = (model + ".part", model + ".part.journal")
+      let (written, lines) = (try bytes(part), try bytes(journal))
+      for round in 0..<30 {
+        var (written, lines) = (written, lines)
+        switch round % 5 {
+        case 0: written = written.prefix(Int.random(in: 0...written.count, using: &random))
+        case 1: lines = lines.prefix(Int.random(in: 0...lines.count, using: &random))
+        case 2: lines[Int.random(in: 0..<lines.count, using: &random)] ^= 1
+        case 3:
+          let start = Int.random(in: 0..<written.count, using: &random)
+          for index in start..<min(written.count, start + 70_000) { written[index] = 0 }
+        default: written += Data(repeating: 7, count: 100_000)
+        }
+        try written.write(to: URL(fileURLWithPath: part))
+        try lines.write(to: URL(fileURLWithPath: journal))
+        try pack(packer(.resume), model)
+        #expect(try bytes(model) == whole, "round \(round)")
+        #expect(try names(folder) == ["model.vl2q"])
+        try FileManager.default.removeItem(atPath: model)
+      }
+      // A journal alone, and a file of a writer that keeps no journal.
+      for (path, left) in [(journal, lines), (part, written)] {
+        try left.write(to: URL(fileURLWithPath: path))
+        try pack(packer(.resume), model)
+        #expect(try bytes(model) == whole)
+        #expect(try names(folder) == ["model.vl2q"])
+      }
+    }
+  }
+
+  /// Leaves unfinished work in `folder`/model.vl2q.part.
+  private func interrupt(_ folder: String, from source: String = golden) throws {
+    #expect(throws: Interruption.self) {
+      try pack(packer(.keep, checks: Countdown(60), threads: 1), folder + "/model.vl2q", from: source)
+    }
+    #expect(try names(folder).contains("model.vl2q.part"))
+  }
+
+  @Test func aSourceThatChangedInBetween() throws {
+    try withTemporaryFolder { folder in
+      let source = folder + "/source"
+      let model = folder + "/model.vl2q"
+      var copy = try CheckpointCopy()
+      try copy.write(to: source)
+      try interrupt(folder, from: source)
+      let left = try bytes(model + ".part")
+      let shard = source + "/model-1-of-1.safetensors"
+      let weights = try bytes(shard)
+
+      func expectRefusal(_ what: String) throws {
+        let error = try #require(reported { try pack(packer(.resume), model, from: source) })
+        #expect(error.exitStatus == .badData)
+        #expect(
+          error.description.hasPrefix(model + ".part: ") && error.description.contains(what), "\(error)")
+        #expect(error.description.contains("without --resume"))
+        // The work is still there for the source that it was made from.
+        #expect(try bytes(model + ".part") == left)
+        #expect(try names(folder).contains("model.vl2q.part.journal"))
+      }
+      let good = copy
+      var changed = weights
+      changed[changed.count - 5000] ^= 1
+      try changed.write(to: URL(fileURLWithPath: shard))
+      try expectRefusal("\"model-1-of-1.safetensors\" has changed")
+      try weights.write(to: URL(fileURLWithPath: shard))
+      try copy.changeJSON("tokenizer_config.json") { $0["note"] = 1 }
+      try copy.writeTexts(to: source)
+      try expectRefusal("\"tokenizer_config.json\" has changed")
+      try good.writeTexts(to: source)
+      try CheckpointCopy.write([0x41], to: source + "/LICENSE")
+      try expectRefusal("\"LICENSE\" has come to the source")
+      try FileManager.default.removeItem(atPath: source + "/LICENSE")
+      try FileManager.default.removeItem(atPath: source + "/tokenizer_config.json")
+      try expectRefusal("\"tokenizer_config.json\" has gone from the source")
+
+      try good.writeTexts(to: source)
+      try pack(packer(.resume), model, from: source)
+      let resumed = try bytes(model)
+      try pack(packer(.remove), model, from: source)
+      #expect(try bytes(model) == resumed)
+    }
+  }
+
+  @Test func otherOptions() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      try interrupt(folder)
+      for (other, what) in [
+        (packer(.resume, .int8), "--recipe"), (packer(.resume, compression: .whereUseful), "--sections"),
+        (packer(.resume, tool: "other"), "version"),
+      ] {
+        let error = try #require(reported { try pack(other, model) })
+        #expect(error.exitStatus == .badData && error.description.contains(what), "\(error)")
+      }
+      // Without resuming, work begins anew.
+      try pack(packer(.keep, .int8), model)
+      #expect(try names(folder) == ["model.vl2q"])
+      #expect(try PackedFile(path: model).manifest.sections == sections(Self.golden, .int8))
+    }
+  }
+
+  /// What packing again cannot mend leaves nothing.
+  @Test func aBadCheckpointLeavesNothing() throws {
+    try withTemporaryFolder { folder in
+      var copy = try CheckpointCopy()
+      copy.change("language.lm_head.weight") { tensor in
+        for index in 0..<4 { tensor.bytes[index] = 0xFF }
+      }
+      try copy.write(to: folder + "/source")
+      let error = thrown { try pack(packer(.keep), folder + "/model.vl2q", from: folder + "/source") }
+      guard case .notFinite? = error as? CheckpointError else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(try names(folder) == ["source"])
+    }
+  }
+
+  @Test func oneWriterAtATime() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      let writer = try PackedFileWriter(path: model)
+      let error = try #require(reported { try pack(packer(.keep), model) })
+      #expect(error.exitStatus == .busy && error.description.contains("another program is writing it"))
+      #expect(try names(folder) == ["model.vl2q.part"])
+      withExtendedLifetime(writer) {}
+    }
+  }
+
+  /// A link in the place of the unfinished file does not lead the writing elsewhere.
+  @Test func aLinkIsNotFollowed() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      try CheckpointCopy.write([1, 2, 3], to: folder + "/other")
+      try FileManager.default.createSymbolicLink(
+        atPath: model + ".part", withDestinationPath: folder + "/other")
+      let error = try #require(reported { try pack(packer(.keep), model) })
+      #expect(error.exitStatus == .inputOutput)
+      #expect(try bytes(folder + "/other") == Data([1, 2, 3]))
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Glibc
+import Synchronization
+
+/// A bar that says how far long work is and how long it will take, on a terminal only. May be updated from any thread.
+final class ProgressLine: Sendable {
+  private struct State {
+    var shown = ""
+    var fraction = 0.0
+    /// What the estimate is made from: a moment, and how far the work was then.
+    var begin = ContinuousClock.now
+    var first = 0.0
+  }
+
+  private static let barWidth = 24
+
+  private let isShown = Terminal.isInteractive(STDERR_FILENO)
+  private let state = Mutex(State())
+
+  /// Replaces the line; `fraction` is in 0...1.
+  func update(_ fraction: Double, _ what: String) {
+    guard isShown else { return }
+    state.withLock { state in
+      // A jump is work that an earlier run did, and says nothing about the time that the rest takes.
+      if fraction > state.fraction + 0.08 || state.shown.isEmpty {
+        state.begin = .now
+        state.first = fraction
+      }
+      state.fraction = fraction
+      let line = Self.line(
+        fraction, what, elapsed: (ContinuousClock.now - state.begin) / .seconds(1), from: state.first,
+        columns: Terminal.columns(STDERR_FILENO))
+      guard line != state.shown else { return }
+      state.shown = line
+      Console.write("\r\u{1B}[K" + line)
+    }
+  }
+
+  /// Clears the line.
+  func end() {
+    state.withLock { state in
+      if !state.shown.isEmpty { Console.write("\r\u{1B}[K") }
+      state.shown = ""
+    }
+  }
+
+  private static func line(
+    _ fraction: Double, _ what: String, elapsed: Double, from first: Double, columns: Int
+  ) -> String {
+    let done = Int((min(1, max(0, fraction)) * Double(barWidth)).rounded(.down))
+    let bar = String(repeating: "█", count: done) + String(repeating: "░", count: barWidth - done)
+    let percent = String(Int(fraction * 100))
+    var line = "\(bar) \(String(repeating: " ", count: max(0, 3 - percent.count)))\(percent) %"
+    // Sooner than that, no estimate is worth reading.
+    if elapsed > 3, fraction > first, fraction < 1 {
+      line += "  " + duration(elapsed * (1 - fraction) / (fraction - first)) + " left"
+    }
+    line += "  " + what
+    // A line that wraps cannot be written over.
+    return String(line.prefix(max(1, columns - 1)))
+  }
+
+  private static func duration(_ seconds: Double) -> String {
+    switch seconds {
+    case ..<100: "\(Int(seconds.rounded(.up))) s"
+    case ..<6000: "\(Int((seconds / 60).rounded(.up))) min"
+    default: "\(Int((seconds / 3600).rounded(.up))) h"
+    }
+  }
+}
