@@ -37,6 +37,9 @@ enum TokenizerFixtures {
   /// The vocabulary of the golden nano models.
   static let nano = Result { try open(nanoSection()) }
 
+  /// A vocabulary with the pre-tokeniser of DeepSeek-VL2-Small's family.
+  static let small = Result { try open(compile(bytes("tokenizer/small-family.json"), vocabularySize: 6016)) }
+
   static func nanoSection() throws -> [UInt8] {
     let folder = "golden/checkpoints/nano-mha"
     return try compile(

@@ -269,4 +269,26 @@ import VL2Run
       #expect(error.description.hasPrefix("tokenizer.json: model.merges: "), "\(error)")
     }
   }
+
+  /// The steps of Small's family, changed a little.
+  @Test(arguments: [
+    Edit(
+      #""individual_digits":true"#, #""individual_digits":false"#,
+      "tokenizer.json: pre_tokenizer.pretokenizers[5].individual_digits"),
+    Edit("[A-Za-zµ", "[A-Zµ", "tokenizer.json: pre_tokenizer.pretokenizers[1].pattern.Regex"),
+    Edit(#"\\s+$"#, #"\\s+"#, "tokenizer.json: pre_tokenizer.pretokenizers[3].pattern.Regex"),
+    Edit(#""type":"Digits""#, #""type":"Metaspace""#, "tokenizer.json: pre_tokenizer.pretokenizers[5].type"),
+  ])
+  func smallsFamilyIsKnownExactly(edit: Edit) throws {
+    let text = String(decoding: try TokenizerFixtures.bytes("tokenizer/small-family.json"), as: UTF8.self)
+    let range = try #require(text.range(of: edit.old), "the fixture does not hold \(edit.old)")
+    let json = Array(text.replacingCharacters(in: range, with: edit.new).utf8)
+    var part: String?
+    do {
+      _ = try TokenizerFixtures.compile(json, vocabularySize: 6016)
+    } catch TokenizerError.notImplemented(let refused, _) {
+      part = refused
+    }
+    #expect(part == edit.part)
+  }
 }

@@ -21,6 +21,32 @@ import VL2Run
     }
   }
 
+  @Test func idsOfSmallsFamilyAreTheLibrarys() throws {
+    let tokenizer = try TokenizerFixtures.small.get()
+    let cases = try TokenizerFixtures.cases("small-family.jsonl")
+    #expect(cases.count == 2000)
+    for (index, example) in cases.enumerated() {
+      #expect(
+        tokenizer.encode(example.text) == example.ids, "case \(index): \(example.text.debugDescription)")
+      #expect(tokenizer.decode(example.ids).utf8.elementsEqual(example.text.utf8), "case \(index)")
+    }
+    // As in the published file, where they are 100000 to 100003: begin, end, padding, picture.
+    #expect(tokenizer.id(of: "<｜end▁of▁sentence｜>") == 6001)
+    #expect(tokenizer.id(of: "<｜▁pad▁｜>") == 6002)
+    #expect(tokenizer.imageToken == 6003)
+  }
+
+  @Test func longTextsOfSmallsFamilyTakeUnderASecond() throws {
+    let tokenizer = try TokenizerFixtures.small.get()
+    for unit in ["a", " ", "\n", "1", "中", "!", "한", "\u{3000}", " a", " !", "a ", "\u{301}", "\u{378}"] {
+      let text = String(repeating: unit, count: 100_000) + "x"
+      var ids: [Int] = []
+      let time = ContinuousClock().measure { ids = tokenizer.encode(text) }
+      #expect(time < Self.second, "\(unit.debugDescription)")
+      #expect(tokenizer.decode(ids) == text)
+    }
+  }
+
   struct Long: Decodable {
     var text: String
     var times: Int

@@ -4,7 +4,7 @@ package enum ByteTokenizer {
   static let end = "<｜end▁of▁sentence｜>"
   static let padding = "<｜▁pad▁｜>"
 
-  /// A `tokenizer.json` with 256 byte tokens, which splits as the published one does. The special tokens have the
+  /// A `tokenizer.json` with 256 byte tokens, which splits as that of DeepSeek-VL2-Tiny does. The special tokens have the
   /// ids `firstSpecial`, + 1 and + 2, so that the published begin and end ids hold.
   package static func json(firstSpecial: Int) -> String {
     let names = [begin, end, padding]
@@ -21,8 +21,9 @@ package enum ByteTokenizer {
       + (0...255).map { (byte: UInt8) in
         "\(quoted(String(decoding: ByteAlphabet.token(for: byte), as: UTF8.self))):\(firstByte + Int(byte))"
       }
-    let splits = SplitterKind.allCases.map { kind in
-      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\(quoted(kind.patterns[0]))},\"behavior\":\"Isolated\",\"invert\":false}"
+    let expressions = [SplitterKind.numbersOfThree, .hanAndKana, .words].compactMap(\.patterns.first)
+    let splits = expressions.map { expression in
+      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\(quoted(expression))},\"behavior\":\"Isolated\",\"invert\":false}"
     }
     return """
       {"version":"1.0","truncation":null,"padding":null,"added_tokens":[\(special.joined(separator: ","))],\

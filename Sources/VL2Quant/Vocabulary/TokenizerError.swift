@@ -13,7 +13,7 @@ public enum TokenizerError: ReportableError, Equatable {
   public var description: String {
     switch self {
     case .notImplemented(let part, let value):
-      "\(part): \(value) is not implemented; this program reads the byte-level BPE of DeepSeek-VL2-Tiny's family"
+      "\(part): \(value) is not implemented; this program reads the byte-level BPE of DeepSeek-VL2 (Tiny, Small, Base)"
     case .malformed(let part, let problem):
       "\(part): \(problem); fetch the file again from where the model was published"
     case .damagedSection(let field, let problem):

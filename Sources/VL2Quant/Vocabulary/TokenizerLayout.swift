@@ -63,8 +63,9 @@ package enum TokenizerLayout {
   }
 }
 
-/// A step of the pre-tokeniser: a regular expression whose matches, and the stretches between them, become
-/// pieces of their own. Each is implemented by hand and known by its exact text.
+/// A step of the pre-tokeniser: its matches, and the stretches between them, become pieces of their own. Each is
+/// implemented by hand; all but the last are regular expressions and known by their exact text. The first three are
+/// those of DeepSeek-VL2-Tiny's family, the others those of Small's.
 package enum SplitterKind: UInt8, CaseIterable, Sendable {
   /// Up to three numerals.
   case numbersOfThree = 1
@@ -72,6 +73,18 @@ package enum SplitterKind: UInt8, CaseIterable, Sendable {
   case hanAndKana = 2
   /// Words with the character before them, punctuation, line ends and spaces.
   case words = 3
+  /// Each line end by itself.
+  case lineEnds = 4
+  /// Cased letters with the white space before them.
+  case casedWords = 5
+  /// Punctuation, and whatever else lies in ASCII and its full width, with the white space before it.
+  case signs = 6
+  /// White space at the end.
+  case trailingSpaces = 7
+  /// Scripts from U+0800 to the Han characters, and Hangul.
+  case uncasedScripts = 8
+  /// Each numeral by itself: the library's step `Digits`.
+  case singleNumerals = 9
 
   /// The expression's spellings in published files.
   var patterns: [String] {
@@ -79,6 +92,13 @@ package enum SplitterKind: UInt8, CaseIterable, Sendable {
     case .numbersOfThree: [#"\p{N}{1,3}"#]
     case .hanAndKana: ["[一-龥\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+"]
     case .words: [Self.words("\r", "\n"), Self.words(#"\r"#, #"\n"#)]
+    case .lineEnds: ["[\r\n]", #"[\r\n]"#]
+    case .casedWords: [#"\s?["# + CasedLetters.characterClass + "]+"]
+    case .signs:
+      [#"\s?[!-/:-~"# + "\u{FF01}-\u{FF0F}\u{FF1A}-\u{FF5E}\u{2018}-\u{201F}\u{3000}-\u{3002}]+"]
+    case .trailingSpaces: [#"\s+$"#]
+    case .uncasedScripts: ["[\u{4E00}-\u{9FA5}\u{800}-\u{4E00}\u{AC00}-\u{D7FF}]+"]
+    case .singleNumerals: []
     }
   }
 

@@ -212,6 +212,12 @@ struct TokenizerSource {
 
   private static func splitter(_ part: JSONPart) throws -> SplitterKind {
     let type = try requiredType(of: part)
+    if try type.string == Array("Digits".utf8) {
+      let members = try part.members(known: ["type", "individual_digits"])
+      let individual = try members.required("individual_digits", of: part)
+      guard try individual.bool else { throw individual.notImplemented }
+      return .singleNumerals
+    }
     guard try type.string == Array("Split".utf8) else { throw type.notImplemented }
     let members = try part.members(known: ["type", "pattern", "behavior", "invert"])
     let behavior = try members.required("behavior", of: part)

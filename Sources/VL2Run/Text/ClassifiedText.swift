@@ -1,3 +1,5 @@
+import VL2Quant
+
 /// A text as the splitters see it: for each character where it begins and what they ask of it.
 struct ClassifiedText {
   /// What splitters ask of a character.
@@ -13,6 +15,10 @@ struct ClassifiedText {
     static let asciiLetter = Traits(rawValue: 128)
     static let asciiPunctuation = Traits(rawValue: 256)
     static let hanOrKana = Traits(rawValue: 512)
+    static let casedLetter = Traits(rawValue: 1024)
+    static let sign = Traits(rawValue: 2048)
+    static let uncasedScript = Traits(rawValue: 4096)
+    static let singleNumeral = Traits(rawValue: 8192)
 
     init(rawValue: UInt16) { self.rawValue = rawValue }
 
@@ -31,6 +37,17 @@ struct ClassifiedText {
       case .other: self = []
       }
       if (0x3040...0x30FF).contains(code) || (0x4E00...0x9FA5).contains(code) { insert(.hanOrKana) }
+      if CasedLetters.contains(code) { insert(.casedLetter) }
+      switch code {
+      case 0x21...0x2F, 0x3A...0x7E, 0xFF01...0xFF0F, 0xFF1A...0xFF5E, 0x2018...0x201F, 0x3000...0x3002:
+        insert(.sign)
+      default: break
+      }
+      if (0x800...0x9FA5).contains(code) || (0xAC00...0xD7FF).contains(code) { insert(.uncasedScript) }
+      // The library's Digits asks Rust, which knows the numerals that Unicode 17.0.0 added.
+      if contains(.number) || (0x11DE0...0x11DE9).contains(code) || (0x16FF4...0x16FF6).contains(code) {
+        insert(.singleNumeral)
+      }
     }
 
     func meets(_ other: Traits) -> Bool { !isDisjoint(with: other) }

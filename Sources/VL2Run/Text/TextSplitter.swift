@@ -22,7 +22,7 @@ struct TextSplitter {
     guard let step = steps.first else { return body(range) }
     let rest = steps.dropFirst()
     var unmatched = range.lowerBound
-    var index = range.lowerBound
+    var index = step.firstPlace(in: text.traits, range)
     while index < range.upperBound {
       let end = step.matchEnd(in: text.traits, at: index, limit: range.upperBound)
       guard end > index else {
@@ -41,6 +41,13 @@ struct TextSplitter {
 extension SplitterKind {
   typealias Traits = ClassifiedText.Traits
 
+  /// Where the first match may begin. White space at the end is looked for from there, since a look from every
+  /// space would take the square of their number.
+  fileprivate func firstPlace(in text: [Traits], _ range: Range<Int>) -> Int {
+    guard self == .trailingSpaces else { return range.lowerBound }
+    return range.upperBound - text[range].reversed().prefix { $0.contains(.whitespace) }.count
+  }
+
   /// Where the expression's match that begins at `start` ends; `start` itself where none begins. The text ends
   /// at `limit`.
   fileprivate func matchEnd(in text: [Traits], at start: Int, limit: Int) -> Int {
@@ -48,6 +55,12 @@ extension SplitterKind {
     case .numbersOfThree: run(of: .number, in: text, from: start, limit: min(limit, start + 3))
     case .hanAndKana: run(of: .hanOrKana, in: text, from: start, limit: limit)
     case .words: wordEnd(in: text, at: start, limit: limit)
+    case .lineEnds: text[start].contains(.lineEnd) ? start + 1 : start
+    case .casedWords: spacedRun(of: .casedLetter, in: text, from: start, limit: limit)
+    case .signs: spacedRun(of: .sign, in: text, from: start, limit: limit)
+    case .trailingSpaces: run(of: .whitespace, in: text, from: start, limit: limit)
+    case .uncasedScripts: run(of: .uncasedScript, in: text, from: start, limit: limit)
+    case .singleNumerals: run(of: .singleNumeral, in: text, from: start, limit: min(limit, start + 1))
     }
   }
 
@@ -56,6 +69,15 @@ extension SplitterKind {
     var end = start
     while end < limit, text[end].meets(traits) { end += 1 }
     return end
+  }
+
+  /// Where a run that may have one white space before it ends.
+  private func spacedRun(of traits: Traits, in text: [Traits], from start: Int, limit: Int) -> Int {
+    if text[start].contains(.whitespace) {
+      let end = run(of: traits, in: text, from: start + 1, limit: limit)
+      if end > start + 1 { return end }
+    }
+    return run(of: traits, in: text, from: start, limit: limit)
   }
 
   /// The alternatives of `words` in their order; the first that matches counts.
