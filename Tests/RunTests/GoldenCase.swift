@@ -33,3 +33,14 @@ func logSoftmax(_ x: ArraySlice<Float>) -> [Double] {
   let sum = x.reduce(0.0) { $0 + exp(Double($1) - largest) }
   return x.map { Double($0) - largest - log(sum) }
 }
+
+extension StoredTensor.Values {
+  func hasSameBits(as other: Self) -> Bool {
+    switch (self, other) {
+    case (.f32(let a), .f32(let b)): a.map(\.bitPattern) == b.map(\.bitPattern)
+    case (.i64(let a), .i64(let b)): a == b
+    case (.u8(let a), .u8(let b)): a == b
+    default: false
+    }
+  }
+}

@@ -37,6 +37,29 @@ import VL2Run
     stride(from: 0, to: values.count, by: columns).flatMap { values[$0..<$0 + columns].sorted() }
   }
 
+  /// With float32 activations, packed codes compute what the checkpoint computes that they dequantise to, bit for bit.
+  @Test(arguments: ["nano-mha", "nano-mla", "nano-sigmoid"], [WeightCode.q4, .int8])
+  func codesMeanTheirDequantisedCheckpoint(checkpoint: String, weights: WeightCode) throws {
+    let path = try PackedModels.path(checkpoint, weights)
+    let item = try GoldenCase.named("grounding")
+    let pictures = try item.pictures()
+    let ours = try PackedModels.open(checkpoint, weights, activations: .float32).trace(
+      item, pictures: pictures)
+    let theirs = try withTemporaryFolder { folder in
+      try Dequantizer(threads: 2).write(PackedFile(path: path), to: folder + "/back")
+      try ModelPacker(recipe: Recipe(matrices: .f32), compression: .never, threads: 2, tool: "tests").pack(
+        Checkpoint(folder: folder + "/back"), to: folder + "/model.vl2q")
+      let options = RuntimeOptions(threads: 2, activations: .float32)
+      return try Model(path: folder + "/model.vl2q", options: options).trace(item, pictures: pictures)
+    }
+    #expect(ours.count == theirs.count)
+    for (a, b) in zip(ours, theirs) {
+      #expect(a.name == b.name)
+      let same = a.values.hasSameBits(as: b.values)
+      #expect(same, "\(a.name)")
+    }
+  }
+
   /// A picture whose only local tile is the global view is encoded once, to the same rows.
   @Test func globalViewEncodedOnce() throws {
     let model = try PackedModels.open("nano-mha", .q4)

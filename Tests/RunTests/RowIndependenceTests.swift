@@ -61,14 +61,3 @@ import VL2Run
     #expect(sameBits(logits.base, expected, 648))
   }
 }
-
-extension StoredTensor.Values {
-  fileprivate func hasSameBits(as other: Self) -> Bool {
-    switch (self, other) {
-    case (.f32(let a), .f32(let b)): a.map(\.bitPattern) == b.map(\.bitPattern)
-    case (.i64(let a), .i64(let b)): a == b
-    case (.u8(let a), .u8(let b)): a == b
-    default: false
-    }
-  }
-}

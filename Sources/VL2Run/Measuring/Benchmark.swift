@@ -145,10 +145,10 @@ private final class DecoderTiming {
   /// Writes after `position` positions, which the cache must hold.
   func write(after position: Int) throws {
     cache.truncate(to: position)
-    for place in position..<position + written { try read(place..<place + 1) }
+    for place in position..<position + written { _ = try model.decoder.step(tokens[place], cache: cache) }
   }
 
-  /// Tokens through the decoder, and the token that it would write next.
+  /// A prompt through the decoder, and the token that it would write next.
   private func read(_ range: Range<Int>) throws {
     guard !range.isEmpty else { return }
     let hidden = model.config.language.hiddenSize
