@@ -48,7 +48,7 @@ import VL2Quant
       let packer = ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "test")
       try packer.pack(try Checkpoint(folder: tuned, base: base), to: folder + "/model.vl2q")
       let manifest = try PackedFile(path: folder + "/model.vl2q").manifest
-      #expect(manifest.sections == (try sections(Fixtures.path("golden/checkpoints/nano-mha"))))
+      #expect(try manifest.sections == sections(Fixtures.path("golden/checkpoints/nano-mha")))
       #expect(manifest.origin.base == "base" && manifest.origin.source == "tuned")
       #expect(manifest.origin.license == "Of the base.")
       #expect(
