@@ -7,11 +7,16 @@ FILTER ?=
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
 
-.PHONY: help demo build test lint bench test-arm64 test-sanitizers clean dependencies
+# Where make install copies to.
+PREFIX ?= /usr/local
+
+.PHONY: help demo build manual install test lint bench test-arm64 test-sanitizers clean dependencies
 
 help:
 	@echo "make demo             build, pack a bundled checkpoint, ask about a bundled picture"
 	@echo "make build            vl2 and vl2-convert, optimised, in .build/release"
+	@echo "make manual           manual pages of both programs, in .build/manual"
+	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
 	@echo "make lint             formatting, scripts, direction of imports, sizes of files"
 	@echo "make bench            the measured tables of Benchmarks/"
@@ -27,6 +32,14 @@ demo:
 
 build: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
+
+manual: dependencies
+	$(SWIFT) package generate-manual --multi-page
+	mkdir -p .build/manual
+	cp .build/plugins/GenerateManual/outputs/*/*.1 .build/manual/
+
+install:
+	@scripts/install.sh $(PREFIX)
 
 test: dependencies
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests

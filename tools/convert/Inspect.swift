@@ -46,15 +46,16 @@ struct Inspect: ParsableCommand {
   private static func lines(of summary: PackedFileSummary) -> [String] {
     let origin = summary.origin
     var lines = [
-      "\(summary.file): \(mebibytes(summary.bytes)) MiB, \(grouped(summary.weights)) weights, "
+      "\(summary.file): \(PrintedValue.mebibytes(summary.bytes)) MiB, \(PrintedValue.grouped(summary.weights)) weights, "
         + "format \(summary.formatVersion)",
-      "from \(printable(origin.source))\(origin.base.map { " on " + printable($0) } ?? "") by "
-        + printable(origin.tool),
+      "from \(PrintedValue.printable(origin.source))\(origin.base.map { " on " + PrintedValue.printable($0) } ?? "") by "
+        + PrintedValue.printable(origin.tool),
     ]
     if let notice = origin.demonstrationNotice { lines.append("demonstration model: \(notice)") }
     if let license = origin.license {
       let title = license.split(separator: "\n").first { $0.contains { !$0.isWhitespace } } ?? ""
-      lines.append("licence of the weights: \(printable(title.trimmingCharacters(in: .whitespaces)))")
+      lines.append(
+        "licence of the weights: \(PrintedValue.printable(title.trimmingCharacters(in: .whitespaces)))")
     }
     lines.append("")
     lines += parts(of: summary).lines
@@ -66,10 +67,10 @@ struct Inspect: ParsableCommand {
     }
     lines.append("")
     lines.append("recipe (the first rule that matches a matrix decides):")
-    lines += summary.recipe.map { "  \(printable($0.pattern)) \($0.code.rawValue)" }
+    lines += summary.recipe.map { "  \(PrintedValue.printable($0.pattern)) \($0.code.rawValue)" }
     if !origin.leftOut.isEmpty {
       lines.append("left out, as no forward pass uses them:")
-      lines += origin.leftOut.map { "  " + printable($0) }
+      lines += origin.leftOut.map { "  " + PrintedValue.printable($0) }
     }
     return lines
   }
@@ -81,9 +82,10 @@ struct Inspect: ParsableCommand {
     for (index, part) in summary.parts.enumerated() where part.sections > 0 {
       let share = Double(part.storedBytes) / Double(summary.bytes)
       table.append([
-        part.part.rawValue, "\(part.sections)", "\(part.compressedSections)", mebibytes(part.rawBytes),
-        mebibytes(part.storedBytes),
-        decimal(100 * share, 1) + " %",
+        part.part.rawValue, "\(part.sections)", "\(part.compressedSections)",
+        PrintedValue.mebibytes(part.rawBytes),
+        PrintedValue.mebibytes(part.storedBytes),
+        PrintedValue.decimal(100 * share, 1) + " %",
         Terminal.coloured(Terminal.bar(share, width: 32), 31 + index % 6),
       ])
     }
@@ -91,7 +93,8 @@ struct Inspect: ParsableCommand {
     let rest = summary.bytes - summary.parts.reduce(0) { $0 + $1.storedBytes }
     let share = Double(rest) / Double(summary.bytes)
     table.append([
-      "gaps", "", "", "", mebibytes(rest), decimal(100 * share, 1) + " %", Terminal.bar(share, width: 32),
+      "gaps", "", "", "", PrintedValue.mebibytes(rest), PrintedValue.decimal(100 * share, 1) + " %",
+      Terminal.bar(share, width: 32),
     ])
     return table
   }
@@ -102,8 +105,9 @@ struct Inspect: ParsableCommand {
       alignment: "llrrrrrl")
     for use in summary.codes {
       table.append([
-        use.part.rawValue, use.code.rawValue, "\(use.tensors)", grouped(use.weights),
-        decimal(use.bitsPerWeight, 2), percent(use.errorPPM), percent(use.largestErrorPPM),
+        use.part.rawValue, use.code.rawValue, "\(use.tensors)", PrintedValue.grouped(use.weights),
+        PrintedValue.decimal(use.bitsPerWeight, 2), PrintedValue.percent(use.errorPPM),
+        PrintedValue.percent(use.largestErrorPPM),
         use.largestErrorTensor ?? "",
       ])
     }
@@ -114,38 +118,11 @@ struct Inspect: ParsableCommand {
     var table = TextTable(["made from", "bytes", "SHA-256"], alignment: "lrl")
     for file in origin.files {
       table.append([
-        printable(file.name) + (file.base ? " (of the base model)" : ""), grouped(file.bytes),
-        printable(String(file.sha256.prefix(16))) + "…",
+        PrintedValue.printable(file.name) + (file.base ? " (of the base model)" : ""),
+        PrintedValue.grouped(file.bytes),
+        PrintedValue.printable(String(file.sha256.prefix(16))) + "…",
       ])
     }
     return table
-  }
-
-  // MARK: - Numbers and untrusted text
-
-  private static func mebibytes(_ bytes: Int) -> String { decimal(Double(bytes) / 1_048_576, 1) }
-
-  private static func percent(_ partsPerMillion: Int) -> String {
-    partsPerMillion == 0 ? "0" : decimal(Double(partsPerMillion) / 10_000, 2) + " %"
-  }
-
-  private static func decimal(_ value: Double, _ digits: Int) -> String {
-    String(format: "%.\(digits)f", value)
-  }
-
-  private static func grouped(_ number: Int) -> String {
-    var digits = String(number)
-    var groups: [Substring] = []
-    while digits.count > 3 {
-      groups.insert(digits.suffix(3), at: 0)
-      digits = String(digits.dropLast(3))
-    }
-    return ([Substring(digits)] + groups).joined(separator: ",")
-  }
-
-  /// Text from the file without what would move a terminal's cursor.
-  private static func printable(_ text: String) -> String {
-    let kept = text.unicodeScalars.filter { $0.properties.generalCategory != .control }
-    return String(String.UnicodeScalarView(kept))
   }
 }

@@ -7,5 +7,5 @@ struct VL2Convert: ParsableCommand {
     commandName: "vl2-convert",
     abstract: "Pack DeepSeek-VL2 checkpoints for vl2.",
     version: packageVersion,
-    subcommands: [Pack.self, Inspect.self, Verify.self, Dequantize.self, Synthesize.self])
+    subcommands: [Pack.self, Inspect.self, Diff.self, Verify.self, Dequantize.self, Synthesize.self])
 }

@@ -6,19 +6,33 @@ import VL2Run
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval",
-    abstract: "Counts right answers to questions whose answers are known.",
+    abstract: "Counts right answers to questions whose answers are known, or compares two models.",
     discussion: """
       ITEMS.jsonl holds one JSON object a line; docs/EVALUATING.md specifies them and what counts as right:
 
         {"task": "count", "images": ["a.png"], "question": "How many circles?", "answer": ["3", "three"]}
+
+      With --against, asks two models every question of a file about every picture of a folder, and says how near \
+      the model is to the other one:
+
+        vl2 eval --model q4.vl2q --against bf16.vl2q --images photos --questions questions.txt
       """)
 
   @OptionGroup var options: ModelOptions
 
   @Option(help: "The questions, with pictures relative to this file.")
-  var items: String
+  var items: String?
 
-  @Option(help: "Take the first items only.")
+  @Option(help: "Compare with this packed model, the reference, instead of counting right answers.")
+  var against: String?
+
+  @Option(help: "A folder of pictures, for --against.")
+  var images: String?
+
+  @Option(help: "A file with one question a line, for --against.")
+  var questions: String?
+
+  @Option(help: "Take the first items only; with --against, the first answers.")
   var limit: Int?
 
   @Option(help: "Tokens to write for each answer at the most.")
@@ -27,18 +41,40 @@ struct Evaluate: ParsableCommand {
   @Option(help: "Write each answer to this file as it is given, one JSON object a line.")
   var answers: String?
 
-  @Flag(help: "Print one JSON object with items, right answers and accuracy of each task and overall.")
+  @Flag(help: "Print one JSON object.")
   var json = false
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): give at least 1.") }
-    if let answers, FileIdentity(answers) == FileIdentity(items) {
+    if against != nil || images != nil || questions != nil {
+      guard against != nil, images != nil, questions != nil else {
+        throw ValidationError("--against, --images and --questions belong together: give all three.")
+      }
+      if items != nil { throw ValidationError("--items does not go with --against: give one of them.") }
+      if answers != nil { throw ValidationError("--answers does not go with --against; --json has them.") }
+    } else if items == nil {
+      throw ValidationError(
+        "No questions given: use --items FILE, or --against with --images and --questions.")
+    }
+    if let answers, let items, FileIdentity(answers) == FileIdentity(items) {
       throw ValidationError("--answers \(answers): this is the file of the items; give another.")
     }
   }
 
   func run() throws {
+    if let against, let images, let questions {
+      let report = try CompareModels(
+        model: options.open(), reference: options.open(against), images: images, questions: questions,
+        limit: limit, maxTokens: maxTokens
+      ).run()
+      FileHandle.standardOutput.write(Data(try json ? JSONLine.bytes(report) : Array(report.text.utf8)))
+    } else if let items {
+      try countRightAnswers(items)
+    }
+  }
+
+  private func countRightAnswers(_ items: String) throws {
     let list = try EvaluationItem.load(items, limit: limit)
     let session = Session(try options.open())
     let answerFile = try answers.map { try AnswerFile($0) }

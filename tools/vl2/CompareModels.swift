@@ -1,0 +1,165 @@
+import Foundation
+import VL2Quant
+import VL2Run
+
+/// `vl2 eval --against`: how near a model is to a reference on the user's own pictures and questions.
+struct CompareModels {
+  /// Packed models: the one to be judged and the one that it is held against.
+  var model: Model
+  var reference: Model
+  /// A folder of pictures.
+  var images: String
+  /// A file with one question a line.
+  var questions: String
+  /// Cases at the most.
+  var limit: Int?
+  var maxTokens: Int
+
+  /// Compares, with a status line on a terminal.
+  func run() throws -> Report {
+    let asked = try Self.lines(of: questions)
+    let pictures = try Self.pictures(in: images)
+    let comparison = try ModelComparison(model, reference: reference)
+    let cases = pictures.flatMap { picture in asked.map { (picture, $0) } }.prefix(limit ?? .max)
+    var answers: [ModelComparison.Answer] = []
+    var status = StatusLine()
+    defer { status.clear() }
+    let begin = ContinuousClock.now
+    for (picture, question) in cases {
+      status.show("comparing: \(answers.count) of \(cases.count) answers")
+      answers.append(
+        try comparison.ask(
+          question, about: try Picture(contentsOf: images + "/" + picture), name: picture,
+          maxTokens: maxTokens))
+    }
+    return Report(
+      answers, reference: reference.file.path, seconds: (ContinuousClock.now - begin) / .seconds(1))
+  }
+
+  /// Lines with a question; blank ones are skipped.
+  private static func lines(of path: String) throws -> [String] {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw InputFailure(
+        description: "\(path): no such file, or not readable; give a file with one question a line")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw InputFailure(
+        description: "\(path): not UTF-8 text; give a file with one question a line", .badData)
+    }
+    let lines = text.split(whereSeparator: \.isNewline).map(String.init).filter {
+      !$0.allSatisfy(\.isWhitespace)
+    }
+    guard !lines.isEmpty else {
+      throw InputFailure(description: "\(path): holds no questions; write one a line", .badData)
+    }
+    return lines
+  }
+
+  /// Names of the pictures in a folder, sorted by their bytes.
+  private static func pictures(in folder: String) throws -> [String] {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+      throw InputFailure(description: "\(folder): no such folder, or not readable; give a folder of pictures")
+    }
+    let pictures = names.filter { name in
+      [".jpg", ".jpeg", ".png"].contains { name.lowercased().hasSuffix($0) }
+    }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    guard !pictures.isEmpty else {
+      throw InputFailure(description: "\(folder): holds no pictures (.jpg, .jpeg, .png)")
+    }
+    return pictures
+  }
+
+  private struct InputFailure: ReportableError {
+    var description: String
+    var exitStatus: ExitStatus
+
+    init(description: String, _ exitStatus: ExitStatus = .noInput) {
+      self.description = description
+      self.exitStatus = exitStatus
+    }
+  }
+}
+
+extension CompareModels {
+  /// What is printed.
+  struct Report: Encodable {
+    struct Answer: Encodable {
+      var picture: String
+      var question: String
+      var tokens: Int
+      var agreement: Double
+      var meanKL: Double
+      var largestKL: Double
+      var reference: String
+      var model: String
+      var differs: Bool
+
+      enum CodingKeys: String, CodingKey {
+        case picture, question, tokens, reference, model, differs
+        case agreement = "top_token_agreement"
+        case meanKL = "mean_kl"
+        case largestKL = "largest_kl"
+      }
+    }
+
+    struct Overall: Encodable {
+      var answers: Int
+      var differing: Int
+      var tokens: Int
+      var agreement: Double
+      var meanKL: Double
+      var largestKL: Double
+      var seconds: Double
+
+      enum CodingKeys: String, CodingKey {
+        case answers, differing, tokens, seconds
+        case agreement = "top_token_agreement"
+        case meanKL = "mean_kl"
+        case largestKL = "largest_kl"
+      }
+    }
+
+    var against: String
+    var answers: [Answer]
+    var overall: Overall
+
+    init(_ compared: [ModelComparison.Answer], reference: String, seconds: Double) {
+      against = reference
+      answers = compared.map {
+        let tokens = Double(max(1, $0.tokens))
+        return Answer(
+          picture: $0.picture, question: $0.question, tokens: $0.tokens,
+          agreement: Double($0.agreeing) / tokens, meanKL: $0.divergence / tokens,
+          largestKL: $0.largestDivergence, reference: $0.referenceText, model: $0.modelText,
+          differs: $0.referenceText != $0.modelText)
+      }
+      let tokens = compared.reduce(0) { $0 + $1.tokens }
+      overall = Overall(
+        answers: compared.count, differing: answers.filter(\.differs).count, tokens: tokens,
+        agreement: Double(compared.reduce(0) { $0 + $1.agreeing }) / Double(max(1, tokens)),
+        meanKL: compared.reduce(0) { $0 + $1.divergence } / Double(max(1, tokens)),
+        largestKL: compared.map(\.largestDivergence).max() ?? 0, seconds: seconds)
+    }
+
+    var text: String {
+      var text = String(
+        format: "answers that differ  %d of %d\ntop-token agreement  %.2f %% of %d tokens\n",
+        overall.differing,
+        overall.answers, overall.agreement * 100, overall.tokens)
+      text += String(
+        format: "mean KL              %.5f nats a token (largest %.4f)\n", overall.meanKL, overall.largestKL)
+      for answer in answers where answer.differs {
+        text += "\n\(Self.line(answer.picture)): \(Self.line(answer.question))\n"
+        text += "  reference  \(Self.line(answer.reference))\n  model      \(Self.line(answer.model))\n"
+      }
+      return text
+    }
+
+    /// Text on one line, without what would move a terminal's cursor.
+    private static func line(_ text: String) -> String {
+      String(
+        String.UnicodeScalarView(
+          text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+    }
+  }
+}
