@@ -63,10 +63,11 @@ import VL2Quant
         }
         #expect(!FileManager.default.fileExists(atPath: model))
         wasKept += try names(folder) == ["model.vl2q.part", "model.vl2q.part.journal"] ? 1 : 0
-        // Another number of threads may go on, and be interrupted itself.
-        #expect(throws: Interruption.self) {
+        // Another number of threads may go on, and be interrupted itself, unless little was left.
+        let again = thrown {
           try pack(packer(.resume, checks: Countdown(20), compression: compression, threads: 1), model)
         }
+        #expect(again == nil || again is Interruption)
         try pack(packer(.resume, compression: compression, threads: 2), model)
         #expect(try bytes(model) == whole, "interrupted at \(point)")
         #expect(try names(folder) == ["model.vl2q"])

@@ -51,7 +51,9 @@ struct Inspect: ParsableCommand {
       "from \(PrintedValue.printable(origin.source))\(origin.base.map { " on " + PrintedValue.printable($0) } ?? "") by "
         + PrintedValue.printable(origin.tool),
     ]
-    if let notice = origin.demonstrationNotice { lines.append("demonstration model: \(notice)") }
+    if let notice = origin.demonstrationNotice {
+      lines.append(origin.demonstrationNote == nil ? notice : "demonstration model: \(notice)")
+    }
     if let license = origin.license {
       let title = license.split(separator: "\n").first { $0.contains { !$0.isWhitespace } } ?? ""
       lines.append(
