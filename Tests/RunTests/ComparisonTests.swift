@@ -104,8 +104,8 @@ import VL2Run
         return words
       }
       try Data("\n".utf8).write(to: URL(fileURLWithPath: folder + "/empty.txt"))
-      for (words, status, part) in [
-        (replaced("--images", folder + "/none"), Int32(66), "none: no such folder"),
+      let cases: [(words: [String], status: Int32, part: String)] = [
+        (replaced("--images", folder + "/none"), 66, "none: no such folder"),
         (replaced("--images", folder), 66, "holds no pictures"),
         (replaced("--questions", folder + "/none"), 66, "none: no such file"),
         (replaced("--questions", folder + "/empty.txt"), 65, "holds no questions"),
@@ -114,7 +114,8 @@ import VL2Run
         (["eval", "--model", "x"], 64, "--items"),
         (["eval", "--model", "x", "--images", "x"], 64, "--against"),
         (words + ["--answers", "x"], 64, "--answers"),
-      ] {
+      ]
+      for (words, status, part) in cases {
         let run = try vl2.run(words)
         #expect(run.status == status && run.output.isEmpty, "\(words): \(run.errors)")
         #expect(run.errors.contains(part), "\(run.errors)")
