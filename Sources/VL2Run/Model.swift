@@ -1,5 +1,6 @@
 import Foundation
 import SIMDKernels
+import SystemSupport
 import VL2Quant
 
 /// How a model runs.
@@ -9,10 +10,23 @@ public struct RuntimeOptions: Sendable {
   public var activations: ActivationMode
   /// Whether a section's checksum is looked at when it is first read.
   public var checks: Bool
+  /// Memory that everything together may take.
+  public var memory: MemoryChoice
+  /// Whether `Model.routes` keeps which experts were used.
+  public var recordsRoutes = false
+  /// Reads where there is a budget are held to so many bytes a second, as a slow card would.
+  public var bytesPerSecond: Int?
+  /// Slots for experts, whatever memory that takes.
+  package var slots: Int?
+  package var policy = ReplacementPolicy.aged
 
-  public init(threads: Int? = nil, activations: ActivationMode = .int8, checks: Bool = true) {
+  public init(
+    threads: Int? = nil, activations: ActivationMode = .int8, memory: MemoryChoice = .automatic,
+    checks: Bool = true
+  ) {
     self.threads = threads
     self.activations = activations
+    self.memory = memory
     self.checks = checks
   }
 }
@@ -28,7 +42,11 @@ public final class Model {
   package let arithmetic: Arithmetic
   package let decoder: Decoder
   private let weights: Weights
-  private let experts: MappedExpertStore
+  private let plan: WeightPlan
+  private let recorder: RecordingExpertStore?
+  private let budget: MemoryBudget?
+  package let ledger = MemoryLedger()
+  private var towerMeter = MemoryMeter()
   private let tower: VisionTower
   private let projector: Projector
 
@@ -50,19 +68,91 @@ public final class Model {
     }
     let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
     arithmetic = Arithmetic(pool: WorkerPool(threads: threads), mode: options.activations)
-    weights = Weights(file, checks: options.checks)
-    experts = MappedExpertStore(weights, pool: arithmetic.pool)
+    plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
+    weights = plan.weights
+    recorder = options.recordsRoutes ? RecordingExpertStore(plan.experts, file) : nil
     tower = try VisionTower(weights, arithmetic: arithmetic)
     projector = try Projector(weights, arithmetic: arithmetic)
-    decoder = try Decoder(weights, store: experts, arithmetic: arithmetic)
+    decoder = try Decoder(
+      weights, store: recorder ?? plan.experts, ledger: ledger, arithmetic: arithmetic)
+    budget = try Self.makeBudget(plan, file: file, ledger: ledger, decoder: decoder, threads: threads)
+    decoder.budget = budget
   }
+
+  private static func makeBudget(
+    _ plan: WeightPlan, file: PackedFile, ledger: MemoryLedger, decoder: Decoder, threads: Int
+  ) throws -> MemoryBudget? {
+    guard let bytes = plan.bytes, let slots = plan.slots else { return nil }
+    var meter = MemoryMeter()
+    meter.sample()
+    let budget = MemoryBudget(
+      bytes: bytes, fixed: meter.peaks.anonymous, weights: plan.weights, store: slots, ledger: ledger)
+    let language = file.config.language
+    func working(_ rows: Int, _ chunk: Int) -> Int {
+      language.workingBytes(rows: rows, chunk: chunk, positions: rows, threads: threads)
+    }
+    // A short question about no picture, and a picture of one tile.
+    let positions = min(64, language.maxPositions)
+    let smallest = budget.smallest(
+      decoding: working(positions, smallestChunk) + (try decoder.makeCache(positions: positions).byteCount),
+      encoding: file.config.visionBytes(tiles: 1, batch: 1, threads: threads))
+    guard bytes >= smallest else {
+      throw MemoryBudgetError.tooSmall(path: file.path, bytes: bytes, smallest: smallest)
+    }
+    // Large chunks are a little faster; they may take a tenth of what the smallest budget leaves.
+    decoder.chunk =
+      [Decoder.defaultChunk, 256, 128, 64].first {
+        working($0, $0) - working($0, smallestChunk) <= (bytes - smallest) / 10
+      } ?? smallestChunk
+    return budget
+  }
+
+  private static let smallestChunk = 32
+
+  deinit { plan.queue?.stop() }
+
+  /// Which experts were used since the model was opened; nil where the options did not ask for it.
+  package var routes: RouteTrace? { recorder?.trace }
 
   /// Has to be called before a request: a file that changed since the last one (its card was pulled out and put
   /// back) is taken up again where it is whole and the same.
   ///
   /// - Throws: `PackedFileError` where it is not.
   package func beginRequest() throws {
-    if try file.refresh() { experts.forget() }
+    do {
+      try file.checkUnchanged()
+    } catch is PackedFileError {
+      // Nothing may be reading while the file is opened again.
+      plan.slots?.forget()
+      (plan.experts as? MappedExpertStore)?.forget()
+      weights.forget()
+      try file.refresh()
+    }
+  }
+
+  /// Where the weights were and what reading them took, since the model was opened.
+  public var weightStatistics: WeightStatistics {
+    var statistics = WeightStatistics()
+    statistics.checkSeconds = file.checkSeconds
+    statistics.towerPeakBytes = towerMeter.peaks.anonymous
+    statistics.decoderPeakBytes = decoder.meter.peaks.anonymous
+    if let slots = plan.slots, let queue = plan.queue {
+      statistics.budgetBytes = plan.bytes
+      statistics.slots = slots.capacity
+      statistics.slotBytes = slots.slotBytes
+      let counts = slots.counts
+      statistics.expertsTouched = counts.touched
+      statistics.hits = counts.hits
+      statistics.readAhead = counts.expected
+      statistics.misses = counts.misses
+      statistics.guesses = counts.guesses
+      statistics.rightGuesses = counts.rightGuesses
+      statistics.secondsWaited = counts.secondsWaited
+      statistics.bytesRead = queue.snapshot().bytes
+    } else if let mapped = plan.experts as? MappedExpertStore {
+      statistics.expertsTouched = mapped.touched
+    }
+    return statistics
   }
 
   /// One line to tell whoever asks a model that shows how things work and knows little; nil for other models.
@@ -87,6 +177,14 @@ public final class Model {
     let places = 1 + picture.grid.rows * picture.grid.columns
     // The global view is the only local tile, pixel for pixel: one is encoded. An observer sees both.
     let encoded = picture.globalEqualsLocal && observer == nil ? 1 : places
+    let threads = threads
+    let batch =
+      [Self.tilesPerBatch, 2, 1].first {
+        guard let budget else { return true }
+        return config.visionBytes(tiles: encoded, batch: $0, threads: threads) <= budget.bytes / 6
+      } ?? 1
+    try budget?.makeRoomForTower(
+      working: config.visionBytes(tiles: encoded, batch: batch, threads: threads))
     let features = AlignedBuffer()
     let rows = Rows(
       features.reserve(places * side * side * hidden), count: places * side * side, columns: hidden)
@@ -100,15 +198,15 @@ public final class Model {
     try picture.tiles.withUnsafeBufferPointer { tiles in
       guard let tiles = tiles.baseAddress else { return }
       try tower.encode(
-        tiles: tiles, count: encoded, into: patchRows, batch: Self.tilesPerBatch, observer: observer
+        tiles: tiles, count: encoded, into: patchRows, batch: batch, observer: observer
       ) { share in
         let done = Int(share * Double(encoded))
         if done > shown { progress(done) }
         shown = max(shown, done)
       }
     }
-    for first in stride(from: 0, to: encoded, by: Self.tilesPerBatch) {
-      let tiles = first..<min(encoded, first + Self.tilesPerBatch)
+    for first in stride(from: 0, to: encoded, by: batch) {
+      let tiles = first..<min(encoded, first + batch)
       try projector.project(
         patchRows.slice(tiles.lowerBound * vision.patches..<tiles.upperBound * vision.patches),
         tiles: tiles.count, into: rows.slice(first * side * side..<tiles.upperBound * side * side),
@@ -116,9 +214,13 @@ public final class Model {
     }
     try file.checkUnchanged()
     if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
-    return EncodedPicture(
-      grid: picture.grid, hidden: hidden, rowCount: ImagePlaces(config.processor).count(picture.grid)
+    let result = EncodedPicture(
+      grid: picture.grid, hidden: hidden, rowCount: ImagePlaces(config.processor).count(picture.grid),
+      ledger: ledger
     ) { projector.arrange(rows, grid: picture.grid, into: $0) }
+    towerMeter.sample()
+    weights.giveBack("projector")
+    return result
   }
 
   /// Gives back the memory that encoding pictures and long prompts needed.
@@ -127,6 +229,8 @@ public final class Model {
     projector.releaseScratch()
     decoder.releaseScratch()
     arithmetic.releaseScratch()
+    decoder.releaseScratch()
+    if budget != nil { vl2_trim_heap() }
   }
 }
 
@@ -134,10 +238,11 @@ public final class Model {
 package final class EncodedPicture {
   package let grid: TileGrid
   package let rows: Rows
-  private let buffer = AlignedBuffer()
+  private let buffer: AlignedBuffer
 
-  fileprivate init(grid: TileGrid, hidden: Int, rowCount: Int, fill: (Rows) -> Void) {
+  fileprivate init(grid: TileGrid, hidden: Int, rowCount: Int, ledger: MemoryLedger, fill: (Rows) -> Void) {
     self.grid = grid
+    buffer = AlignedBuffer(ledger: ledger)
     rows = Rows(buffer.reserve(rowCount * hidden), count: rowCount, columns: hidden)
     fill(rows)
   }

@@ -33,9 +33,11 @@ struct AnswerReport: Encodable {
   var peakAnonymousBytes: Int
   var peakFileBackedBytes: Int
   var demonstration: Bool
+  /// Since the model was opened.
+  var weights: WeightStatistics
 
   enum CodingKeys: String, CodingKey {
-    case picture, answer, ending, boxes, notes, tiles, threads, seed, seconds, demonstration
+    case picture, answer, ending, boxes, notes, tiles, threads, seed, seconds, demonstration, weights
     case promptTokens = "prompt_tokens"
     case answerTokens = "answer_tokens"
     case writeTokensPerSecond = "write_tokens_per_second"
@@ -74,6 +76,7 @@ struct AnswerReport: Encodable {
       written > 0 && answer.seconds.writing > 0 ? Double(written) / answer.seconds.writing : nil
     peakAnonymousBytes = answer.memory.anonymous
     peakFileBackedBytes = answer.memory.fileBacked
+    weights = model.weightStatistics
     demonstration = model.file.manifest.origin.demonstration
   }
 
@@ -82,6 +85,24 @@ struct AnswerReport: Encodable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self)
+  }
+
+  /// What reading weights took, since the model was opened.
+  private var weightsTable: String {
+    func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
+    var text = String(
+      format: "weights  %d experts wanted, checksums %.2f s; peaks: tower %@, decoder %@",
+      weights.expertsTouched, weights.checkSeconds, mebibytes(weights.towerPeakBytes),
+      mebibytes(weights.decoderPeakBytes))
+    guard let hits = weights.hits, let misses = weights.misses, let ahead = weights.readAhead,
+      let slots = weights.slots, let bytes = weights.bytesRead, let waited = weights.secondsWaited,
+      let guesses = weights.guesses, let right = weights.rightGuesses
+    else { return text + "\n         mapped: the system decides what stays in memory" }
+    text += "\n         \(slots) slots: \(hits) hits, \(ahead) read ahead, \(misses) misses"
+    text += String(
+      format: "\n         %@ read, waited %.2f s, %d of %d guesses right", mebibytes(bytes), waited, right,
+      guesses)
+    return text
   }
 
   /// What `--stats` prints: a line for each stage.
@@ -101,6 +122,7 @@ struct AnswerReport: Encodable {
     text += line("writing", seconds.write, "\(answerTokens) tokens\(rate)")
     text +=
       "memory   \(peakAnonymousBytes >> 20) MiB of its own, \(peakFileBackedBytes >> 20) MiB of the model's file"
+    text += "\n" + weightsTable
     if let seed { text += "\nseed     \(seed)" }
     return text + "\n"
   }

@@ -8,6 +8,11 @@ struct Bench: ParsableCommand {
     discussion: """
       Medians of several runs, and beside writing its limit, measured in the same run: how fast the same threads \
       can read the same weights.
+
+      With --memory, once or several times, it measures writing under these budgets instead, and beside it what the \
+      bytes that were missed allow at the speed at which this machine reads:
+
+        vl2 bench --memory 1400M --memory 900M --memory 420M --plot memory.svg
       """)
 
   @OptionGroup var options: ModelOptions
@@ -18,13 +23,32 @@ struct Bench: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @Option(
+    help: "With --memory: hold reads to so many bytes a second, as a slow card would.", transform: Self.size)
+  var readLimit: Int?
+
+  @Option(help: "With --memory: draw the table into an SVG file.")
+  var plot: String?
+
+  private static func size(_ text: String) throws -> Int {
+    guard let size = ByteSize(text), size.bytes > 0 else {
+      throw ValidationError("--read-limit \(text): give a size, for example 40M.")
+    }
+    return size.bytes
+  }
+
   func validate() throws {
+    if options.memory.isEmpty && (plot != nil || readLimit != nil) {
+      throw ValidationError("--plot and --read-limit go with --memory.")
+    }
     if !(1...1000).contains(runs) { throw ValidationError("--runs \(runs): give a number from 1 to 1000.") }
   }
 
   func run() throws {
     let terminal = isatty(FileHandle.standardError.fileDescriptor) == 1
-    let measured = try Benchmark(runs: runs, open: options.open) { stage in
+    if !options.memory.isEmpty { return try sweep(onTerminal: terminal) }
+    func open() throws -> Model { try options.open() }
+    let measured = try Benchmark(runs: runs, open: open) { stage in
       if terminal { VL2.report("measuring: \(stage)") }
     }
     let text: String
@@ -34,6 +58,32 @@ struct Bench: ParsableCommand {
       text = String(decoding: try encoder.encode(Report(measured)), as: UTF8.self) + "\n"
     } else {
       text = table(measured)
+    }
+    FileHandle.standardOutput.write(Data(text.utf8))
+  }
+
+  private func sweep(onTerminal terminal: Bool) throws {
+    func open(_ choice: MemoryChoice) throws -> Model {
+      try options.open(bytesPerSecond: readLimit, memory: choice)
+    }
+    let sweep = try MemorySweep(options.memory, bytesPerSecond: readLimit, open: open) { stage in
+      if terminal { VL2.report("measuring: \(stage)") }
+    }
+    let report = SweepReport(sweep)
+    if let plot {
+      do {
+        try Data(MemoryPlot(sweep).svg.utf8).write(to: URL(fileURLWithPath: plot))
+      } catch {
+        throw ValidationError("--plot \(plot): cannot be written; name another file.")
+      }
+    }
+    let text: String
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys]
+      text = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+    } else {
+      text = report.table
     }
     FileHandle.standardOutput.write(Data(text.utf8))
   }

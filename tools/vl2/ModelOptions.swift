@@ -14,6 +14,12 @@ struct ModelOptions: ParsableArguments {
   @Flag(help: "Float32 activations instead of int8: slower, for comparison.")
   var exact = false
 
+  @Option(
+    help:
+      "Memory for everything: a size with K, M or G; auto, what this machine has free; or mapped, the system decides. Default: auto.",
+    transform: Self.memory)
+  var memory: [MemoryChoice] = []
+
   @Flag(name: .customLong("no-check"), help: "Do not hold weights against their checksums when first read.")
   var unchecked = false
 
@@ -23,8 +29,17 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
+  private static func memory(_ text: String) throws -> MemoryChoice {
+    guard let choice = MemoryChoice(text) else {
+      throw ValidationError("--memory \(text): give a size, for example 900M or 2G, or auto.")
+    }
+    return choice
+  }
+
   /// Opens the model.
-  func open() throws -> Model {
+  func open(
+    recordsRoutes: Bool = false, bytesPerSecond: Int? = nil, memory: MemoryChoice? = nil
+  ) throws -> Model {
     guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
       throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
     }
@@ -37,9 +52,12 @@ struct ModelOptions: ParsableArguments {
       VL2.report(
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
     }
-    return try Model(
-      path: path,
-      options: RuntimeOptions(
-        threads: threads, activations: exact ? .float32 : .int8, checks: !unchecked))
+    var options = RuntimeOptions(
+      threads: threads, activations: exact ? .float32 : .int8,
+      memory: memory ?? self.memory.last ?? .automatic,
+      checks: !unchecked)
+    options.recordsRoutes = recordsRoutes
+    options.bytesPerSecond = bytesPerSecond
+    return try Model(path: path, options: options)
   }
 }

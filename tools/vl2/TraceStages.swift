@@ -6,10 +6,11 @@ import VL2Run
 struct TraceStages: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "trace",
-    abstract: "Writes the outputs of every stage, for comparison with a reference.",
+    abstract: "Writes the outputs of every stage, or which experts were picked.",
     discussion: """
       CASES.json is a list of {"name", "images": [path, ...], "turns": [[role, text], ...], "new_tokens"}, with \
-      pictures relative to the file. Each case becomes DIR/NAME.safetensors.
+      pictures relative to the file. Each case becomes DIR/NAME.safetensors, for comparison with a reference. \
+      --routes FILE answers the cases instead and writes which experts each layer wanted; vl2 replay reads it.
       """)
 
   @OptionGroup var options: ModelOptions
@@ -18,18 +19,32 @@ struct TraceStages: ParsableCommand {
   var cases: String
 
   @Option(name: [.customShort("o"), .customLong("output")], help: "The folder to write to.")
-  var output: String
+  var output: String?
+
+  @Option(help: "The file to write the picked experts to.")
+  var routes: String?
+
+  func validate() throws {
+    if (output == nil) == (routes == nil) {
+      throw ValidationError("Give either -o DIR for the stages or --routes FILE for the picked experts.")
+    }
+  }
 
   func run() throws {
     let loaded = try TraceCase.load(cases)
-    let model = try options.open()
+    let model = try options.open(recordsRoutes: routes != nil)
     let folder = (cases as NSString).deletingLastPathComponent
     for item in loaded {
       let pictures = try item.images.map {
         try Picture(contentsOf: $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0)
       }
-      let tensors = try model.trace(item, pictures: pictures)
-      try StoredTensor.write(tensors, to: output, name: item.name + ".safetensors")
+      if let output {
+        let tensors = try model.trace(item, pictures: pictures)
+        try StoredTensor.write(tensors, to: output, name: item.name + ".safetensors")
+      } else {
+        _ = try Session(model).answer(item.request(pictures: pictures))
+      }
     }
+    if let routes { try model.writeRoutes(to: routes) }
   }
 }

@@ -18,6 +18,14 @@ uint32_t vl2_crc32c(uint32_t crc, const void *bytes, size_t count);
 // The same without the processor's instruction, for tests.
 uint32_t vl2_crc32c_table(uint32_t crc, const void *bytes, size_t count);
 
+// Opens a file for reading past the page cache; -1 where the file system has no such reads.
+int vl2_open_direct(const char *path);
+// Drops what the page cache holds of a range of a file.
+void vl2_drop_cached(int descriptor, int64_t offset, int64_t length);
+
+// Gives back memory that malloc keeps although it was freed.
+void vl2_trim_heap(void);
+
 // Guards a mapped range against SIGBUS: pages that cannot be read become zeros, and are counted. Returns the guard,
 // or -1 where all are taken.
 int vl2_bus_guard_add(const void *base, size_t length);

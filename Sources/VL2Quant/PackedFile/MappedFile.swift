@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import SystemSupport
 
 /// A file in memory: its bytes mapped, and what it takes to notice that they are no longer those that were opened.
@@ -20,7 +21,10 @@ final class MappedFile: @unchecked Sendable {
 
   let path: String
   let bytes: UnsafeRawBufferPointer
-  private var descriptor: Int32
+  private(set) var descriptor: Int32
+  /// Grows whenever the file is opened again.
+  private(set) var generation = 0
+  private let isDistrusted = Atomic<Bool>(false)
   private var stamp: Stamp
   private var guardNumber: Int32 = -1
 
@@ -74,6 +78,9 @@ final class MappedFile: @unchecked Sendable {
     if guardNumber < 0 { guardNumber = vl2_bus_guard_add(bytes.baseAddress, bytes.count) }
   }
 
+  /// Remembers that reading failed.
+  func distrust() { isDistrusted.store(true, ordering: .relaxed) }
+
   /// Holds the file against what was opened: cheap enough to do for each token.
   ///
   /// - Throws: `PackedFileError.length`, `.system` or `.changed`; what was computed from the bytes meanwhile may be
@@ -85,7 +92,7 @@ final class MappedFile: @unchecked Sendable {
     if now.size != stamp.size {
       throw PackedFileError.length(path: path, actual: now.size, expected: stamp.size)
     }
-    if vl2_bus_guard_faults(guardNumber) > 0 {
+    if vl2_bus_guard_faults(guardNumber) > 0 || isDistrusted.load(ordering: .relaxed) {
       errno = EIO
       throw Self.failure(path)
     }
@@ -118,6 +125,8 @@ final class MappedFile: @unchecked Sendable {
     close(descriptor)
     descriptor = fresh
     stamp = Stamp(status)
+    generation += 1
+    isDistrusted.store(false, ordering: .relaxed)
     vl2_bus_guard_reset(guardNumber)
     let same = isSame(bytes)
     try checkUnchanged()

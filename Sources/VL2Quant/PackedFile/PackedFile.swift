@@ -30,6 +30,7 @@ public final class PackedFile: @unchecked Sendable {
   private var unpacked: [Int: UnsafeRawBufferPointer] = [:]
   /// The head as it was opened, which holds the checksum of the manifest: it tells this model from another.
   private let headBytes: [UInt8]
+  private var checkDuration = Duration.zero
   /// Sections whose checksum was found right.
   private var checked: [Bool]
 
@@ -236,6 +237,12 @@ public final class PackedFile: @unchecked Sendable {
   /// - Throws: `PackedFileError`; what was computed from the file's bytes meanwhile may be wrong.
   package func checkUnchanged() throws { try mapped.checkUnchanged() }
 
+  /// Remembers that reading failed, so that `checkUnchanged` says so and `refresh` opens the file again.
+  package func distrust() { mapped.distrust() }
+
+  /// Grows whenever the file is opened again.
+  var generation: Int { mapped.generation }
+
   /// Maps a file that changed anew, when it is whole and the same again; sections are then checked again.
   ///
   /// - Returns: whether anything had changed.
@@ -259,10 +266,26 @@ public final class PackedFile: @unchecked Sendable {
   /// - Parameter stored: bytes read by the caller; nil for the mapped ones.
   /// - Throws: `PackedFileError.damagedSection`.
   package func checkOnce(_ section: Int, stored: UnsafeRawBufferPointer? = nil) throws {
-    if lock.withLock({ checked[section] }) { return }
+    if isChecked(section) { return }
+    let bytes = stored ?? storedBytes(manifest.sections[section])
+    var checksum: UInt32 = 0
+    countCheck(ContinuousClock().measure { checksum = vl2_crc32c(0, bytes.baseAddress, bytes.count) })
+    try checkOnce(section, checksum: checksum)
+  }
+
+  /// Seconds that checksums took, on whatever threads.
+  package var checkSeconds: Double { lock.withLock { checkDuration } / .seconds(1) }
+
+  /// Counts time that the caller spent on a checksum.
+  package func countCheck(_ duration: Duration) { lock.withLock { checkDuration += duration } }
+
+  /// Whether a section was found right since the file was last mapped.
+  package func isChecked(_ section: Int) -> Bool { lock.withLock { checked[section] } }
+
+  /// The same as for stored bytes, of which the caller has computed the checksum.
+  package func checkOnce(_ section: Int, checksum: UInt32) throws {
     let entry = manifest.sections[section]
-    let bytes = stored ?? storedBytes(entry)
-    guard vl2_crc32c(0, bytes.baseAddress, bytes.count) == entry.crc32c else {
+    guard checksum == entry.crc32c else {
       // A file that was cut short says so rather than that it is damaged.
       try checkUnchanged()
       throw PackedFileError.damagedSection(path: path, section: entry.name)

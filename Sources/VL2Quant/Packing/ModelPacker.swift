@@ -137,6 +137,8 @@ public struct ModelPacker: Sendable {
             name: plan.name, tensors: [], bytes: model.tokenizerJSON, compression: .whereUseful)
         default:
           let (tensors, bytes) = try maker.make(plan)
+          // A runtime with little memory reads the embedding a row at a time.
+          let compression = plan.name == "embedding" ? PackedSection.Compression.never : compression
           return PackedSection(name: plan.name, tensors: tensors, bytes: bytes, compression: compression)
         }
       } finish: { index, section in

@@ -5,9 +5,10 @@ package protocol ExpertStore: AnyObject {
   /// Tells which experts a layer's rows were routed to.
   ///
   /// - Parameters:
-  ///   - experts: numbers in ascending order.
+  ///   - experts: numbers in ascending order, with the rows that picked each.
+  ///   - rows: all rows.
   ///   - inOrder: whether `next` has to keep that order.
-  func begin(layer: Int, experts: [Int], inOrder: Bool) throws
+  func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws
 
   /// Gives experts that were not given yet: those that are in memory, in their order from the first on where the
   /// order counts.

@@ -12,6 +12,8 @@ package final class MappedExpertStore: ExpertStore {
   private var layer = 0
   private var wanted: [Int] = []
   private var given = 0
+  /// Experts that layers wanted.
+  private(set) var touched = 0
 
   package init(_ weights: Weights, pool: WorkerPool) {
     self.weights = weights
@@ -27,11 +29,12 @@ package final class MappedExpertStore: ExpertStore {
 
   package func expect(layer: Int, experts: [Int], certain: Bool) {}
 
-  package func begin(layer: Int, experts: [Int], inOrder: Bool) throws {
+  package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
     self.layer = layer
-    wanted = experts
+    wanted = experts.map(\.expert)
     given = 0
-    let new = experts.filter { known[layer][$0] == nil }
+    touched += wanted.count
+    let new = wanted.filter { known[layer][$0] == nil }
     if new.isEmpty { return }
     let sections = new.map { "layer.\(layer).expert.\($0)" }
     for section in sections { weights.file.willNeed(section: section) }

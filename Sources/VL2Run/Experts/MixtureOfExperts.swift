@@ -59,7 +59,8 @@ package final class MixtureOfExperts {
       observer?.observeRoutes(
         layer: layer, experts: scratch.picked, weights: scratch.pickedWeights, perRow: kept)
       groups = groupRowsByExpert(count: count)
-      try store.begin(layer: layer, experts: groups.map(\.expert), inOrder: inOrder)
+      try store.begin(
+        layer: layer, experts: groups.map { ($0.expert, $0.pairs.count) }, rows: count, inOrder: inOrder)
       afterRouting()
     }
     let input = arithmetic.prepare(x, onlyInt8: expertsTakeInt8 && shared?.takesInt8 ?? true, slot: 0)
@@ -114,6 +115,9 @@ package final class MixtureOfExperts {
     router.route(x, experts: &scratch.guessed, weights: &scratch.guessedWeights)
     return Set(scratch.guessed.map(Int.init)).sorted()
   }
+
+  /// Gives back what many rows needed.
+  package func releaseScratch() { scratch.release() }
 
   /// Whether the layer has routed experts.
   package var isRouted: Bool { router != nil }
@@ -279,7 +283,6 @@ package final class FeedForwardScratch {
   fileprivate let routedInner = AlignedBuffer()
   fileprivate let sharedInner = AlignedBuffer()
   fileprivate let routedOut = AlignedBuffer()
-  fileprivate let sharedOut = AlignedBuffer()
   fileprivate let sum = AlignedBuffer()
   fileprivate var picked: [Int32] = []
   fileprivate var pickedWeights: [Float] = []
@@ -290,6 +293,13 @@ package final class FeedForwardScratch {
   private var numbers: [UInt32] = []
 
   package init() {}
+
+  fileprivate func release() {
+    for buffer in [routedInner, sharedInner, routedOut, sum] { buffer.release() }
+    (picked, pickedWeights, guessed, guessedWeights, rowsByExpert, pairOfPick, numbers) = (
+      [], [], [], [], [], [], []
+    )
+  }
 
   /// 0, 1, 2, ... at least up to `count`.
   fileprivate func consecutive(_ count: Int) -> [UInt32] {

@@ -12,10 +12,17 @@ package final class Decoder {
 
   /// Rows that go through a layer's weights together; what a chunk is does not change a bit of the result.
   package static let defaultChunk = 512
+  /// Rows of a chunk where nothing else is asked for: fewer where memory is short.
+  package var chunk = defaultChunk
 
   package let config: LanguageConfig
   private let weights: Weights
   private let store: any ExpertStore
+  private let ledger: MemoryLedger
+  /// The process's memory after rows went through.
+  private(set) var meter = MemoryMeter()
+  /// Where memory is shared out.
+  package var budget: MemoryBudget?
   private let embedding: vl2_matrix
   private let layers: [Layer]
   private let finalNorm: UnsafePointer<Float>
@@ -29,8 +36,9 @@ package final class Decoder {
   private let guessRow = AlignedBuffer()
 
   /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
-  package init(_ file: Weights, store: any ExpertStore, arithmetic: Arithmetic) throws {
+  package init(_ file: Weights, store: any ExpertStore, ledger: MemoryLedger, arithmetic: Arithmetic) throws {
     weights = file
+    self.ledger = ledger
     self.store = store
     self.arithmetic = arithmetic
     let config = file.config.language
@@ -97,13 +105,21 @@ package final class Decoder {
     }
   }
 
-  /// Gives back the memory that long prompts needed.
-  package func releaseScratch() { attentionScratch.release() }
-
-  /// A cache for one conversation of up to `positions` positions.
+  /// A cache for one conversation of up to `positions` positions, or as many as a budget has room for.
   package func makeCache(positions: Int) throws -> KeyValueCache {
+    var positions = positions
+    if let budget {
+      let one = try KeyValueCache(
+        layers: layers.count,
+        floatsPerLayer: layers.map { $0.attention.cacheFloats(capacity: 64) }.max() ?? 0,
+        capacity: 64)
+      let working = config.workingBytes(
+        rows: 1, chunk: 1, positions: positions, threads: arithmetic.pool.threads)
+      positions = max(1, min(positions, budget.largestCache(working: working) / one.bytesPerPosition))
+    }
     let floats = layers.map { $0.attention.cacheFloats(capacity: positions) }.max() ?? 0
-    return try KeyValueCache(layers: layers.count, floatsPerLayer: floats, capacity: positions)
+    return try KeyValueCache(
+      layers: layers.count, floatsPerLayer: floats, capacity: positions, ledger: ledger)
   }
 
   /// The row that a token enters the model as. A token outside the vocabulary is the caller's mistake.
@@ -111,7 +127,7 @@ package final class Decoder {
   /// - Throws: `PackedFileError` where the weights cannot be read.
   package func embed(_ token: Int, into row: UnsafeMutablePointer<Float>) throws {
     precondition(token >= 0 && token < config.vocabularySize)
-    withUnsafePointer(to: embedding) { vl2_decode_row($0, token, row) }
+    try weights.embed(token, of: embedding, into: row)
   }
 
   /// Sends rows through all layers and leaves what attention keeps in `cache`. It goes layer by layer, all rows
@@ -126,16 +142,22 @@ package final class Decoder {
   /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath; `cache` is then of no
   ///   more use.
   package func forward(
-    _ x: Rows, cache: KeyValueCache, written: [Range<Int>] = [], chunk: Int = defaultChunk,
+    _ x: Rows, cache: KeyValueCache, written: [Range<Int>] = [], chunk: Int? = nil,
     forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
   ) throws {
+    let chunk = chunk ?? self.chunk
+    let end = cache.length + x.count
+    try budget?.makeRoomForDecoder(
+      working: cache.growth(to: end)
+        + config.workingBytes(rows: x.count, chunk: chunk, positions: end, threads: arithmetic.pool.threads))
+    guard end <= cache.capacity else { throw PromptError.tooLong(tokens: end, limit: cache.capacity) }
     let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
     let attended = Rows(
       self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
     let parts = Self.parts(count: x.count, chunk: chunk, written: written)
     for (i, layer) in layers.enumerated() {
-      try weights.use("layer.\(i)")
+      try weights.use("layer.\(i)", next: i + 1 < layers.count ? "layer.\(i + 1)" : "head")
       for (rows, phase) in parts {
         let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
         rmsNorm(part, layer.inputNorm, into: normed.slice(rows))
@@ -156,6 +178,7 @@ package final class Decoder {
     try weights.use("head")
     try weights.file.checkUnchanged()
     cache.advance(by: x.count)
+    if x.count > 1 || cache.length % 32 == 0 { meter.sample() }
   }
 
   /// Rows that go through attention together: chunks, cut where rows that are read meet written ones.
@@ -180,7 +203,7 @@ package final class Decoder {
   }
 
   /// Rows up to which the next layer's experts are guessed row by row; more rows want nearly all of them.
-  private static let guessedRows = 32
+  package static let guessedRows = 32
 
   /// Tells the store which experts the next layer with experts will probably want: its own router says so, applied
   /// to what this layer's experts are about to change.
@@ -240,5 +263,12 @@ package final class Decoder {
       logitRows.reserve(x.count * head.outputs, of: Float.self), count: x.count, columns: head.outputs)
     arithmetic.multiply(head, arithmetic.prepare(normed, for: [head]), count: x.count, into: out)
     return out
+  }
+
+  /// Gives back what long prompts needed.
+  package func releaseScratch() {
+    for buffer in [normed, attended, guessRow] { buffer.release() }
+    for layer in layers { layer.feedForward.releaseScratch() }
+    attentionScratch.release()
   }
 }

@@ -11,36 +11,45 @@ package final class KeyValueCache {
   /// Positions in use.
   package private(set) var length = 0
 
-  private let base: UnsafeMutableRawPointer
-  private let bytes: Int
+  private let memory: HeldMemory
   private let layerStride: Int
+  private let ledger: MemoryLedger?
+  /// Positions that were ever in use: memory once written stays.
+  private var reached = 0
+
+  /// Bytes when all positions are in use.
+  package var byteCount: Int { memory.bytes }
+
+  /// Bytes that one more position takes.
+  package var bytesPerPosition: Int { (memory.bytes + capacity - 1) / max(1, capacity) }
+
+  /// Bytes that positions up to `length` take more than what was ever in use.
+  package func growth(to length: Int) -> Int { max(0, length - reached) * bytesPerPosition }
 
   /// - Parameters:
+  ///   - ledger: counts the bytes of positions in use.
   ///   - floatsPerLayer: what one layer's attention asks for (`Attention.cacheFloats(capacity:)`).
   /// - Throws: `MemoryError` where the address space is refused.
-  package init(layers: Int, floatsPerLayer: Int, capacity: Int) throws {
+  package init(layers: Int, floatsPerLayer: Int, capacity: Int, ledger: MemoryLedger? = nil) throws {
+    self.ledger = ledger
     self.capacity = capacity
     layerStride = (floatsPerLayer + 15) / 16 * 16
-    bytes = max(1, layers * layerStride * MemoryLayout<Float>.stride)
-    guard
-      let memory = mmap(
-        nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
-      memory != MAP_FAILED
-    else { throw MemoryError(bytes: bytes) }
-    base = memory
+    memory = try HeldMemory(bytes: layers * layerStride * MemoryLayout<Float>.stride)
   }
 
-  deinit { munmap(base, bytes) }
+  deinit { ledger?.add(-reached * bytesPerPosition) }
 
   /// The memory of one layer, 64-byte aligned.
   package func layer(_ index: Int) -> UnsafeMutablePointer<Float> {
-    base.assumingMemoryBound(to: Float.self) + index * layerStride
+    memory.base.assumingMemoryBound(to: Float.self) + index * layerStride
   }
 
   /// Counts positions that every layer has written.
   package func advance(by count: Int) {
     precondition(length + count <= capacity)
     length += count
+    ledger?.add(growth(to: length))
+    reached = max(reached, length)
   }
 
   /// Forgets all positions from `length` on.

@@ -65,6 +65,15 @@ public struct TraceError: ReportableError {
   }
 }
 
+extension TraceCase {
+  /// The case as a question to be answered greedily.
+  public func request(pictures: [Picture]) -> Session.Request {
+    Session.Request(
+      turns: turns.compactMap { turn in Role(rawValue: turn[0]).map { Turn(role: $0, text: turn[1]) } },
+      pictures: pictures, maxTokens: max(1, newTokens ?? 16))
+  }
+}
+
 extension Model {
   /// Runs one case and records every stage; other arguments as for the turns themselves.
   package func trace(

@@ -87,21 +87,25 @@ package final class VisionTower {
     func rows(_ tiles: Range<Int>) -> Rows {
       out.slice(tiles.lowerBound * config.patches..<tiles.upperBound * config.patches)
     }
-    try weights.use("vision.embed")
+    try weights.use("vision.embed", next: "vision.block.0")
     for batch in batches {
       embedPatches(tiles + batch.lowerBound * tileBytes, count: batch.count, into: rows(batch))
     }
+    weights.giveBack("vision.embed")
     observer?.observe("vision.embed", out)
     for (i, block) in blocks.enumerated() {
-      try weights.use("vision.block.\(i)")
+      try weights.use(
+        "vision.block.\(i)", next: i + 1 < blocks.count ? "vision.block.\(i + 1)" : "vision.out")
       for batch in batches {
         apply(block, tiles: batch.count, to: rows(batch))
         progress(Double(i * count + batch.upperBound) / Double(blocks.count * count))
       }
+      weights.giveBack("vision.block.\(i)")
       observer?.observe("vision.block.\(i)", out)
     }
-    try weights.use("vision.out")
+    try weights.use("vision.out", next: "projector")
     layerNorm(out, norm, into: out)
+    weights.giveBack("vision.out")
     observer?.observe("vision.out", out)
   }
 

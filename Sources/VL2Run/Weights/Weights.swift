@@ -3,31 +3,47 @@ import VL2Quant
 
 /// The weights that are not routed experts: where they lie, and when they may be read.
 ///
-/// Addresses are fixed when a model is opened; what lies there is right between `use` and `giveBack` of its
-/// section.
+/// Either they are used in the mapped file, or they are held: read into memory of our own, a section at a time, the
+/// embedding a row at a time. Addresses are fixed when a model is opened; what lies there is right between `use` of
+/// its section and `giveBack`.
 package final class Weights {
   package let file: PackedFile
   package var config: ModelConfig { file.config }
   private let checks: Bool
+  private let held: HeldSections?
 
+  /// Weights in the mapped file.
+  ///
   /// - Parameter checks: whether a section's checksum is looked at when it is first used.
   package init(_ file: PackedFile, checks: Bool = true) {
     self.file = file
     self.checks = checks
+    held = nil
+  }
+
+  /// Weights held in memory.
+  ///
+  /// - Throws: `MemoryError` where the system refuses the address space.
+  package init(_ file: PackedFile, checks: Bool, reading queue: ReadQueue) throws {
+    self.file = file
+    self.checks = checks
+    held = try HeldSections(file, checks: checks, queue: queue)
   }
 
   /// A packed matrix [rows, columns].
   ///
   /// - Throws: `PackedFileError` where there is none of that shape.
   package func matrix(_ name: String, rows: Int, columns: Int) throws -> vl2_matrix {
-    try file.matrix(name, rows: rows, columns: columns)
+    guard let held else { return try file.matrix(name, rows: rows, columns: columns) }
+    return try file.matrix(name, rows: rows, columns: columns) { held.address($0) }
   }
 
   /// A plain float32 tensor of `count` elements.
   ///
   /// - Throws: `PackedFileError` where there is none of that many elements.
   package func plain(_ name: String, count: Int) throws -> UnsafeBufferPointer<Float> {
-    try file.plain(name, count: count)
+    guard let held else { return try file.plain(name, count: count) }
+    return try file.plain(name, count: count) { held.address($0) }
   }
 
   /// Whether kernels multiply all matrices of all routed experts by int8 rows.
@@ -39,9 +55,44 @@ package final class Weights {
 
   /// Makes a section's bytes right.
   ///
+  /// - Parameter next: a section that will be used after it; where sections are held, reading it begins.
   /// - Throws: `PackedFileError` for a section that cannot be read or is damaged.
-  package func use(_ section: String) throws {
-    guard checks, let number = file.section(section) else { return }
-    try file.checkOnce(number)
+  package func use(_ section: String, next: String? = nil) throws {
+    guard let number = file.section(section) else { return }
+    if let held {
+      try held.use(number)
+      if let number = next.flatMap(file.section) { held.expect(number) }
+    } else if checks {
+      try file.checkOnce(number)
+    }
+  }
+
+  /// Tells that a section of the tower will not be needed before the next picture.
+  package func giveBack(_ section: String) {
+    if let held, !held.keepsTower, let number = file.section(section) { held.giveBack(number) }
+  }
+
+  /// Decodes one row of the embedding, [hidden].
+  ///
+  /// - Throws: `PackedFileError` where it cannot be read.
+  package func embed(_ row: Int, of matrix: vl2_matrix, into out: UnsafeMutablePointer<Float>) throws {
+    if let held {
+      try held.embed(row, of: matrix, into: out)
+    } else {
+      try use("embedding")
+      withUnsafePointer(to: matrix) { vl2_decode_row($0, row, out) }
+    }
+  }
+
+  /// Forgets everything that was read: the file was mapped anew.
+  package func forget() { held?.forget() }
+
+  /// Bytes of sections in memory of our own.
+  package var heldBytes: Int { held?.bytes ?? 0 }
+
+  /// Whether the tower stays in memory between pictures.
+  package var keepsTower: Bool {
+    get { held?.keepsTower ?? true }
+    set { held?.keepsTower = newValue }
   }
 }

@@ -1,0 +1,75 @@
+import Foundation
+import SystemSupport
+
+/// Reads a packed file's stored bytes with large reads past the page cache, so that what a program holds is what it
+/// asked for. Where the file system has no such reads, the cached pages are dropped after each.
+///
+/// One thread at a time may read.
+package final class SectionReader {
+  /// What offsets, lengths and addresses of reads are multiples of.
+  package static let alignment = 4096
+
+  private let file: PackedFile
+  private var descriptor: Int32 = -1
+  private var direct = false
+  /// Which state of the file `descriptor` was opened in.
+  private var generation = -1
+
+  package init(_ file: PackedFile) { self.file = file }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Bytes of memory that reading `count` bytes needs.
+  package static func room(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
+
+  /// Reads `count` bytes of the file from `offset` on.
+  ///
+  /// - Parameters:
+  ///   - offset: a multiple of `alignment`.
+  ///   - target: `room(count)` bytes at a multiple of `alignment`; bytes after `count` may be written too.
+  /// - Throws: `PackedFileError` for a file that is cut short or cannot be read.
+  package func read(_ count: Int, from offset: Int, into target: UnsafeMutableRawPointer) throws {
+    try open()
+    var done = 0
+    while done < count {
+      let wanted = Self.room(count - done)
+      let got = pread(descriptor, target + done, wanted, off_t(offset + done))
+      if got < 0 {
+        if errno == EINTR { continue }
+        if errno == EINVAL && direct {
+          try open(direct: false)
+          continue
+        }
+        let reason = String(cString: strerror(errno))
+        file.distrust()
+        throw PackedFileError.system(path: file.path, operation: "be read", reason: reason)
+      }
+      if !direct { vl2_drop_cached(descriptor, Int64(offset + done), Int64(wanted)) }
+      done += min(got, count - done)
+      if got == 0 || (done < count && done % Self.alignment != 0) {
+        // The end of the file, where there was none.
+        file.distrust()
+        try file.checkUnchanged()
+      }
+    }
+  }
+
+  private func open() throws {
+    if descriptor >= 0 && generation == file.generation { return }
+    try open(direct: true)
+  }
+
+  private func open(direct: Bool) throws {
+    if descriptor >= 0 { close(descriptor) }
+    generation = file.generation
+    // The same file, not what may lie at its path by now.
+    let own = "/proc/self/fd/\(file.mapped.descriptor)"
+    descriptor = direct ? vl2_open_direct(own) : -1
+    self.direct = descriptor >= 0
+    if descriptor < 0 { descriptor = fcntl(file.mapped.descriptor, F_DUPFD_CLOEXEC, 0) }
+    guard descriptor >= 0 else {
+      throw PackedFileError.system(
+        path: file.path, operation: "be read", reason: String(cString: strerror(errno)))
+    }
+  }
+}

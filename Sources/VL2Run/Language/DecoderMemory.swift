@@ -1,0 +1,46 @@
+import SIMDKernels
+import VL2Quant
+
+extension LanguageConfig {
+  /// Bytes that sending rows through the decoder needs besides weights and caches, rounded up rather than down.
+  ///
+  /// - Parameters:
+  ///   - rows: all rows, the caller's own included.
+  ///   - chunk: rows that go through the weights together.
+  ///   - positions: of the conversation, those of the rows included.
+  package func workingBytes(rows: Int, chunk: Int, positions: Int, threads: Int) -> Int {
+    let part = min(rows, chunk)
+    let float = MemoryLayout<Float>.stride
+    // Residual, normalised and summed rows, and those of a guess.
+    var bytes = rows * (3 * hiddenSize * float + vl2_quantized_row_bytes(hiddenSize))
+    bytes += min(rows, Decoder.guessedRows) * hiddenSize * float
+    // Attention: its rows in and out, queries, keys, values and heads' outputs.
+    bytes +=
+      part * float * (2 * hiddenSize + attentionColumns) + part * vl2_quantized_row_bytes(attentionColumns)
+    bytes += threads * vl2_attention_scratch(positions) * float
+    // Latent attention expands the keys and values of all positions while it reads.
+    if rows > 1, case .mla(let heads, _, let rank, let nope, let rope, let value) = attention {
+      bytes += positions * float * (heads * (nope + rope + value) + 2 * (rank + rope))
+    }
+    // Feed-forward.
+    let wide = max(denseWidth, sharedWidth)
+    bytes += part * (2 * wide * float + vl2_quantized_row_bytes(wide))
+    if let routing {
+      let pairs = part * routing.expertsPerToken
+      bytes += pairs * (2 * expertWidth * float + vl2_quantized_row_bytes(expertWidth) + hiddenSize * float)
+      bytes += rows * (2 * routing.expertsPerToken * 24 + routing.experts * float)
+    }
+    // Rows that only float kernels take are kept as floats too.
+    bytes += rows * hiddenSize * float + part * wide * float
+    return bytes + vocabularySize * float
+  }
+
+  /// Values that attention computes for a row.
+  private var attentionColumns: Int {
+    switch attention {
+    case .mha(let heads, let keyValueHeads, let size): 2 * (heads + keyValueHeads) * size
+    case .mla(let heads, let queryRank, let rank, let nope, let rope, let value):
+      heads * (2 * (nope + rope) + 2 * rank + 2 * value) + (queryRank ?? 0) + rank + rope
+    }
+  }
+}

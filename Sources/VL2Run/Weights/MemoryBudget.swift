@@ -1,0 +1,86 @@
+import SIMDKernels
+import VL2Quant
+
+/// Shares a number of bytes out: what is always held, what a stage needs for a while, and slots for experts, which
+/// get the rest.
+package final class MemoryBudget {
+  package let bytes: Int
+  /// The process as it is when the model was opened, and what it will take besides.
+  private let fixed: Int
+  /// Every section but the tower's and the experts.
+  private let decoderBytes: Int
+  private let visionBytes: Int
+  /// The largest two sections of the tower that follow each other: one at work, one being read.
+  private let visionWindow: Int
+  private let weights: Weights
+  private let store: SlotExpertStore
+  private let ledger: MemoryLedger
+
+  /// Besides what is counted: heap that malloc does not give back, stacks, small things.
+  static let margin = 12 << 20
+
+  package init(bytes: Int, fixed: Int, weights: Weights, store: SlotExpertStore, ledger: MemoryLedger) {
+    self.bytes = bytes
+    self.weights = weights
+    self.store = store
+    self.ledger = ledger
+    let file = weights.file
+    let tokenizer = file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.rawLength ?? 0
+    self.fixed = fixed + Self.margin + tokenizer + ReadQueue.stagingBytes(file)
+    var (decoder, vision, window, before) = (0, 0, 0, 0)
+    for entry in file.manifest.sections where HeldSections.holds(entry) {
+      if entry.name == "embedding" && entry.encoding == .raw { continue }
+      let room = ReadQueue.room(entry)
+      if entry.name.hasPrefix("vision.") || entry.name == "projector" {
+        vision += room
+        window = max(window, before + room)
+        before = room
+      } else {
+        decoder += room
+      }
+    }
+    (decoderBytes, visionBytes, visionWindow) = (decoder, vision, window)
+  }
+
+  /// The smallest budget that works.
+  ///
+  /// - Parameters:
+  ///   - decoding: bytes that a short question needs besides the weights.
+  ///   - encoding: bytes that one tile needs besides the weights.
+  package func smallest(decoding: Int, encoding: Int) -> Int {
+    fixed + decoderBytes + max(decoding + store.slotBytes, encoding + visionWindow)
+  }
+
+  /// Makes room for the tower. The decoder's weights stay where they were read already.
+  ///
+  /// - Parameter working: bytes that encoding needs besides the weights.
+  /// - Throws: `MemoryBudgetError.request`.
+  package func makeRoomForTower(working: Int) throws {
+    // A tower that may stay would take the place of experts that every token wants.
+    let spare = bytes - fixed - decoderBytes - visionBytes - working - ledger.bytes
+    weights.keepsTower = spare >= store.slotBytes * store.mostSlots
+    let tower = weights.keepsTower ? visionBytes : visionWindow
+    let held = weights.keepsTower ? decoderBytes : weights.heldBytes
+    let rest = bytes - fixed - held - tower - working - ledger.bytes
+    guard rest >= 0 else { throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest) }
+    store.resize(to: min(store.capacity, rest / store.slotBytes))
+  }
+
+  /// Makes room for rows through the decoder.
+  ///
+  /// - Parameter working: bytes that they need besides the weights, growing caches included.
+  /// - Throws: `MemoryBudgetError.request`.
+  package func makeRoomForDecoder(working: Int) throws {
+    let tower = weights.keepsTower ? visionBytes : 0
+    let rest = bytes - fixed - decoderBytes - tower - working - ledger.bytes
+    guard rest >= store.slotBytes else {
+      throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest + store.slotBytes)
+    }
+    store.resize(to: rest / store.slotBytes)
+  }
+
+  /// Bytes that are left for a conversation's cache when one slot and `working` bytes are taken.
+  package func largestCache(working: Int) -> Int {
+    max(0, bytes - fixed - decoderBytes - working - ledger.bytes - store.slotBytes)
+  }
+}

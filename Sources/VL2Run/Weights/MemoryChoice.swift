@@ -1,0 +1,71 @@
+import VL2Quant
+
+/// How much memory a model may take.
+public enum MemoryChoice: Sendable, Equatable {
+  /// What the machine has free: a model that fits is mapped, one that does not gets a budget.
+  case automatic
+  /// At most so many bytes for all that the runtime holds. A model that fits in them is mapped.
+  case bytes(Int)
+  /// The file is mapped and the system decides what stays in memory.
+  case mapped
+
+  /// Reads "auto", "mapped" or a size: a whole number with K, M or G behind it, powers of 1024, or without.
+  public init?(_ text: String) {
+    if text == "auto" {
+      self = .automatic
+    } else if text == "mapped" {
+      self = .mapped
+    } else if let bytes = ByteSize(text), bytes.bytes > 0 {
+      self = .bytes(bytes.bytes)
+    } else {
+      return nil
+    }
+  }
+}
+
+/// A number of bytes as people write it.
+public struct ByteSize: Sendable, Equatable {
+  public var bytes: Int
+
+  /// Reads a whole number with K, M or G behind it, powers of 1024, or without.
+  public init?(_ text: String) {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let shift: Int
+    switch text.dropFirst(digits.count) {
+    case "": shift = 0
+    case "K", "k": shift = 10
+    case "M", "m": shift = 20
+    case "G", "g": shift = 30
+    default: return nil
+    }
+    guard let number = Int(digits), number <= Int.max >> shift else { return nil }
+    bytes = number << shift
+  }
+}
+
+/// A model that cannot run in the memory that it may take.
+public enum MemoryBudgetError: ReportableError, Equatable {
+  /// The model does not open in so little.
+  case tooSmall(path: String, bytes: Int, smallest: Int)
+  /// A question needs more.
+  case request(bytes: Int, needed: Int)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .tooSmall: .usage
+    case .request: .unavailable
+    }
+  }
+
+  public var description: String {
+    func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20)M" }
+    switch self {
+    case .tooSmall(let path, let bytes, let smallest):
+      return
+        "\(path): \(bytes >> 20)M of memory are too few for this model: the smallest that works is --memory \(mebibytes(smallest))"
+    case .request(let bytes, let needed):
+      return
+        "this question needs --memory \(mebibytes(needed)), more than the \(bytes >> 20)M that there are: ask with fewer or smaller pictures"
+    }
+  }
+}

@@ -1,0 +1,279 @@
+import Foundation
+import SystemSupport
+import VL2Quant
+
+/// One section on its way into memory. All but the constants belongs to the queue.
+package final class SectionLoad {
+  package let section: Int
+  fileprivate let target: UnsafeMutableRawPointer
+  fileprivate var isUrgent: Bool
+  fileprivate var state = State.waiting
+
+  fileprivate enum State {
+    case waiting, reading
+    case done
+    case failed(any Error)
+    /// Nobody wants it any more; while it was `reading`, the reader is the one to say so.
+    case leaving, abandoned
+  }
+
+  fileprivate init(section: Int, target: UnsafeMutableRawPointer, isUrgent: Bool) {
+    self.section = section
+    self.target = target
+    self.isUrgent = isUrgent
+  }
+}
+
+/// A thread that reads sections into memory, urgent ones before those that are only expected. It reads in pieces, and
+/// a piece of an expected section is all that an urgent one ever waits for.
+package final class ReadQueue: @unchecked Sendable {
+  /// What was read so far.
+  package struct Counts: Sendable {
+    /// Stored bytes, those of abandoned loads too.
+    package var bytes = 0
+    package var loads = 0
+    package var abandoned = 0
+  }
+
+  private static let urgentPiece = 2 << 20
+  private static let expectedPiece = 512 << 10
+
+  private let file: PackedFile
+  private let checks: Bool
+  private let bytesPerSecond: Int?
+  private let reader: SectionReader
+  private let condition = NSCondition()
+  private var urgent: [SectionLoad] = []
+  private var expected: [SectionLoad] = []
+  private var counts = Counts()
+  private var isStopping = false
+  private var isRunning = false
+  /// When a reader held to `bytesPerSecond` may read again.
+  private var nextRead = ContinuousClock.now
+  /// Stored bytes that have to be unpacked: those of an expected load, and of an urgent one between its pieces.
+  private var staging = [UnsafeMutableRawBufferPointer](repeating: .init(start: nil, count: 0), count: 2)
+
+  /// - Parameters:
+  ///   - checks: whether a section's checksum is looked at when it is first read.
+  ///   - bytesPerSecond: reads no faster, as a slow card would.
+  package init(_ file: PackedFile, checks: Bool, bytesPerSecond: Int?) {
+    self.file = file
+    self.checks = checks
+    self.bytesPerSecond = bytesPerSecond
+    reader = SectionReader(file)
+  }
+
+  /// Ends the thread, after the piece that it is reading; loads may then not be waited for.
+  package func stop() {
+    condition.lock()
+    isStopping = true
+    urgent.removeAll()
+    expected.removeAll()
+    condition.broadcast()
+    while isRunning { condition.wait() }
+    isStopping = false
+    condition.unlock()
+  }
+
+  deinit { for buffer in staging { free(buffer.baseAddress) } }
+
+  package func snapshot() -> Counts { condition.withLock { counts } }
+
+  /// Bytes of memory that stored bytes are kept in while they are unpacked.
+  package static func stagingBytes(_ file: PackedFile) -> Int {
+    let packed = file.manifest.sections.filter { $0.encoding == .zstd && !$0.tensors.isEmpty }
+    return 2 * SectionReader.room(packed.map(\.storedLength).max() ?? 0)
+  }
+
+  /// Bytes of memory that a section is read into.
+  package static func room(_ entry: SectionEntry) -> Int { SectionReader.room(entry.rawLength) }
+
+  /// Begins to read a section.
+  ///
+  /// - Parameter target: `room` bytes at a multiple of 4096, which belong to the load until it is done or abandoned.
+  package func load(_ section: Int, into target: UnsafeMutableRawPointer, urgent isUrgent: Bool)
+    -> SectionLoad
+  {
+    let load = SectionLoad(section: section, target: target, isUrgent: isUrgent)
+    condition.lock()
+    if isUrgent { urgent.append(load) } else { expected.append(load) }
+    if !isRunning {
+      isRunning = true
+      let thread = Thread { self.serve() }
+      thread.name = "vl2-reader"
+      thread.stackSize = 1 << 20
+      thread.start()
+    }
+    condition.broadcast()
+    condition.unlock()
+    return load
+  }
+
+  /// Makes an expected load urgent.
+  package func hurry(_ load: SectionLoad) {
+    condition.lock()
+    if !load.isUrgent {
+      load.isUrgent = true
+      if case .waiting = load.state {
+        expected.removeAll { $0 === load }
+        urgent.append(load)
+      }
+    }
+    condition.unlock()
+  }
+
+  /// Whether a load is done.
+  ///
+  /// - Throws: what made it fail.
+  package func isDone(_ load: SectionLoad) throws -> Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    switch load.state {
+    case .done: return true
+    case .failed(let error): throw error
+    default: return false
+    }
+  }
+
+  /// Waits until a load is done.
+  ///
+  /// - Throws: what made it fail.
+  package func wait(for load: SectionLoad) throws {
+    hurry(load)
+    condition.lock()
+    defer { condition.unlock() }
+    while true {
+      switch load.state {
+      case .done: return
+      case .failed(let error): throw error
+      default: condition.wait()
+      }
+    }
+  }
+
+  /// Nobody wants a load any more.
+  ///
+  /// - Parameter waiting: whether to wait until its memory is free.
+  /// - Returns: whether its memory is free; if not, ask again.
+  package func abandon(_ load: SectionLoad, waiting: Bool = false) -> Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    if case .waiting = load.state {
+      urgent.removeAll { $0 === load }
+      expected.removeAll { $0 === load }
+      load.state = .abandoned
+      counts.abandoned += 1
+    } else if case .reading = load.state {
+      load.state = .leaving
+      counts.abandoned += 1
+    }
+    while true {
+      if case .leaving = load.state {
+        if !waiting { return false }
+        condition.wait()
+      } else {
+        return true
+      }
+    }
+  }
+
+  // MARK: the thread
+
+  private func serve() {
+    condition.lock()
+    while !isStopping {
+      guard let load = urgent.first ?? expected.first else {
+        condition.wait()
+        continue
+      }
+      if load.isUrgent { urgent.removeFirst() } else { expected.removeFirst() }
+      carryOut(load, depth: 0)
+    }
+    isRunning = false
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  /// Reads a section; called and left with the lock held.
+  ///
+  /// - Parameter depth: 1 for an urgent load between two pieces of an expected one.
+  private func carryOut(_ load: SectionLoad, depth: Int) {
+    load.state = .reading
+    condition.unlock()
+    let result = Result { try read(load, depth: depth) }
+    condition.lock()
+    if case .leaving = load.state {
+      load.state = .abandoned
+    } else {
+      switch result {
+      case .success(true):
+        load.state = .done
+        counts.loads += 1
+      case .success(false): load.state = .abandoned
+      case .failure(let error): load.state = .failed(error)
+      }
+    }
+    condition.broadcast()
+  }
+
+  /// Reads, checks and unpacks a section.
+  ///
+  /// - Returns: false where it was abandoned meanwhile.
+  private func read(_ load: SectionLoad, depth: Int) throws -> Bool {
+    let entry = file.manifest.sections[load.section]
+    let target = entry.encoding == .raw ? load.target : try stage(entry.storedLength, depth: depth)
+    var done = 0
+    while done < entry.storedLength {
+      let (isWanted, isUrgent) = letUrgentPass(load)
+      if !isWanted { return false }
+      let piece = min(entry.storedLength - done, isUrgent ? Self.urgentPiece : Self.expectedPiece)
+      try reader.read(piece, from: entry.offset + done, into: target + done)
+      done += piece
+      condition.withLock { counts.bytes += piece }
+      holdBack(piece)
+    }
+    let stored = UnsafeRawBufferPointer(start: target, count: entry.storedLength)
+    if checks { try file.checkOnce(load.section, stored: stored) }
+    if entry.encoding == .zstd {
+      try file.unpack(
+        stored, of: entry, into: UnsafeMutableRawBufferPointer(start: load.target, count: entry.rawLength))
+    }
+    return true
+  }
+
+  /// Between two pieces of an expected load, urgent ones are read first.
+  private func letUrgentPass(_ load: SectionLoad) -> (isWanted: Bool, isUrgent: Bool) {
+    condition.lock()
+    defer { condition.unlock() }
+    while !load.isUrgent, !isStopping, let other = urgent.first {
+      urgent.removeFirst()
+      carryOut(other, depth: 1)
+    }
+    if case .leaving = load.state { return (false, load.isUrgent) }
+    return (!isStopping, load.isUrgent)
+  }
+
+  /// Memory for stored bytes that have to be unpacked.
+  private func stage(_ count: Int, depth: Int) throws -> UnsafeMutableRawPointer {
+    let bytes = SectionReader.room(count)
+    if staging[depth].count < bytes {
+      free(staging[depth].baseAddress)
+      staging[depth] = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+      var memory: UnsafeMutableRawPointer?
+      guard posix_memalign(&memory, SectionReader.alignment, bytes) == 0, let memory else {
+        throw MemoryError(bytes: bytes)
+      }
+      staging[depth] = UnsafeMutableRawBufferPointer(start: memory, count: bytes)
+    }
+    guard let base = staging[depth].baseAddress else { throw MemoryError(bytes: bytes) }
+    return base
+  }
+
+  /// Sleeps as long as a card of `bytesPerSecond` would have taken longer.
+  private func holdBack(_ bytes: Int) {
+    guard let bytesPerSecond else { return }
+    let now = ContinuousClock.now
+    nextRead = max(nextRead, now - .milliseconds(2)) + .seconds(Double(bytes) / Double(bytesPerSecond))
+    if nextRead > now { Thread.sleep(forTimeInterval: (nextRead - now) / .seconds(1)) }
+  }
+}

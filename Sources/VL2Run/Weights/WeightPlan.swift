@@ -1,0 +1,61 @@
+import VL2Quant
+
+/// Where a model's weights will be, decided when it is opened.
+struct WeightPlan {
+  var weights: Weights
+  var experts: any ExpertStore
+  /// Nil where the file is mapped.
+  var slots: SlotExpertStore?
+  var queue: ReadQueue?
+  /// Nil where the file is mapped, or where only the number of slots was given.
+  var bytes: Int?
+
+  /// - Throws: `MemoryError` where the system refuses address space.
+  init(_ file: PackedFile, options: RuntimeOptions, pool: WorkerPool) throws {
+    bytes = Self.budget(file, options.memory, threads: pool.threads)
+    if let slots = options.slots ?? bytes.map({ max(1, $0 / max(1, SlotExpertStore.slotBytes(file))) }) {
+      let queue = ReadQueue(file, checks: options.checks, bytesPerSecond: options.bytesPerSecond)
+      weights = try Weights(file, checks: options.checks, reading: queue)
+      let store = try SlotExpertStore(weights, reading: queue, slots: slots, policy: options.policy)
+      (self.queue, self.slots, experts) = (queue, store, store)
+    } else {
+      weights = Weights(file, checks: options.checks)
+      experts = MappedExpertStore(weights, pool: pool)
+    }
+  }
+
+  /// Bytes for everything where the model is not simply mapped.
+  private static func budget(_ file: PackedFile, _ choice: MemoryChoice, threads: Int) -> Int? {
+    var meter = MemoryMeter()
+    meter.sample()
+    // The process as it is, the file, and a conversation of some length.
+    let config = file.config
+    let positions = min(1536, config.language.maxPositions)
+    let mapped =
+      meter.peaks.anonymous + MemoryBudget.margin
+      + (file.manifest.sections.last.map { $0.offset + $0.storedLength } ?? 0)
+      + config.language.workingBytes(
+        rows: positions, chunk: Decoder.defaultChunk, positions: positions, threads: threads)
+      + config.language.cacheBytes(positions: positions)
+    switch choice {
+    case .mapped: return nil
+    case .bytes(let bytes): return mapped <= bytes ? nil : bytes
+    case .automatic:
+      guard let available = MachineMemory.read()?.available else { return nil }
+      // Some stays for the page cache and for others.
+      return mapped <= available / 10 * 9 ? nil : available / 100 * 85
+    }
+  }
+}
+
+extension LanguageConfig {
+  /// Bytes of a conversation's cache in float32, about.
+  fileprivate func cacheBytes(positions: Int) -> Int {
+    let values =
+      switch attention {
+      case .mha(_, let keyValueHeads, let size): 2 * keyValueHeads * size
+      case .mla(_, _, let rank, _, let rope, _): rank + rope
+      }
+    return positions * layers * values * MemoryLayout<Float>.stride
+  }
+}

@@ -1,0 +1,249 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+/// Experts in slots: the same answers as from a mapped file, however few slots there are and whatever is read when.
+@Suite struct ExpertStoreTests {
+  private func options(
+    slots: Int, threads: Int = 2, policy: ReplacementPolicy = .aged, bytesPerSecond: Int? = nil
+  ) -> RuntimeOptions {
+    var options = RuntimeOptions(threads: threads)
+    options.slots = slots
+    options.policy = policy
+    options.bytesPerSecond = bytesPerSecond
+    return options
+  }
+
+  private func answer(_ model: Model, pictures: [String] = ["wide.jpg"], tokens: Int = 12) throws -> [Int] {
+    try Session(model).answer(
+      Session.Request(
+        turns: [Turn(role: .user, text: "What is in the picture?")],
+        pictures: try pictures.map { try Picture(contentsOf: Fixtures.path("golden/images/" + $0)) },
+        maxTokens: tokens)
+    ).tokens
+  }
+
+  private func pack(_ weights: WeightCode, _ compression: PackedSection.Compression, to path: String) throws {
+    try ModelPacker(recipe: Recipe(matrices: weights), compression: compression, threads: 2, tool: "tests")
+      .pack(Checkpoint(folder: Fixtures.path("golden/checkpoints/nano-mha")), to: path)
+  }
+
+  /// 16 experts in all, 2 for a token and layer.
+  @Test(arguments: [WeightCode.q4, .bf16])
+  func sameTokensWithAnySlots(weights: WeightCode) throws {
+    let expected = try answer(
+      try PackedModels.open("nano-mha", weights), pictures: ["wide.jpg", "small.png"])
+    #expect(expected.count == 12)
+    let path = try PackedModels.path("nano-mha", weights)
+    for (number, slots) in [1, 2, 3, 4, 5, 7, 11, 16, 40].enumerated() {
+      let policies = ReplacementPolicy.allCases
+      let options = options(
+        slots: slots, threads: 1 + number % 2, policy: policies[number % policies.count])
+      let model = try Model(path: path, options: options)
+      #expect(
+        try answer(model, pictures: ["wide.jpg", "small.png"]) == expected, "\(slots) slots")
+      // A second time, with what is left in the slots.
+      #expect(try answer(model, pictures: ["wide.jpg", "small.png"]) == expected, "\(slots) slots, again")
+      let statistics = model.weightStatistics
+      let sum = (statistics.hits ?? 0) + (statistics.readAhead ?? 0) + (statistics.misses ?? 0)
+      #expect(sum == statistics.expertsTouched)
+      #expect((statistics.slots ?? 0) == min(slots, 16))
+    }
+  }
+
+  @Test func packedSectionsAreUnpackedIntoSlots() throws {
+    let expected = try answer(try PackedModels.open("nano-mha", .bf16))
+    try withTemporaryFolder { folder in
+      try pack(.bf16, .whereUseful, to: folder + "/model.vl2q")
+      for slots in [1, 5, 16] {
+        let model = try Model(path: folder + "/model.vl2q", options: options(slots: slots))
+        #expect(
+          model.file.manifest.sections.contains { $0.name.contains(".expert.") && $0.encoding == .zstd })
+        #expect(try answer(model) == expected)
+      }
+    }
+  }
+
+  /// Reads so slow that replacement, guesses and abandoned reads overlap.
+  @Test func slowReads() throws {
+    let expected = try answer(try PackedModels.open("nano-mha", .q4), tokens: 6)
+    for slots in [1, 6, 9] {
+      let model = try Model(
+        path: try PackedModels.path("nano-mha", .q4), options: options(slots: slots, bytesPerSecond: 8 << 20))
+      #expect(try answer(model, tokens: 6) == expected, "\(slots) slots")
+    }
+  }
+
+  /// A thousand sequences of layers, experts, guesses and sizes: what a slot holds is always the right expert.
+  @Test func randomSequences() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    var random = SplitMix64(seed: 5)
+    func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
+    func subset(_ most: Int) -> [Int] {
+      let count = 1 + below(most)
+      return Array((0..<8).shuffled(using: &random).prefix(count)).sorted()
+    }
+    for sequence in 0..<1000 {
+      let queue = ReadQueue(
+        file, checks: sequence % 2 == 0, bytesPerSecond: sequence % 50 == 0 ? 40 << 20 : nil)
+      defer { queue.stop() }
+      let slots = 1 + below(16)
+      let policies = ReplacementPolicy.allCases
+      let store = try SlotExpertStore(
+        try Weights(file, checks: false, reading: queue), reading: queue, slots: slots,
+        policy: policies[sequence % policies.count])
+      for step in 0..<(4 + below(12)) {
+        let layer = 1 + step % 2
+        let isPrompt = below(4) == 0
+        let experts = subset(isPrompt ? 8 : 4)
+        if below(6) == 0 { store.resize(to: 1 + below(16)) }
+        try store.begin(
+          layer: layer, experts: experts.map { ($0, 1) }, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
+        if below(3) > 0 {
+          store.expect(layer: 3 - layer, experts: isPrompt ? Array(0..<8) : subset(4), certain: isPrompt)
+        }
+        // Now and then a request ends in the middle.
+        if below(20) == 0 { continue }
+        var given: [Int] = []
+        while given.count < experts.count {
+          let ready = try store.next(most: 1 + below(8), waiting: true)
+          #expect(!ready.isEmpty)
+          for (place, weights) in ready {
+            given.append(place)
+            let section = "layer.\(layer).expert.\(experts[place])"
+            let bytes = try file.sectionBytes(section)
+            let start = UnsafeRawPointer(try #require(weights.gate.matrix.blocks))
+            #expect(
+              memcmp(start, try #require(bytes.baseAddress), bytes.count) == 0,
+              "\(section), sequence \(sequence)")
+          }
+        }
+        #expect(isPrompt ? given == Array(experts.indices) : given.sorted() == Array(experts.indices))
+        #expect(store.used <= store.capacity)
+      }
+    }
+  }
+
+  /// Nothing that is wanted waits for more than the read at work, however much is expected.
+  @Test func urgentReadsPassExpectedOnes() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let sections = (0..<8).compactMap { file.section("layer.1.expert.\($0)") }
+    let size = file.manifest.sections[sections[0]].storedLength
+    // A read takes about 40 ms.
+    let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 25)
+    let memory = try HeldMemory(bytes: 9 << 16)
+    let expected = sections.enumerated().map { place, section in
+      queue.load(section, into: memory.base + place << 16, urgent: false)
+    }
+    let begin = ContinuousClock.now
+    try queue.wait(for: queue.load(sections[0], into: memory.base + 8 << 16, urgent: true))
+    #expect(ContinuousClock.now - begin < .milliseconds(200))
+    #expect(try !queue.isDone(expected[7]))
+    // One that is abandoned is never read.
+    #expect(queue.abandon(expected[7]))
+    try queue.wait(for: expected[6])
+    #expect(queue.snapshot().abandoned == 1)
+    queue.stop()
+  }
+
+  // MARK: faults
+
+  private func flipByte(_ path: String, in section: String) throws {
+    let entry = try #require(try PackedFile(path: path).manifest.sections.first { $0.name == section })
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+    let place = UInt64(entry.offset + entry.storedLength / 2)
+    try handle.seek(toOffset: place)
+    let byte = try #require(try handle.read(upToCount: 1))
+    try handle.seek(toOffset: place)
+    try handle.write(contentsOf: Data([byte[0] ^ 1]))
+    try handle.close()
+  }
+
+  @Test(
+    arguments: [nil, 1, 16] as [Int?], ["layer.1.expert.3", "layer.2", "vision.block.1", "embedding", "head"])
+  func flippedByte(slots: Int?, section: String) throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try pack(.q4, .never, to: path)
+      try flipByte(path, in: section)
+      var options = RuntimeOptions(threads: 2)
+      options.slots = slots
+      let model = try Model(path: path, options: options)
+      #expect(throws: PackedFileError.damagedSection(path: path, section: section)) { try answer(model) }
+      // Nobody looks.
+      options.checks = false
+      let careless = try Model(path: path, options: options)
+      #expect(try answer(careless, tokens: 2).count == 2)
+    }
+  }
+
+  /// The file loses its second half while a service has it open; later it is back.
+  @Test(arguments: [nil, 1, 16] as [Int?], [WeightCode.q4, .bf16])
+  func truncatedFile(slots: Int?, weights: WeightCode) throws {
+    let whole = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", weights)))
+    let expected = try answer(try PackedModels.open("nano-mha", weights))
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try whole.write(to: URL(fileURLWithPath: path))
+      var options = RuntimeOptions(threads: 2)
+      options.slots = slots
+      let model = try Model(path: path, options: options)
+      for round in 0..<2 {
+        // The first time before anything was read, then with everything read.
+        #expect(truncate(path, off_t(whole.count / 2)) == 0)
+        #expect(
+          throws: PackedFileError.length(path: path, actual: whole.count / 2, expected: whole.count),
+          "round \(round)"
+        ) { try answer(model) }
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try handle.write(contentsOf: whole)
+        try handle.close()
+        #expect(try answer(model) == expected, "round \(round)")
+      }
+      try FileManager.default.removeItem(atPath: path)
+      // What is open stays open.
+      #expect(try answer(model) == expected)
+    }
+  }
+
+  /// Truncated between two tokens, under the eyes of the kernels.
+  @Test(arguments: [nil, 2] as [Int?]) func truncatedWhileWriting(slots: Int?) throws {
+    let whole = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", .q4)))
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try whole.write(to: URL(fileURLWithPath: path))
+      var options = RuntimeOptions(threads: 2)
+      options.slots = slots
+      let model = try Model(path: path, options: options)
+      var pieces = 0
+      #expect(throws: PackedFileError.self) {
+        try Session(model).answer(
+          Session.Request(turns: [Turn(role: .user, text: "Count to ten.")], maxTokens: 200)
+        ) { _ in
+          pieces += 1
+          if pieces == 3 { _ = truncate(path, 4096) }
+          return true
+        }
+      }
+      #expect(pieces == 3)
+    }
+  }
+
+  @Test func anotherModelInItsPlace() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try pack(.q4, .never, to: path)
+      let model = try Model(path: path, options: RuntimeOptions(threads: 1))
+      let length = try #require(
+        try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+      var other = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", .bf16)))
+      other.append(Data(count: max(0, length - other.count)))
+      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+      try handle.write(contentsOf: other.prefix(length))
+      try handle.close()
+      #expect(throws: PackedFileError.otherModel(path: path)) { try answer(model) }
+    }
+  }
+}
