@@ -161,6 +161,9 @@ public final class Model {
   /// Threads that share the arithmetic.
   public var threads: Int { arithmetic.pool.threads }
 
+  /// The vocabulary in the order of its bytes, put together when a schema first needs it.
+  package private(set) lazy var vocabulary = Vocabulary(tokenizer)
+
   /// The token that ends an answer.
   package var endToken: Int { tokenizer.endToken ?? config.language.endToken }
 
@@ -169,7 +172,7 @@ public final class Model {
   /// - Parameter progress: receives the share of the work that is done, as a number of tiles, whenever it grows.
   /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath.
   package func encode(
-    _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
+    _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) throws -> Void = { _ in }
   ) throws -> EncodedPicture {
     let vision = config.vision
     let side = projector.side
@@ -201,7 +204,7 @@ public final class Model {
         tiles: tiles, count: encoded, into: patchRows, batch: batch, observer: observer
       ) { share in
         let done = Int(share * Double(encoded))
-        if done > shown { progress(done) }
+        if done > shown { try progress(done) }
         shown = max(shown, done)
       }
     }

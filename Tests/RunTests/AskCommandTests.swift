@@ -136,6 +136,39 @@ import VL2Run
       status: 74, naming: "/none/x.png", writes: true)
   }
 
+  @Test func choices() throws {
+    let words = ["ask", "--model", try PackedModels.path("nano-mha", .q4), picture("small.png")]
+    let best = try vl2.run(words + ["--choices", "a cat, a dog,x", "What is it?"])
+    #expect(best.status == 0, "\(best.errors)")
+    let parts = best.output.split(whereSeparator: { $0 == "\t" || $0 == "\n" })
+    #expect(parts.count == 2 && ["a cat", "a dog", "x"].contains(parts[0]) && Double(parts[1]) ?? 0 > 0.33)
+    let none = try vl2.run(
+      words + ["--choices", "a cat,a dog", "--min-probability", "1", "--json", "What is it?"])
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(none.output.utf8)) as? [String: Any])
+    #expect((object["choices"] as? [Any])?.count == 2 && object["choice"] != nil)
+    expectFailure(try vl2.run(words + ["--choices", "a cat", "What?"]), status: 64, naming: "at least two")
+  }
+
+  @Test func schema() throws {
+    let words = ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "60"]
+    try withTemporaryFolder { folder in
+      func file(_ text: String) throws -> String {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/s.json"))
+        return folder + "/s.json"
+      }
+      let path = try file(#"{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}"#)
+      let run = try vl2.run(words + ["--schema", path, "How many?"])
+      let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
+      #expect(object?["n"] is Int, "\(run.output) \(run.errors)")
+      expectFailure(
+        try vl2.run(words + ["--schema", try file("{\"type\": \"text\"}"), "x"]), status: 65,
+        naming: "s.json: #/type")
+      expectFailure(
+        try vl2.run(words + ["--schema", folder + "/none.json", "x"]), status: 66, naming: "none.json")
+    }
+  }
+
   @Test func badInput() throws {
     let model = try PackedModels.path("nano-mha", .q4)
     try withTemporaryFolder { folder in

@@ -39,7 +39,10 @@ public struct Tool: Sendable {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: words[0])
     process.arguments = Array(words.dropFirst())
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // What programs remember of this machine is not for tests to change.
+    let cache = ["XDG_CACHE_HOME": FileManager.default.temporaryDirectory.path + "/vl2-test-cache"]
+    process.environment = ProcessInfo.processInfo.environment.merging(cache) { $1 }
+      .merging(environment) { $1 }
     process.standardInput = input
     process.standardOutput = output
     process.standardError = errors

@@ -80,13 +80,6 @@ struct AnswerReport: Encodable {
     demonstration = model.file.manifest.origin.demonstration
   }
 
-  /// One line of JSON, without its end.
-  func json() throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(self)
-  }
-
   /// What reading weights took, since the model was opened.
   private var weightsTable: String {
     func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }

@@ -22,6 +22,7 @@ struct Ask: ParsableCommand {
 
   @OptionGroup var options: ModelOptions
   @OptionGroup var answering: AnswerOptions
+  @OptionGroup var looking: TileOptions
 
   @Flag(help: "Ask about each picture by itself, one after the other.")
   var each = false
@@ -31,6 +32,18 @@ struct Ask: ParsableCommand {
 
   @Option(help: "Draw the answer's boxes on the last picture and save it as this PNG file.")
   var draw: String?
+
+  @Option(help: "Do not write an answer but pick one of these, separated by commas.")
+  var choices: String?
+
+  @Option(
+    help: "With --choices: where none is as likely as this, 0 to 1, print nothing and exit with status 1.")
+  var minProbability = 0.0
+
+  @Option(
+    help: "The answer is JSON that fits the JSON Schema in this file (docs/SCHEMA.md says what is supported)."
+  )
+  var schema: String?
 
   @Flag(help: "Print one JSON object with the answer, its boxes, token counts, seconds and memory.")
   var json = false
@@ -57,6 +70,19 @@ struct Ask: ParsableCommand {
       throw ValidationError("- stands for standard input, which can be read once only.")
     }
     if each, picturePaths.isEmpty { throw ValidationError("--each: give pictures before the question.") }
+    if !(0...1).contains(minProbability) {
+      throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
+    }
+    if choices == nil, minProbability != 0 { throw ValidationError("--min-probability goes with --choices.") }
+    for (name, isGiven) in [
+      ("--schema", schema != nil), ("--ground", ground != nil), ("--draw", draw != nil),
+    ]
+    where choices != nil && isGiven {
+      throw ValidationError("--choices writes no answer, so \(name) does not go with it.")
+    }
+    if schema != nil, ground != nil {
+      throw ValidationError("--ground asks for boxes, not for JSON of a --schema.")
+    }
     if let draw {
       if picturePaths.isEmpty { throw ValidationError("--draw \(draw): there is no picture to draw on.") }
       if each, picturePaths.count > 1 {
@@ -73,42 +99,60 @@ struct Ask: ParsableCommand {
     if let notice = model.demonstrationNotice { VL2.report(notice) }
     let opening = ContinuousClock.now - begin
     let session = Session(model)
-    guard each else {
-      try ask(question, picturePaths, session, model, opening: opening)
-      return
-    }
-    // One bad picture among many costs its own answer only.
-    var failure: ExitStatus?
-    for path in picturePaths {
-      do {
-        try ask(question, [path], session, model, opening: opening)
-      } catch let error as any ReportableError {
-        VL2.report(error.description)
-        failure = error.exitStatus
+    var speeds = SpeedMemory(model, exact: options.exact)
+    let jsonSchema = try schema.map { try JSONSchema(contentsOf: $0) }
+    let choices = choices.map { list in
+      list.split(separator: ",", omittingEmptySubsequences: false).map {
+        $0.trimmingCharacters(in: .whitespaces)
       }
     }
-    if let failure { throw ExitCode(failure.rawValue) }
+    var failure: Int32?
+    for paths in each ? picturePaths.map({ [$0] }) : [picturePaths] {
+      do {
+        let begin = ContinuousClock.now
+        // The system reads standard input like a file.
+        let pictures = try paths.map { try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0) }
+        var turns = answering.system.map { [Turn(role: .system, text: $0)] } ?? []
+        turns.append(Turn(role: .user, text: question))
+        var request = Session.Request(
+          turns: turns, pictures: pictures, maxTokens: answering.maxTokens, sampling: answering.sampling)
+        request.schema = jsonSchema
+        try looking.limit(&request, session, model, &speeds)
+        let asked = Asked(
+          request: request, picture: each ? paths[0] : nil, opening: opening / .seconds(1),
+          decoding: (ContinuousClock.now - begin) / .seconds(1))
+        if let choices {
+          if try !choose(among: choices, asked, session) { failure = failure ?? 1 }
+        } else {
+          speeds.learn(from: try answer(asked, session, model))
+        }
+      } catch let error as any ReportableError where each {
+        // One bad picture among many costs its own answer only.
+        VL2.report(error.description)
+        failure = error.exitStatus.rawValue
+      }
+    }
+    if let failure { throw ExitCode(failure) }
   }
 
-  private func ask(
-    _ question: String, _ paths: [String], _ session: Session, _ model: Model, opening: Duration
-  ) throws {
-    let begin = ContinuousClock.now
-    // The system reads standard input like a file.
-    let pictures = try paths.map { try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0) }
-    let decoding = ContinuousClock.now - begin
+  /// A question that is ready to be asked.
+  private struct Asked {
+    var request: Session.Request
+    /// Under `--each`, the picture's path.
+    var picture: String?
+    /// Seconds of the model and of the pictures.
+    var opening, decoding: Double
+  }
 
-    var turns = answering.system.map { [Turn(role: .system, text: $0)] } ?? []
-    turns.append(Turn(role: .user, text: question))
-    let sampling = answering.sampling
-    let request = Session.Request(
-      turns: turns, pictures: pictures, maxTokens: answering.maxTokens, sampling: sampling)
+  /// Answers; everything that is printed comes from here.
+  private func answer(_ asked: Asked, _ session: Session, _ model: Model) throws -> Session.Answer {
+    let request = asked.request
     var status = StatusLine()
     defer { status.clear() }
-    var name = each && !json ? "\(paths[0]): " : ""
+    var name = json ? "" : asked.picture.map { "\($0): " } ?? ""
     let answer = try session.answer(request) { piece in
       status.clear()
-      if !json { write(name + piece) }
+      if !json { write(name + Terminal.shown(piece)) }
       name = ""
       return true
     } onProgress: { progress in
@@ -116,13 +160,12 @@ struct Ask: ParsableCommand {
     }
     let grounding = Grounding(answer.text)
     let report = AnswerReport(
-      answer, grounding: grounding, boxed: pictures.last, sampling: sampling, model: model,
-      open: opening / .seconds(1), decode: decoding / .seconds(1), picture: each ? paths[0] : nil)
-    if json { FileHandle.standardOutput.write(try report.json()) }
-    write(name + "\n")
+      answer, grounding: grounding, boxed: request.pictures.last, sampling: request.sampling, model: model,
+      open: asked.opening, decode: asked.decoding, picture: asked.picture)
+    if json { FileHandle.standardOutput.write(Data(try JSONLine.bytes(report))) } else { write(name + "\n") }
 
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { VL2.report(note) }
-    if let draw, let picture = pictures.last {
+    if let draw, let picture = request.pictures.last {
       try picture.drawing(grounding.spans).writePNG(to: draw)
       let boxes = grounding.spans.reduce(0) { $0 + $1.boxes.count }
       VL2.report("\(draw): \(boxes) \(boxes == 1 ? "box" : "boxes") drawn")
@@ -131,6 +174,29 @@ struct Ask: ParsableCommand {
       for note in grounding.notes { VL2.report("left out of the answer's boxes: \(note)") }
     }
     if stats { FileHandle.standardError.write(Data(report.table.utf8)) }
+    return answer
+  }
+
+  /// Picks one of the choices. Returns whether one was likely enough.
+  private func choose(among choices: [String], _ asked: Asked, _ session: Session) throws -> Bool {
+    var status = StatusLine()
+    let scores: ChoiceScores
+    do {
+      defer { status.clear() }
+      scores = try session.choose(among: choices, asked.request) { status.show($0) }
+    }
+    let best = scores.best(atLeast: minProbability)
+    let name = asked.picture.map { "\($0): " } ?? ""
+    if json {
+      let report = ChoiceReport(scores, leastProbability: minProbability, picture: asked.picture)
+      FileHandle.standardOutput.write(Data(try JSONLine.bytes(report)))
+    } else if let best {
+      write(name + best.text + String(format: "\t%.3f\n", best.probability))
+    } else {
+      let list = scores.choices.map { "\($0.text) " + String(format: "%.3f", $0.probability) }
+      VL2.report("\(name)no choice reaches \(minProbability): \(list.joined(separator: ", "))")
+    }
+    return best != nil
   }
 
   /// Whether a word is a picture's file rather than a question.

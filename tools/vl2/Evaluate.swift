@@ -155,15 +155,6 @@ extension Evaluate {
   }
 }
 
-/// One JSON object on a line.
-private enum JSONLine {
-  static func bytes(_ value: some Encodable) throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try [UInt8](encoder.encode(value)) + [UInt8(ascii: "\n")]
-  }
-}
-
 /// A file by what it is, not by how its path is written.
 private struct FileIdentity: Equatable {
   private let path: String

@@ -9,7 +9,9 @@ struct VL2: ParsableCommand {
     commandName: "vl2",
     abstract: "Asks DeepSeek-VL2 about pictures, offline.",
     version: packageVersion,
-    subcommands: [Ask.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self])
+    subcommands: [
+      Ask.self, Chat.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self, Doctor.self,
+    ])
 
   /// Runs the command; an error becomes one line on standard error and an exit status of sysexits(3).
   static func main() {

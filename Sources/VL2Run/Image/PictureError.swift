@@ -42,7 +42,7 @@ public enum PictureError: ReportableError, Equatable {
     case .fileTooLarge(let name, let limit):
       "\(line(name)): the file is over \(limit >> 20) MiB; save the picture smaller"
     case .unsupportedFormat(let name, let format?):
-      "\(line(name)): this is a \(format) file; convert it to JPEG or PNG"
+      "\(line(name)): this is a \(format) file; convert it to JPEG or PNG\(converter(of: format))"
     case .unsupportedFormat(let name, nil):
       "\(line(name)): not a picture that vl2 can read; convert it to JPEG or PNG"
     case .tooManyPixels(let name, let width, let height):
@@ -56,6 +56,15 @@ public enum PictureError: ReportableError, Equatable {
       "\(line(name)): the picture cannot be written (\(line(reason))); give a path that can be"
     case .outOfMemory(let name):
       "\(line(name)): not enough memory for this picture; make it smaller"
+    }
+  }
+
+  /// A program of Debian's that does it, where not every image viewer can.
+  private func converter(of format: String) -> String {
+    switch format {
+    case "HEIC", "AVIF": ", for example with 'heif-convert' (Debian package libheif-examples)"
+    case "WebP": ", for example with 'dwebp' (Debian package webp)"
+    default: ""
     }
   }
 

@@ -14,10 +14,10 @@ public struct TiledPicture: Sendable {
   public let globalEqualsLocal: Bool
 
   /// Cuts a picture into tiles. `cropping` is for prompts with one or two pictures; without it there is one
-  /// local tile.
-  public init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool) {
-    self.init(
-      picture, candidates: processor.candidateResolutions, mean: processor.imageMean, cropping: cropping)
+  /// local tile. `mostTiles`, for the tower, makes the local tiles fewer than the published processor would.
+  public init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool, mostTiles: Int = .max) {
+    let candidates = TilePlanner.candidates(processor.candidateResolutions, mostTiles: mostTiles)
+    self.init(picture, candidates: candidates, mean: processor.imageMean, cropping: cropping)
   }
 
   /// The same from what it needs of a config: canvas sizes, all multiples of the first, which is one square

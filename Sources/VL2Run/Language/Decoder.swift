@@ -143,7 +143,8 @@ package final class Decoder {
   ///   more use.
   package func forward(
     _ x: Rows, cache: KeyValueCache, written: [Range<Int>] = [], chunk: Int? = nil,
-    forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil, progress: (Int) -> Void = { _ in }
+    forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil,
+    progress: (Int) throws -> Void = { _ in }
   ) throws {
     let chunk = chunk ?? self.chunk
     let end = cache.length + x.count
@@ -173,7 +174,7 @@ package final class Decoder {
         normed, addingTo: x, chunk: chunk, forced: forcedRoutes?[i], observer: observer
       ) { lookAhead(from: i, x) }
       observer?.observe("layer.\(i)", x)
-      progress(x.count * (i + 1) / layers.count)
+      try progress(x.count * (i + 1) / layers.count)
     }
     try weights.use("head")
     try weights.file.checkUnchanged()

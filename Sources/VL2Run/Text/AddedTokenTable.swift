@@ -67,6 +67,9 @@ struct AddedTokenTable: Sendable {
     return entry.id
   }
 
+  /// The ids of all tokens.
+  var ids: Set<Int> { Set(all.map(\.id)) }
+
   /// The text of the token with this id.
   func text(of id: Int) -> [UInt8]? {
     all.first { $0.id == id }.map { entry in (0..<entry.length).map { text[entry.start + $0] } }

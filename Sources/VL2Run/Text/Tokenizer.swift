@@ -110,6 +110,9 @@ public struct Tokenizer: Sendable {
     return Array(section.bytes(.tokenBytes, from: start, to: end))
   }
 
+  /// The ids of all added tokens, special ones among them.
+  package var addedTokens: Set<Int> { added.ids }
+
   /// The id of an added token by its text, for example `<|grounding|>`; nil where there is no such token.
   public func id(of special: String) -> Int? { added.id(of: Array(special.utf8)) }
 }

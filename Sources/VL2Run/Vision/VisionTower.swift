@@ -80,7 +80,7 @@ package final class VisionTower {
   /// - Throws: `PackedFileError` where the weights cannot be read.
   package func encode(
     tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, batch: Int, observer: StageObserver? = nil,
-    progress: (Double) -> Void = { _ in }
+    progress: (Double) throws -> Void = { _ in }
   ) throws {
     let tileBytes = config.imageSize * config.imageSize * 3
     let batches = stride(from: 0, to: count, by: batch).map { $0..<min(count, $0 + batch) }
@@ -98,7 +98,7 @@ package final class VisionTower {
         "vision.block.\(i)", next: i + 1 < blocks.count ? "vision.block.\(i + 1)" : "vision.out")
       for batch in batches {
         apply(block, tiles: batch.count, to: rows(batch))
-        progress(Double(i * count + batch.upperBound) / Double(blocks.count * count))
+        try progress(Double(i * count + batch.upperBound) / Double(blocks.count * count))
       }
       weights.giveBack("vision.block.\(i)")
       observer?.observe("vision.block.\(i)", out)

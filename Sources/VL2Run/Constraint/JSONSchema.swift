@@ -1,0 +1,31 @@
+import Foundation
+import VL2Quant
+
+/// What an answer has to look like, in a subset of JSON Schema (2020-12) that docs/SCHEMA.md states.
+///
+/// An answer under a schema holds members in the order in which the schema lists them, never others, and white space
+/// only after a comma or a colon, one blank at the most.
+public struct JSONSchema: Sendable {
+  /// What errors call it.
+  public let name: String
+  package let grammar: Grammar
+
+  /// Reads a schema's file. Throws `SchemaError`.
+  public init(contentsOf path: String) throws {
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw SchemaError.unavailable(file: path)
+    }
+    try self.init(Array(data), name: path)
+  }
+
+  /// Reads a schema from the bytes of a JSON text. Throws `SchemaError`.
+  public init(_ json: [UInt8], name: String) throws {
+    self.name = name
+    do {
+      var compiler = SchemaCompiler(root: try JSONReader.read(json), file: name)
+      grammar = try compiler.compile()
+    } catch let failure as JSONReader.Failure {
+      throw SchemaError.notJSON(file: name, problem: "byte \(failure.offset): \(failure.problem)")
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/// Numbers between two bounds, written without exponent and with a limited number of digits after the point, so that
+/// each is exactly an integer over a power of ten.
+package struct NumberRange: Sendable, Equatable {
+  /// Digits after the point at the most.
+  let decimals: Int
+  /// Bounds times 10^decimals.
+  let least: Int
+  let most: Int
+
+  /// 15 digits: what a Double tells apart.
+  static let limit = 999_999_999_999_999
+
+  /// - Parameters: bounds times 10^decimals, within `limit`; `least <= most`.
+  package init(decimals: Int, least: Int = -limit, most: Int = limit) {
+    self.decimals = decimals
+    self.least = least
+    self.most = most
+  }
+
+  /// How far a number is written. Digits are kept only while it depends on them what may follow, so that there are
+  /// few states.
+  enum Progress: Hashable, Sendable {
+    case begin
+    case minus
+    /// Digits before the point, as a number.
+    case whole(Int, isNegative: Bool)
+    /// Digits before the point, after which bit n says whether n more may follow, whatever they are, and any
+    /// fraction after them.
+    case anyWhole(UInt32)
+    /// All digits, as a number, and how many of them stand after the point.
+    case fraction(Int, decimals: Int, isNegative: Bool)
+    /// Any digits may follow so many after the point.
+    case anyFraction(Int)
+  }
+
+  /// After one more byte; nil where it leads to no number of the range.
+  func after(_ byte: UInt8, _ progress: Progress) -> Progress? {
+    let digit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) ? Int(byte - UInt8(ascii: "0")) : nil
+    let isPoint = byte == UInt8(ascii: ".") && decimals > 0
+    switch progress {
+    case .begin:
+      if byte == UInt8(ascii: "-") { return range(isNegative: true) == nil ? nil : .minus }
+      return digit.flatMap { whole($0, isNegative: false) }
+    case .minus: return digit.flatMap { whole($0, isNegative: true) }
+    case .whole(let digits, let isNegative):
+      if isPoint { return fraction(digits, decimals: 0, isNegative: isNegative) }
+      // No digit follows a leading zero.
+      return digits == 0 ? nil : digit.flatMap { whole(digits * 10 + $0, isNegative: isNegative) }
+    case .anyWhole(let more):
+      if isPoint { return more & 1 == 1 ? .anyFraction(0) : nil }
+      return digit == nil || more >> 1 == 0 ? nil : .anyWhole(more >> 1)
+    case .fraction(let digits, let written, let isNegative):
+      guard let digit, written < decimals else { return nil }
+      return fraction(digits * 10 + digit, decimals: written + 1, isNegative: isNegative)
+    case .anyFraction(let written):
+      return digit != nil && written < decimals ? .anyFraction(written + 1) : nil
+    }
+  }
+
+  /// Whether the number may end here.
+  func isWhole(_ progress: Progress) -> Bool {
+    switch progress {
+    case .begin, .minus: false
+    case .whole(let digits, let isNegative):
+      range(isNegative: isNegative)?.contains(digits * Self.powers[decimals]) ?? false
+    case .anyWhole(let more): more & 1 == 1
+    case .fraction(let digits, let written, let isNegative):
+      written > 0
+        && range(isNegative: isNegative)?.contains(digits * Self.powers[decimals - written]) ?? false
+    case .anyFraction(let written): written > 0
+    }
+  }
+
+  private static let powers = (0...15).map { exponent in (0..<exponent).reduce(1) { power, _ in power * 10 } }
+
+  /// Bounds of the numbers without their sign; nil where there are none. Minus zero is not written.
+  private func range(isNegative: Bool) -> ClosedRange<Int>? {
+    if isNegative { return least < 0 ? max(1, -most)...(-least) : nil }
+    return most >= 0 ? max(0, least)...most : nil
+  }
+
+  /// Which of some numbers lie in the range.
+  private enum Share { case none, some, all }
+
+  /// Of the numbers that begin with these digits and have `more` others before the point.
+  private func share(_ digits: Int, more: Int, isNegative: Bool) -> Share {
+    share(
+      first: digits * Self.powers[more] * Self.powers[decimals], count: Self.powers[more + decimals],
+      isNegative)
+  }
+
+  /// Of `count` numbers from `first` on, in units of the last decimal.
+  private func share(first: Int, count: Int, _ isNegative: Bool) -> Share {
+    guard let range = range(isNegative: isNegative) else { return .none }
+    let last = first + count - 1
+    if last < range.lowerBound || first > range.upperBound { return .none }
+    return range.contains(first) && range.contains(last) ? .all : .some
+  }
+
+  private func whole(_ digits: Int, isNegative: Bool) -> Progress? {
+    var more: UInt32 = 0
+    var isMixed = false
+    // No number of the range has more than 15 digits.
+    let largest = Self.powers[15 - decimals] - 1
+    for count in 0...(digits == 0 ? 0 : 15 - decimals) where digits <= largest / Self.powers[count] {
+      switch share(digits, more: count, isNegative: isNegative) {
+      case .none: break
+      case .some:
+        isMixed = true
+        more |= 1 << UInt32(count)
+      case .all: more |= 1 << UInt32(count)
+      }
+    }
+    if more == 0 { return nil }
+    return isMixed ? .whole(digits, isNegative: isNegative) : .anyWhole(more)
+  }
+
+  private func fraction(_ digits: Int, decimals written: Int, isNegative: Bool) -> Progress? {
+    let unit = Self.powers[decimals - written]
+    switch share(first: digits * unit, count: unit, isNegative) {
+    case .none: return nil
+    case .some: return .fraction(digits, decimals: written, isNegative: isNegative)
+    case .all: return .anyFraction(written)
+    }
+  }
+
+  /// The fewest bytes that make it a number of the range; nil where none do.
+  func completion(of progress: Progress) -> [UInt8]? {
+    // Short numbers first: all texts of one more byte, then of two, of which there are few states.
+    var texts: [(state: Progress, text: [UInt8])] = [(progress, [])]
+    var seen: Set<Progress> = [progress]
+    while !texts.isEmpty {
+      if let whole = texts.first(where: { isWhole($0.state) }) { return whole.text }
+      var longer: [(state: Progress, text: [UInt8])] = []
+      for (state, text) in texts {
+        for byte in Array("0123456789.-".utf8) {
+          if let next = after(byte, state), seen.insert(next).inserted {
+            longer.append((next, text + [byte]))
+          }
+        }
+      }
+      texts = longer
+    }
+    return nil
+  }
+}

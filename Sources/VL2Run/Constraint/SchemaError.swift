@@ -1,0 +1,41 @@
+import VL2Quant
+
+/// A JSON Schema that answers cannot be held to.
+public enum SchemaError: ReportableError, Equatable {
+  /// No such file, or not readable.
+  case unavailable(file: String)
+  /// Not a JSON text.
+  case notJSON(file: String, problem: String)
+  /// Not a schema; `path` names the part.
+  case malformed(file: String, path: String, problem: String)
+  /// A valid schema that says something outside of what is supported.
+  case unsupported(file: String, path: String, what: String)
+  /// Every text of the schema would have to hold another one.
+  case endless(String)
+  /// The model's tokens cannot spell it.
+  case unwritable(String)
+  /// The shortest text of the schema takes more tokens than may be written.
+  case budget(String, tokens: Int, least: Int)
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .unavailable: .noInput
+    case .notJSON, .malformed, .unsupported, .endless, .unwritable: .badData
+    case .budget: .usage
+    }
+  }
+
+  public var description: String {
+    switch self {
+    case .unavailable(let file): "\(file): no such file, or not readable; give a JSON Schema"
+    case .notJSON(let file, let problem): "\(file): not a JSON text, \(problem)"
+    case .malformed(let file, let path, let problem): "\(file): \(path): \(problem)"
+    case .unsupported(let file, let path, let what):
+      "\(file): \(path): \(what) is not supported; docs/SCHEMA.md says what is"
+    case .endless(let file): "\(file): no finite text fits, since the schema always needs itself"
+    case .unwritable(let file): "\(file): the model's tokeniser has no token for a byte that every text needs"
+    case .budget(let file, let tokens, let least):
+      "\(file): the shortest text takes \(least) tokens, and \(tokens) may be written; raise --max-tokens"
+    }
+  }
+}

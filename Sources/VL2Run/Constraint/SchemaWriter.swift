@@ -1,0 +1,81 @@
+/// Guides one answer so that it becomes a text of a schema, whole before the tokens run out.
+struct SchemaWriter {
+  private let machine: GrammarMachine
+  private let vocabulary: Vocabulary
+  private let tokenizer: Tokenizer
+  private let end: Int
+  /// Tokens that may still be written.
+  private var budget: Int
+  private var state: GrammarMachine.State
+  private var masks: [GrammarMachine.State: TokenSet] = [:]
+  /// What is left of the shortest way to the end, once it is the only one.
+  private var forced: ArraySlice<Int>?
+
+  /// - Parameters:
+  ///   - end: the token that ends an answer.
+  ///   - budget: tokens to write at the most.
+  /// - Throws: `SchemaError` where no text of the schema fits.
+  init(_ schema: JSONSchema, vocabulary: Vocabulary, tokenizer: Tokenizer, end: Int, budget: Int) throws {
+    guard let machine = GrammarMachine(schema.grammar) else { throw SchemaError.endless(schema.name) }
+    self.machine = machine
+    self.vocabulary = vocabulary
+    self.tokenizer = tokenizer
+    self.end = end
+    self.budget = budget
+    state = machine.start
+    guard let least = vocabulary.tokens(of: machine.completion(of: state)) else {
+      throw SchemaError.unwritable(schema.name)
+    }
+    guard least.count <= budget else {
+      throw SchemaError.budget(schema.name, tokens: budget, least: least.count)
+    }
+  }
+
+  /// Whether the way to the end is fixed, so that nothing needs to be picked.
+  var isForced: Bool { forced != nil }
+
+  /// The next token, the end token after the last.
+  ///
+  /// - Parameter pick: picks one of the tokens that are allowed; not called once the rest is fixed.
+  mutating func next(pick: (TokenSet) throws -> Int) rethrows -> Int {
+    if forced == nil {
+      if machine.isAtEnd(state) { return end }
+      let allowed = mask()
+      if allowed.first != nil {
+        let token = try pick(allowed)
+        if token == end { return end }
+        if let next = state(after: token), let rest = vocabulary.tokens(of: machine.completion(of: next)),
+          rest.count < budget
+        {
+          state = next
+          budget -= 1
+          return token
+        }
+      }
+      finish()
+    }
+    return forced?.popFirst() ?? end
+  }
+
+  /// Goes to the end on the shortest way.
+  mutating func finish() {
+    if forced == nil { forced = (vocabulary.tokens(of: machine.completion(of: state)) ?? [])[...] }
+  }
+
+  private func state(after token: Int) -> GrammarMachine.State? {
+    var state = state
+    for byte in tokenizer.bytes(of: token) {
+      guard let next = machine.state(after: byte, state) else { return nil }
+      state = next
+    }
+    return state
+  }
+
+  private mutating func mask() -> TokenSet {
+    if let known = masks[state] { return known }
+    var allowed = vocabulary.allowed(by: machine, in: state)
+    if machine.isWhole(state) { allowed.insert(end) }
+    masks[state] = allowed
+    return allowed
+  }
+}

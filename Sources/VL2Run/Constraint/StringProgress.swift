@@ -1,0 +1,78 @@
+/// How far a JSON string is written.
+///
+/// Characters beyond ASCII are written as they are, in UTF-8; of the escapes, all but `\u` are allowed.
+struct StringProgress: Hashable, Sendable {
+  private enum Phase: UInt8 {
+    case beforeQuote, body, escape
+    /// This many bytes of a character are left, any continuation bytes.
+    case one, two, three
+    /// As the others, but the next byte's range is smaller. Source: Unicode Standard, table 3-7.
+    case afterE0, afterED, afterF0, afterF4
+    case done
+  }
+
+  private var phase = Phase.beforeQuote
+  /// Characters begun; counted no further than it matters.
+  private var count = 0
+
+  static let begin = StringProgress()
+
+  var isDone: Bool { phase == .done }
+
+  /// After one more byte; nil where it may not stand there.
+  func after(_ byte: UInt8, least: Int, most: Int?) -> StringProgress? {
+    var next = self
+    func to(_ phase: Phase, where isRight: Bool) -> StringProgress? {
+      guard isRight else { return nil }
+      next.phase = phase
+      return next
+    }
+    let isContinuation = (0x80...0xBF).contains(byte)
+    switch phase {
+    case .beforeQuote: return to(.body, where: byte == UInt8(ascii: "\""))
+    case .escape: return to(.body, where: "\"\\/bfnrt".utf8.contains(byte))
+    case .one: return to(.body, where: isContinuation)
+    case .two: return to(.one, where: isContinuation)
+    case .three: return to(.two, where: isContinuation)
+    case .afterE0: return to(.one, where: (0xA0...0xBF).contains(byte))
+    case .afterED: return to(.one, where: (0x80...0x9F).contains(byte))
+    case .afterF0: return to(.two, where: (0x90...0xBF).contains(byte))
+    case .afterF4: return to(.two, where: (0x80...0x8F).contains(byte))
+    case .done: return nil
+    case .body:
+      if byte == UInt8(ascii: "\"") { return to(.done, where: count >= least) }
+      if let most, count >= most { return nil }
+      next.count = most == nil ? min(count + 1, least) : count + 1
+      switch byte {
+      case UInt8(ascii: "\\"): return to(.escape, where: true)
+      case 0x20...0x7F: return next
+      case 0xC2...0xDF: return to(.one, where: true)
+      case 0xE0: return to(.afterE0, where: true)
+      case 0xED: return to(.afterED, where: true)
+      case 0xE1...0xEF: return to(.two, where: true)
+      case 0xF0: return to(.afterF0, where: true)
+      case 0xF1...0xF3: return to(.three, where: true)
+      case 0xF4: return to(.afterF4, where: true)
+      default: return nil
+      }
+    }
+  }
+
+  /// The fewest bytes that end the string.
+  func completion(least: Int) -> [UInt8] {
+    let fill = [UInt8](repeating: UInt8(ascii: "."), count: max(0, least - count))
+    let rest = fill + [UInt8(ascii: "\"")]
+    switch phase {
+    case .beforeQuote: return [UInt8(ascii: "\"")] + rest
+    case .body: return rest
+    case .escape: return [UInt8(ascii: "n")] + rest
+    case .one: return [0x80] + rest
+    case .two, .afterED: return [0x80, 0x80] + rest
+    case .three: return [0x80, 0x80, 0x80] + rest
+    case .afterE0: return [0xA0, 0x80] + rest
+    case .afterF0: return [0x90, 0x80, 0x80] + rest
+    case .afterF4: return [0x80, 0x80, 0x80] + rest
+    case .done: return []
+    }
+  }
+}

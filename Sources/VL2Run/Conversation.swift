@@ -1,0 +1,107 @@
+/// Questions and answers that follow on each other, with the pictures they are about.
+///
+/// When the model's context is full, the oldest questions go first, with their answers and pictures.
+public struct Conversation {
+  /// A question and what became of it.
+  public struct Exchange: Sendable {
+    /// As the user wrote it.
+    public var question: String
+    public var pictures: [Picture]
+    /// The most tiles of each picture, fixed when it is first looked at, so that it need not be looked at again.
+    fileprivate var tiles: [Int]
+    public var answer: String
+    fileprivate var tokens: [Int]
+  }
+
+  public var system: String?
+  public private(set) var exchanges: [Exchange] = []
+  /// Most tokens of an answer, and how they are picked.
+  public var maxTokens: Int
+  public var sampling: Sampling
+
+  private let session: Session
+
+  /// - Parameter session: one that remembers, so that each question costs its own tokens only.
+  public init(_ session: Session, system: String? = nil, maxTokens: Int = 512, sampling: Sampling = .greedy) {
+    self.session = session
+    self.system = system
+    self.maxTokens = maxTokens
+    self.sampling = sampling
+  }
+
+  /// What is asked next, and what of the conversation has to go for it.
+  public struct Next {
+    public var request: Session.Request
+    public var plan: TilePlan
+    /// Exchanges that do not fit beside the question any more.
+    public var forgotten: Int
+    fileprivate var question: String
+    fileprivate var pictures: [Picture]
+  }
+
+  /// Lays out the next question.
+  ///
+  /// - Throws: `PromptError` where even alone it does not fit.
+  public func next(_ question: String, pictures: [Picture] = []) throws -> Next {
+    var forgotten = 0
+    while true {
+      let request = request(question, pictures, after: exchanges.dropFirst(forgotten))
+      do {
+        let plan = try session.plan(request)
+        if plan.promptTokens > session.promptRoom(maxTokens), forgotten < exchanges.count {
+          forgotten += 1
+          continue
+        }
+        return Next(
+          request: request, plan: plan, forgotten: forgotten, question: question, pictures: pictures)
+      } catch let error as PromptError {
+        guard case .tooLong = error, forgotten < exchanges.count else { throw error }
+        forgotten += 1
+      }
+    }
+  }
+
+  /// Asks.
+  ///
+  /// - Parameters: as `Session.answer`.
+  /// - Throws: what `Session.answer` throws; the conversation is then as before.
+  public mutating func ask(
+    _ next: Next, onText: (String) -> Bool = { _ in true },
+    onProgress: (Session.Progress) throws -> Void = { _ in }
+  ) throws -> Session.Answer {
+    let answer = try session.answer(next.request, onText: onText, onProgress: onProgress)
+    exchanges.removeFirst(next.forgotten)
+    var tiles = answer.plan.tiles[...]
+    for index in exchanges.indices {
+      exchanges[index].tiles = Array(tiles.prefix(exchanges[index].pictures.count))
+      tiles = tiles.dropFirst(exchanges[index].pictures.count)
+    }
+    exchanges.append(
+      Exchange(
+        question: next.question, pictures: next.pictures, tiles: Array(tiles), answer: answer.text,
+        tokens: answer.tokens))
+    return answer
+  }
+
+  /// Forgets everything but the system text.
+  public mutating func reset() { exchanges = [] }
+
+  private func request(
+    _ question: String, _ pictures: [Picture], after earlier: ArraySlice<Exchange>
+  ) -> Session.Request {
+    func marked(_ text: String, _ pictures: [Picture]) -> String {
+      String(repeating: "<image>\n", count: pictures.count) + text
+    }
+    var turns = system.map { [Turn(role: .system, text: $0)] } ?? []
+    for exchange in earlier {
+      turns.append(Turn(role: .user, text: marked(exchange.question, exchange.pictures)))
+      turns.append(Turn(role: .assistant, text: exchange.answer, tokens: exchange.tokens))
+    }
+    turns.append(Turn(role: .user, text: marked(question, pictures)))
+    var request = Session.Request(
+      turns: turns, pictures: earlier.flatMap(\.pictures) + pictures, maxTokens: maxTokens, sampling: sampling
+    )
+    request.fixedTiles = earlier.flatMap(\.tiles)
+    return request
+  }
+}

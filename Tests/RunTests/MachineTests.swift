@@ -1,0 +1,161 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Run
+
+@Suite struct MachineTests {
+  /// A copy of what a system says, below a folder.
+  private func machine(_ files: [String: String]) throws -> Machine {
+    try withTemporaryFolder { folder in
+      for (path, text) in files {
+        let url = URL(fileURLWithPath: folder + path)
+        try FileManager.default.createDirectory(
+          at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+      }
+      return Machine(root: folder)
+    }
+  }
+
+  private func arm(_ parts: [String]) -> String {
+    parts.enumerated().map { index, part in
+      "processor\t: \(index)\nFeatures\t: fp asimd crc32 asimddp\nCPU part\t: \(part)\n"
+    }.joined(separator: "\n")
+  }
+
+  @Test func raspberryPi5() throws {
+    var files = [
+      "/proc/cpuinfo": arm(["0xd0b", "0xd0b", "0xd0b", "0xd0b"]),
+      "/proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",
+      "/proc/meminfo":
+        "MemTotal:        8255024 kB\nMemAvailable:    7000000 kB\nSwapTotal:        204784 kB\nSwapFree:         204784 kB\n",
+      "/proc/self/cgroup": "0::/user.slice/session-1.scope\n",
+      "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io pids\n",
+      "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+      "/sys/class/thermal/thermal_zone0/temp": "61450\n",
+      "/sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n",
+    ]
+    for core in 0..<4 { files["/sys/devices/system/cpu/cpu\(core)/cpufreq/cpuinfo_max_freq"] = "2400000\n" }
+    let machine = try machine(files)
+    #expect(machine.board == "Raspberry Pi 5 Model B Rev 1.0")
+    #expect(machine.cores == [Machine.Cores(count: 4, megahertz: 2400, name: "Cortex-A76")])
+    #expect(machine.features == ["asimd", "asimddp"])
+    #expect(machine.memory == 8_255_024 << 10 && machine.availableMemory == 7_000_000 << 10)
+    #expect(machine.swap == 204_784 << 10 && machine.freeSwap == machine.swap)
+    // As it comes, this system has no memory controller.
+    #expect(machine.memoryGroup == .unavailable)
+    #expect(machine.governor == "ondemand" && machine.temperature == 61.45 && machine.isThrottled == true)
+  }
+
+  @Test func fastAndSlowCores() throws {
+    var files = ["/proc/cpuinfo": arm(["0xd05", "0xd05", "0xd0b", "0xfff"])]
+    for (core, speed) in [1_800_000, 1_800_000, 2_400_000, 2_400_000].enumerated() {
+      files["/sys/devices/system/cpu/cpu\(core)/cpufreq/cpuinfo_max_freq"] = "\(speed)\n"
+    }
+    let machine = try machine(files)
+    #expect(machine.cores.first?.megahertz == 2400)
+    #expect(machine.cores.last == Machine.Cores(count: 2, megahertz: 1800, name: "Cortex-A55"))
+    #expect(machine.cores.contains { $0.name == "part 0xfff" })
+  }
+
+  @Test(arguments: [
+    (
+      ["/service/memory.max": "1073741824\n", "/service/memory.current": "1000\n"],
+      Machine.MemoryGroup.limited(1 << 30, used: 1000)
+    ),
+    (["/service/memory.max": "max\n"], .unlimited),
+    // The group above is the tighter one.
+    (
+      [
+        "/memory.max": "500\n", "/memory.current": "7\n", "/service/memory.max": "1000\n",
+        "/service/memory.current": "1\n",
+      ], .limited(500, used: 7)
+    ),
+  ])
+  func memoryGroups(files: [String: String], expected: Machine.MemoryGroup) throws {
+    var all = ["/proc/self/cgroup": "0::/service\n", "/sys/fs/cgroup/cgroup.controllers": "cpu memory\n"]
+    for (path, text) in files { all["/sys/fs/cgroup" + path] = text }
+    #expect(try machine(all).memoryGroup == expected)
+  }
+
+  /// Whatever is missing or nonsense is left out.
+  @Test func nothingKnown() throws {
+    let empty = try machine([:])
+    #expect(empty.board == nil && empty.cores.isEmpty && empty.memory == 0 && empty.temperature == nil)
+    let odd = try machine([
+      "/proc/cpuinfo": ":\n\n:::\nCPU part : 0xd08\nprocessor\n", "/proc/meminfo": "MemTotal: x kB\n\n:",
+      "/sys/class/thermal/thermal_zone0/temp": "hot", "/proc/self/cgroup": "0::",
+      "/sys/fs/cgroup/cgroup.controllers": "memory",
+      "/sys/fs/cgroup/memory.max": "-",
+    ])
+    #expect(odd.memory == 0 && odd.temperature == nil && odd.memoryGroup == .unlimited)
+  }
+
+  @Test func thisMachine() {
+    let machine = Machine()
+    #expect(machine.memory > 0 && machine.pageSize >= 4096 && !machine.cores.isEmpty)
+  }
+
+  @Test func storage() throws {
+    let speed = try #require(StorageSpeed.measure(try PackedModels.path("nano-mha", .q4)))
+    #expect(speed.bytesPerSecond > 0)
+    #expect(StorageSpeed.measure("/none") == nil)
+  }
+
+  @Test func doctor() throws {
+    let vl2 = Tool("vl2")
+    let model = try PackedModels.path("nano-mha", .q4)
+    let run = try vl2.run(["doctor", "--model", model], environment: ["VL2_ISA": ""])
+    #expect(run.status == 0, "\(run.errors)")
+    for word in ["cores", "kernels", "page size", "memory", "cgroup", "storage", model] {
+      #expect(run.output.contains(word), "\(word): \(run.output)")
+    }
+    #expect(!run.output.contains("\u{1B}"))
+    #expect(try vl2.run(["doctor"], environment: ["VL2_MODEL": ""]).status == 0)
+    #expect(try vl2.run(["doctor", "--model", "/none"]).errors.contains("/none"))
+  }
+
+  /// A deadline picks the tiles from what is remembered, and says so.
+  @Test func deadline() throws {
+    let vl2 = Tool("vl2")
+    try withTemporaryFolder { cache in
+      let picture = Fixtures.path("golden/images/wide.jpg")
+      func ask(_ words: [String]) throws -> ToolRun {
+        try vl2.run(
+          ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2", "--json"] + words
+            + [picture, "What is it?"], environment: ["XDG_CACHE_HOME": cache])
+      }
+      func tiles(_ run: ToolRun) throws -> Int {
+        let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
+        return try #require(object?["tiles"] as? Int, "\(run.errors)")
+      }
+      let all = try tiles(try ask([]))
+      #expect(all > 3)
+      #expect(try tiles(try ask(["--max-tiles", "3"])) <= 3)
+      // A machine that takes 10 s a tile.
+      let file = cache + "/vl2/speeds.json"
+      let known = try JSONDecoder().decode(
+        [String: SpeedEstimate].self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+      #expect(known.count == 1)
+      func remember(_ tileSeconds: Double) throws {
+        let slow = known.mapValues { _ in
+          SpeedEstimate(tileSeconds: tileSeconds, promptTokensPerSecond: 1e6)
+        }
+        try JSONEncoder().encode(slow).write(to: URL(fileURLWithPath: file))
+      }
+      try remember(10)
+      let some = try ask(["--deadline", "31"])
+      #expect(try tiles(some) <= 3 && some.errors.contains("s until the answer begins"), "\(some.errors)")
+      try remember(10)
+      let fewest = try ask(["--deadline", "5"])
+      #expect(try tiles(fewest) == 1 && fewest.errors.contains("later than asked for"), "\(fewest.errors)")
+      try remember(0.001)
+      #expect(try tiles(try ask(["--deadline", "60"])) == all)
+      // Nonsense in the file is as good as no file: the machine is measured.
+      try Data("[".utf8).write(to: URL(fileURLWithPath: file))
+      #expect(try tiles(try ask(["--deadline", "600"])) == all)
+      #expect(try ask(["--max-tiles", "3", "--deadline", "1"]).status == 64)
+      #expect(try ask(["--max-tiles", "0"]).status == 64)
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Foundation
+import VL2Quant
+import VL2Run
+
+struct Chat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Talks about pictures, question by question.",
+    discussion: """
+      Type a question and press Enter. Ctrl-C stops an answer, Ctrl-D ends the conversation.
+
+      \(Command.list)
+
+        vl2 chat --model tiny.vl2q photo.jpg
+      """)
+
+  @OptionGroup var options: ModelOptions
+  @OptionGroup var answering: AnswerOptions
+
+  @Argument(help: "Pictures that the first question is about.")
+  var pictures: [String] = []
+
+  /// What can be typed instead of a question.
+  private enum Command: String, CaseIterable {
+    case image = "/image"
+    case reset = "/reset"
+    case stats = "/stats"
+    case save = "/save"
+    case help = "/help"
+    case quit = "/quit"
+
+    static var list: String {
+      allCases.map { "  " + $0.usage.padding(toLength: 13, withPad: " ", startingAt: 0) + $0.purpose }
+        .joined(separator: "\n")
+    }
+
+    private var usage: String {
+      switch self {
+      case .image, .save: rawValue + " FILE"
+      case .reset, .stats, .help, .quit: rawValue
+      }
+    }
+
+    private var purpose: String {
+      switch self {
+      case .image: "the next question is about this picture too"
+      case .reset: "forget the conversation"
+      case .stats: "seconds, speeds and memory of the last answer"
+      case .save: "write the conversation to a text file"
+      case .help: "these lines"
+      case .quit: "leave"
+      }
+    }
+  }
+
+  func run() throws {
+    let model = try options.open()
+    if let notice = model.demonstrationNotice { VL2.report(notice) }
+    var talk = Talk(model, answering)
+    for path in pictures { try talk.addPicture(path) }
+    var editor = LineEditor()
+    while true {
+      switch editor.read(prompt: "> ") {
+      case .end: return
+      case .interrupted: Terminal.write(Terminal.styled("Ctrl-D or /quit leaves.", .faint) + "\n")
+      case .line(let line):
+        let text = line.trimmingCharacters(in: .whitespaces)
+        if text.isEmpty { continue }
+        do {
+          if text.hasPrefix("/") {
+            if try !obey(text, &talk) { return }
+          } else {
+            try talk.ask(text)
+          }
+        } catch let error as any ReportableError {
+          // The conversation goes on.
+          VL2.report(error.description)
+        }
+      }
+    }
+  }
+
+  /// Returns whether the conversation goes on.
+  private func obey(_ text: String, _ talk: inout Talk) throws -> Bool {
+    let word = text.prefix { !$0.isWhitespace }
+    let rest = text.dropFirst(word.count).trimmingCharacters(in: .whitespaces)
+    switch Command(rawValue: String(word)) {
+    case .image: try talk.addPicture(Self.path(rest))
+    case .reset: talk.reset()
+    case .stats: Terminal.write(talk.stats ?? "no answer yet\n")
+    case .save: try talk.save(to: Self.path(rest))
+    case .help: Terminal.write(Command.list + "\n")
+    case .quit: return false
+    case nil: VL2.report("\(word) is no command; /help lists them")
+    }
+    return true
+  }
+
+  /// A path as it is typed or dragged into a terminal: in quotes, with blanks escaped, or beginning with ~.
+  private static func path(_ text: String) -> String {
+    var path = text
+    if path.count >= 2, let first = path.first, first == "'" || first == "\"", path.last == first {
+      path = String(path.dropFirst().dropLast())
+    } else {
+      path = path.replacingOccurrences(of: "\\ ", with: " ")
+    }
+    return (path as NSString).expandingTildeInPath
+  }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import VL2Run
+
+/// What `vl2 ask --choices --json` prints.
+struct ChoiceReport: Encodable {
+  struct Choice: Encodable {
+    var text: String
+    var probability: Double
+  }
+
+  /// Under `--each`, the picture that was asked about.
+  var picture: String?
+  /// The likeliest; null where none is likely enough.
+  var choice: String?
+  /// All, the likeliest first.
+  var choices: [Choice]
+  var promptTokens: Int
+  var tiles: Int
+  var seconds: Double
+
+  enum CodingKeys: String, CodingKey {
+    case picture, choice, choices, tiles, seconds
+    case promptTokens = "prompt_tokens"
+  }
+
+  init(_ scores: ChoiceScores, leastProbability: Double, picture: String?) {
+    self.picture = picture
+    choice = scores.best(atLeast: leastProbability)?.text
+    // Six decimals: the logarithm's last digits are the machine's.
+    choices = scores.choices.map {
+      Choice(text: $0.text, probability: ($0.probability * 1e6).rounded() / 1e6)
+    }
+    promptTokens = scores.promptTokens
+    tiles = scores.tiles
+    let times = scores.seconds
+    seconds = times.tiling + times.vision + times.prompt + times.writing
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var object = encoder.container(keyedBy: CodingKeys.self)
+    try object.encodeIfPresent(picture, forKey: .picture)
+    // Always there, so that whoever reads it need not guess.
+    try object.encode(choice, forKey: .choice)
+    try object.encode(choices, forKey: .choices)
+    try object.encode(promptTokens, forKey: .promptTokens)
+    try object.encode(tiles, forKey: .tiles)
+    try object.encode(seconds, forKey: .seconds)
+  }
+}

@@ -1,0 +1,140 @@
+import ArgumentParser
+import Foundation
+import VL2Run
+
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Looks at this computer, and says what slows a model down on it.",
+    discussion: """
+      With a model it also measures how fast its file can be read, and whether it fits into memory.
+
+        vl2 doctor --model tiny.vl2q
+      """)
+
+  @Option(help: "The packed model. Default: $VL2_MODEL, if that is set.")
+  var model: String?
+
+  func run() throws {
+    let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+    let size = try path.map { try Self.size($0) }
+    let machine = Machine()
+    let storage = path.flatMap { StorageSpeed.measure($0) }
+    var rows = Self.rows(machine)
+    if let path, let size {
+      rows.append(("model", "\(path), \(Self.size(size))"))
+      rows.append(("storage", storage.map(Self.text) ?? "not measured"))
+    }
+    let width = rows.map(\.0.count).max() ?? 0
+    var text = rows.map { name, value in
+      Terminal.styled(name.padding(toLength: width + 2, withPad: " ", startingAt: 0), .faint) + value
+    }
+    let advice = Self.advice(machine, modelSize: size, storage: storage)
+    text.append("")
+    text +=
+      advice.isEmpty
+      ? [Terminal.styled("Nothing to change.", .green)] : advice.map { Terminal.styled("- ", .yellow) + $0 }
+    FileHandle.standardOutput.write(Data((text.joined(separator: "\n") + "\n").utf8))
+  }
+
+  private static func size(_ path: String) throws -> Int {
+    guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
+      throw ValidationError("\(path): no such file; give the packed model.")
+    }
+    return size
+  }
+
+  private static func rows(_ machine: Machine) -> [(String, String)] {
+    var rows: [(String, String)] = []
+    if let board = machine.board { rows.append(("board", board)) }
+    if let processor = machine.processor { rows.append(("processor", processor)) }
+    let cores = machine.cores.map { kind in
+      "\(kind.count)" + (kind.name.map { " x \($0)" } ?? "") + (kind.megahertz.map { " at \($0) MHz" } ?? "")
+    }
+    rows.append(("cores", cores.joined(separator: ", ")))
+    rows.append(
+      ("usable", "\(ProcessInfo.processInfo.activeProcessorCount), which is the default of --threads"))
+    rows.append(
+      (
+        "features",
+        machine.features.isEmpty ? "none that kernels exist for" : machine.features.joined(separator: " ")
+      ))
+    rows.append(("kernels", InstructionSet.active))
+    if let governor = machine.governor { rows.append(("governor", governor)) }
+    rows.append(("page size", size(machine.pageSize)))
+    rows.append(("memory", "\(size(machine.memory)), \(size(machine.availableMemory)) available"))
+    rows.append(
+      ("swap", machine.swap == 0 ? "none" : "\(size(machine.swap)), \(size(machine.freeSwap)) free"))
+    switch machine.memoryGroup {
+    case .unavailable: rows.append(("cgroup", "this system cannot limit memory"))
+    case .unlimited: rows.append(("cgroup", "no limit of memory"))
+    case .limited(let limit, let used): rows.append(("cgroup", "\(size(limit)), \(size(used)) used"))
+    }
+    if let temperature = machine.temperature {
+      rows.append(("temperature", String(format: "%.0f degrees Celsius", temperature)))
+    }
+    if let throttled = machine.isThrottled {
+      rows.append(("throttling", throttled ? "yes, now or since the start" : "none since the start"))
+    }
+    return rows
+  }
+
+  private static func text(_ storage: StorageSpeed) -> String {
+    let speed = String(format: "%.0f MB/s", storage.bytesPerSecond / 1e6)
+    return storage.isFromMemory ? "\(speed), from memory: the system did not let go of the file" : speed
+  }
+
+  /// What would make answers faster, or keep the board alive.
+  static func advice(_ machine: Machine, modelSize: Int?, storage: StorageSpeed?) -> [String] {
+    var advice: [String] = []
+    if InstructionSet.active == "portable" {
+      advice.append(
+        "No fast kernels run here: a 64-bit system on ARM, or a processor with AVX2, is many times faster.")
+    }
+    if let governor = machine.governor, governor == "powersave" {
+      advice.append(
+        "The governor is powersave: as root, 'cpupower frequency-set -g performance' (package linux-cpupower)."
+      )
+    }
+    let speeds = machine.cores.compactMap(\.megahertz)
+    if let fast = speeds.max(), let slow = speeds.min(), slow * 4 < fast * 3, let first = machine.cores.first
+    {
+      advice.append("Cores differ: try --threads \(first.count), since the fast ones wait for the slow ones.")
+    }
+    if let temperature = machine.temperature, temperature >= 75 {
+      advice.append("It is hot; boards slow down from about 80 degrees Celsius: a heat sink or a fan helps.")
+    }
+    if machine.isThrottled == true {
+      advice.append(
+        "The board was slowed down for heat or for lack of power: look at cooling and at the power supply.")
+    }
+    if let modelSize {
+      var room = machine.availableMemory
+      if case .limited(let limit, let used) = machine.memoryGroup { room = min(room, max(0, limit - used)) }
+      if modelSize > room {
+        advice.append(
+          "The model is larger than the memory that is free (\(size(room))): parts of it are read again for each token. Close other programs, or take a smaller model."
+        )
+        if let storage, !storage.isFromMemory, storage.bytesPerSecond < 200e6 {
+          advice.append(
+            "The storage is slow for that: an NVMe or USB 3 SSD reads ten times as fast as most SD cards.")
+        }
+      }
+    }
+    if machine.memoryGroup == .unavailable, machine.board?.contains("Raspberry Pi") == true {
+      advice.append(
+        "To limit the memory of a service, add 'cgroup_enable=memory' to /boot/firmware/cmdline.txt and start again."
+      )
+    }
+    if machine.swap > 0, machine.freeSwap < machine.swap / 2 {
+      advice.append("More than half of the swap is in use: the system is short of memory already.")
+    }
+    return advice
+  }
+
+  private static func size(_ bytes: Int) -> String {
+    let (unit, name) =
+      bytes >= 1 << 30 ? (1 << 30, "GiB") : bytes >= 1 << 20 ? (1 << 20, "MiB") : (1 << 10, "KiB")
+    let value = Double(bytes) / Double(unit)
+    return String(format: value >= 100 || value == value.rounded() ? "%.0f" : "%.1f", value) + " " + name
+  }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import VL2Run
+
+/// How fast this machine answered before, for each model and way of running it, kept in `$XDG_CACHE_HOME/vl2` (else
+/// `~/.cache/vl2`). It is a convenience: what cannot be read or written is done without.
+struct SpeedMemory {
+  private let path: String?
+  private let key: String
+  private var speeds: [String: SpeedEstimate]
+
+  init(_ model: Model, exact: Bool) {
+    let environment = ProcessInfo.processInfo.environment
+    let folder: String?
+    // Source: XDG Base Directory Specification; relative paths are invalid.
+    if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") {
+      folder = cache
+    } else {
+      folder = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 + "/.cache" : nil }
+    }
+    path = folder.map { $0 + "/vl2/speeds.json" }
+    let file = URL(fileURLWithPath: model.file.path).resolvingSymlinksInPath()
+    let size = (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
+    key =
+      "\(file.lastPathComponent) \(size) threads \(model.threads) \(InstructionSet.active)\(exact ? " exact" : "")"
+    let data = path.flatMap { FileManager.default.contents(atPath: $0) }
+    let known = data.flatMap { try? JSONDecoder().decode([String: SpeedEstimate].self, from: $0) } ?? [:]
+    speeds = known.filter { $0.value.isSensible }
+  }
+
+  /// What this model did on this machine.
+  var speed: SpeedEstimate? {
+    get { speeds[key] }
+    set {
+      speeds[key] = newValue
+      save()
+    }
+  }
+
+  /// Takes note of what an answer took.
+  mutating func learn(from answer: Session.Answer) {
+    if var known = speed {
+      known.learn(from: answer)
+      speed = known
+    } else if let first = SpeedEstimate(answer) {
+      speed = first
+    }
+  }
+
+  private func save() {
+    guard let path else { return }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    guard let data = try? encoder.encode(speeds) else { return }
+    try? FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
+  }
+}
+
+extension SpeedEstimate {
+  /// Whether the figures can be of a machine; the file may hold anything.
+  fileprivate var isSensible: Bool {
+    tileSeconds > 0 && tileSeconds < 1e6 && promptTokensPerSecond > 0 && promptTokensPerSecond < 1e9
+  }
+}

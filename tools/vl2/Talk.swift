@@ -1,0 +1,110 @@
+import Foundation
+import VL2Quant
+import VL2Run
+
+/// A conversation on a terminal: what is said, and what is told about it.
+struct Talk {
+  private let model: Model
+  private var conversation: Conversation
+  /// For the next question.
+  private var pictures: [Picture] = []
+  private var transcript = ""
+  private(set) var stats: String?
+
+  init(_ model: Model, _ answering: AnswerOptions) {
+    self.model = model
+    conversation = Conversation(
+      Session(model, remembers: true), system: answering.system, maxTokens: answering.maxTokens,
+      sampling: answering.sampling)
+  }
+
+  mutating func addPicture(_ path: String) throws {
+    let picture = try Picture(contentsOf: path)
+    pictures.append(picture)
+    transcript += "[\(path)]\n"
+    say("\(path): \(picture.width) x \(picture.height), with your next question")
+  }
+
+  mutating func reset() {
+    conversation.reset()
+    pictures = []
+    transcript = ""
+    stats = nil
+    say("forgotten")
+  }
+
+  mutating func ask(_ question: String) throws {
+    let next = try conversation.next(question, pictures: pictures)
+    if next.forgotten > 0 {
+      let what =
+        next.forgotten == 1 ? "the oldest question goes" : "the \(next.forgotten) oldest questions go"
+      say("the model's context is full: \(what), with answer and pictures")
+    }
+    if let note = next.plan.note { say(note) }
+
+    var status = StatusLine()
+    Interruption.begin()
+    defer { Interruption.end() }
+    do {
+      let answer = try conversation.ask(next) { piece in
+        status.clear()
+        Terminal.write(Terminal.shown(piece))
+        return !Interruption.isRequested
+      } onProgress: { progress in
+        if Interruption.isRequested { throw Interruption() }
+        status.show(progress)
+      }
+      status.clear()
+      Terminal.write((answer.ending == .stopped ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
+      if let note = answer.ending.note(maxTokens: conversation.maxTokens) { say(note) }
+      pictures = []
+      transcript += "> \(question)\n\(answer.text)\n\n"
+      stats =
+        AnswerReport(
+          answer, grounding: Grounding(answer.text), boxed: nil, sampling: conversation.sampling,
+          model: model, open: 0, decode: 0, picture: nil
+        ).table
+    } catch is Interruption {
+      status.clear()
+      say("[stopped before the answer began; the question is not part of the talk]")
+    } catch {
+      status.clear()
+      throw error
+    }
+  }
+
+  func save(to path: String) throws {
+    guard !path.isEmpty else { throw SaveError(path: "/save", reason: "give a file name after it") }
+    guard !transcript.isEmpty else { throw SaveError(path: path, reason: "nothing has been said yet") }
+    do {
+      try Data(transcript.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw SaveError(path: path, reason: "cannot be written; give another path")
+    }
+    say("\(path): saved")
+  }
+
+  private func say(_ text: String) { Terminal.write(Terminal.styled(text, .faint) + "\n") }
+
+  private struct SaveError: ReportableError {
+    var path: String
+    var reason: String
+    var exitStatus: ExitStatus { .inputOutput }
+    var description: String { "\(path): \(reason)" }
+  }
+}
+
+/// Ctrl-C while an answer is made.
+private struct Interruption: Error {
+  private nonisolated(unsafe) static var requested: sig_atomic_t = 0
+
+  static var isRequested: Bool { requested != 0 }
+
+  /// From now on Ctrl-C is noted instead of ending the program.
+  static func begin() {
+    requested = 0
+    signal(SIGINT) { _ in Interruption.requested = 1 }
+  }
+
+  static func end() { signal(SIGINT, SIG_DFL) }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Foundation
+import VL2Run
+
+/// How closely pictures are looked at, and how long that may take.
+struct TileOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Tiles of all pictures at the most; fewer are faster and see less. auto: as many as the context has room for.",
+      valueName: "n|auto"))
+  var maxTiles = "auto"
+
+  @Option(help: "Look at as many tiles as let the answer begin within so many seconds on this machine.")
+  var deadline: Double?
+
+  func validate() throws {
+    if maxTiles != "auto", !(1...10_000).contains(Int(maxTiles) ?? 0) {
+      throw ValidationError("--max-tiles \(maxTiles): give a number from 1, or auto.")
+    }
+    if let deadline {
+      if !(deadline > 0 && deadline.isFinite) {
+        throw ValidationError("--deadline \(deadline): give seconds over 0.")
+      }
+      if maxTiles != "auto" { throw ValidationError("--deadline picks the tiles; leave --max-tiles out.") }
+    }
+  }
+
+  /// Sets a request's limit. Says what is going to happen, where that takes a while or is less than it could be.
+  ///
+  /// - Parameter memory: what earlier answers took.
+  func limit(
+    _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedMemory
+  ) throws {
+    if let tiles = Int(maxTiles) { request.tileLimit = .tiles(tiles) }
+    if let deadline, !request.pictures.isEmpty {
+      if memory.speed == nil {
+        var status = StatusLine()
+        status.show("measuring this machine once")
+        defer { status.clear() }
+        memory.speed = try model.measureSpeed()
+      }
+      if let speed = memory.speed {
+        request.tileLimit = try session.tileLimit(request, seconds: deadline, speed: speed)
+      }
+    }
+    let plan = try session.plan(request)
+    if let note = plan.note { VL2.report(note) }
+    guard let speed = memory.speed else { return }
+    let seconds = speed.seconds(plan)
+    let isLate = deadline.map { seconds > $0 } ?? false
+    // Without a deadline only somebody who waits in front of a terminal wants to know.
+    if deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 {
+      VL2.report(
+        String(format: "about %.*f s until the answer begins: ", seconds < 10 ? 1 : 0, seconds)
+          + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
+          + (isLate ? ", later than asked for, since it cannot be fewer" : ""))
+    }
+  }
+}
+
+extension TilePlan {
+  /// What a user should know about pictures that are looked at in fewer tiles than they could be; nil where there is
+  /// nothing to say.
+  var note: String? {
+    guard tiles != unlimitedTiles else { return nil }
+    let full = unlimitedTiles.reduce(0, +)
+    return "looking at \(total) of \(full) tiles, so small print may be missed"
+  }
+}
