@@ -18,7 +18,7 @@ public struct RuntimeOptions: Sendable {
   public var bytesPerSecond: Int?
   /// Slots for experts, whatever memory that takes.
   package var slots: Int?
-  package var policy = ReplacementPolicy.aged
+  package var policy = ReplacementPolicy.likely
 
   public init(
     threads: Int? = nil, activations: ActivationMode = .int8, memory: MemoryChoice = .automatic,

@@ -81,6 +81,25 @@ import VL2Run
     let trace = RouteTrace.synthetic(like: shape, tokens: 60, repeated: 0.45, seed: 3)
     let replay = RouteReplay(trace, slots: 72, policy: .lru)
     #expect(replay.hitRate > 0.35 && replay.hitRate < 0.6)
+    // The policy that is used learns that, and is as good as the one that knows how often experts are used where
+    // picks do not repeat.
+    #expect(RouteReplay(trace, slots: 72, policy: .likely).hitRate > replay.hitRate - 0.05)
+    var skewed = shape
+    var random = SplitMix64(seed: 9)
+    for _ in 0..<120 {
+      for layer in 0..<12 {
+        // Low numbers are picked far more often.
+        var picks: Set<Int> = []
+        while picks.count < 6 { picks.insert(Int(random.next() % 64) * Int(random.next() % 64) / 64) }
+        var step = trace.steps[trace.steps.count - 1]
+        step.layer = layer
+        step.experts = picks.sorted()
+        skewed.steps.append(step)
+      }
+    }
+    let aged = RouteReplay(skewed, slots: 200, policy: .aged)
+    #expect(RouteReplay(skewed, slots: 200, policy: .likely).hitRate > aged.hitRate - 0.02)
+    #expect(aged.hitRate > RouteReplay(skewed, slots: 200, policy: .lru).hitRate)
   }
 
   @Test func policies() {
@@ -95,6 +114,8 @@ import VL2Run
     #expect(victim(.lfu) == 1)
     #expect(victim(.aged) == 1)
     #expect(victim(.stale) == 0)
+    // Picks have repeated, so the last one counts for more than two before it.
+    #expect(victim(.likely) == 2)
     var table = SlotTable(layers: 2, experts: 4, slots: 1, policy: .lru)
     table.put(5, in: 0)
     table.put(6, in: 0)

@@ -43,11 +43,13 @@ struct ModelOptions: ParsableArguments {
     guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
       throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
     }
-    return try open(path)
+    return try open(path, recordsRoutes: recordsRoutes, bytesPerSecond: bytesPerSecond, memory: memory)
   }
 
   /// Opens a packed file in the same way.
-  func open(_ path: String) throws -> Model {
+  func open(
+    _ path: String, recordsRoutes: Bool = false, bytesPerSecond: Int? = nil, memory: MemoryChoice? = nil
+  ) throws -> Model {
     if let refused = InstructionSet.refused {
       VL2.report(
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")

@@ -20,13 +20,14 @@ struct SweepReport: Encodable {
     try object.encode(sweep.rows, forKey: .budgets)
   }
 
-  /// Two lines for each budget: as the model routes, and with picks that repeat.
+  /// Two lines for each budget: as the model routes, and with picks that repeat. "Of both" is the share of what reading
+  /// the missed bytes, or computing without waiting, would allow by itself.
   var table: String {
     var text = String(
       format: "%d threads, %d tokens written, reads of %.0f MB/s past the page cache\n\n", sweep.threads,
       sweep.tokens, sweep.readBytesPerSecond / 1e6)
     text +=
-      "memory   slots  prompt    routing     tokens/s  hits      missed/token  allowed  share    waited\n"
+      "memory   slots  prompt    routing     tokens/s  hits      missed/token  disk allows  of both  waited\n"
     for row in sweep.rows {
       let memory = row.budgetBytes.map { "\($0 >> 20)M" } ?? "mapped"
       for (name, writing) in [("the model", row.routed), ("45 % same", row.repeating)] {
@@ -34,12 +35,12 @@ struct SweepReport: Encodable {
         text += String(format: "%6.2f s  ", row.promptSeconds) + pad(name, 10)
         text += String(format: "%10.1f", writing.tokensPerSecond)
         if let hits = writing.hitRate, let missed = writing.missedBytesPerToken,
-          let allowed = writing.allowedTokensPerSecond, let share = writing.allowedShare,
-          let waited = writing.secondsWaited
+          let share = writing.allowedShare, let waited = writing.secondsWaited
         {
           text += String(
-            format: "  %5.1f %%  %9.1f MB  %7.1f  %5.1f %%  %6.2f s", 100 * hits, missed / 1e6, allowed,
-            100 * share, waited)
+            format: "  %5.1f %%  %9.1f MB  %@  %5.1f %%  %6.2f s", 100 * hits, missed / 1e6,
+            writing.diskTokensPerSecond.map { String(format: "%11.1f", $0) } ?? pad("", 11), 100 * share,
+            waited)
         }
         text += "\n"
       }

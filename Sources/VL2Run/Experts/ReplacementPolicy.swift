@@ -8,15 +8,10 @@ package enum ReplacementPolicy: String, CaseIterable, Sendable {
   case aged
   /// One that the last token did not use, before one that it did; among equals the one whose layer comes last.
   case stale
-  /// As `aged` with a longer memory, among equals the one whose layer comes last.
-  case slow
+  /// The one that the next token will least likely use: as often as it was used lately, and more often where the last
+  /// token used it, by as much as such experts turned out to be used again.
+  case likely
 
   /// What a use counts for after one more token.
-  var decay: Double {
-    switch self {
-    case .lfu: 1
-    case .slow: 0.996
-    default: 0.98
-    }
-  }
+  var decay: Double { self == .lfu ? 1 : 0.98 }
 }

@@ -19,6 +19,7 @@ package final class Decoder {
   private let weights: Weights
   private let store: any ExpertStore
   private let ledger: MemoryLedger
+  private let onlyInt8: Bool
   /// The process's memory after rows went through.
   private(set) var meter = MemoryMeter()
   /// Where memory is shared out.
@@ -38,6 +39,7 @@ package final class Decoder {
   /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
   package init(_ file: Weights, store: any ExpertStore, ledger: MemoryLedger, arithmetic: Arithmetic) throws {
     weights = file
+    onlyInt8 = arithmetic.mode != .float32 && file.decoderTakesInt8
     self.ledger = ledger
     self.store = store
     self.arithmetic = arithmetic
@@ -150,7 +152,8 @@ package final class Decoder {
     let end = cache.length + x.count
     try budget?.makeRoomForDecoder(
       working: cache.growth(to: end)
-        + config.workingBytes(rows: x.count, chunk: chunk, positions: end, threads: arithmetic.pool.threads))
+        + config.workingBytes(
+          rows: x.count, chunk: chunk, positions: end, threads: arithmetic.pool.threads, onlyInt8: onlyInt8))
     guard end <= cache.capacity else { throw PromptError.tooLong(tokens: end, limit: cache.capacity) }
     let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
     let attended = Rows(

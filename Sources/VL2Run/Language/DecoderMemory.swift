@@ -5,14 +5,17 @@ extension LanguageConfig {
   /// Bytes that sending rows through the decoder needs besides weights and caches, rounded up rather than down.
   ///
   /// - Parameters:
-  ///   - rows: all rows, the caller's own included.
+  ///   - rows: all rows.
   ///   - chunk: rows that go through the weights together.
   ///   - positions: of the conversation, those of the rows included.
-  package func workingBytes(rows: Int, chunk: Int, positions: Int, threads: Int) -> Int {
+  ///   - onlyInt8: whether kernels multiply all matrices by int8 rows; others need the rows as floats too.
+  package func workingBytes(
+    rows: Int, chunk: Int, positions: Int, threads: Int, onlyInt8: Bool = false
+  ) -> Int {
     let part = min(rows, chunk)
     let float = MemoryLayout<Float>.stride
-    // Residual, normalised and summed rows, and those of a guess.
-    var bytes = rows * (3 * hiddenSize * float + vl2_quantized_row_bytes(hiddenSize))
+    // Normalised and summed rows, and those of a guess; the rows themselves are the caller's, who counts them.
+    var bytes = rows * (2 * hiddenSize * float + vl2_quantized_row_bytes(hiddenSize))
     bytes += min(rows, Decoder.guessedRows) * hiddenSize * float
     // Attention: its rows in and out, queries, keys, values and heads' outputs.
     bytes +=
@@ -30,8 +33,7 @@ extension LanguageConfig {
       bytes += pairs * (2 * expertWidth * float + vl2_quantized_row_bytes(expertWidth) + hiddenSize * float)
       bytes += rows * (2 * routing.expertsPerToken * 24 + routing.experts * float)
     }
-    // Rows that only float kernels take are kept as floats too.
-    bytes += rows * hiddenSize * float + part * wide * float
+    if !onlyInt8 { bytes += rows * hiddenSize * float + part * wide * float }
     return bytes + vocabularySize * float
   }
 

@@ -64,6 +64,6 @@ public struct MemoryError: ReportableError {
   public let bytes: Int
   public var exitStatus: ExitStatus { .unavailable }
   public var description: String {
-    "the conversation's memory of \(bytes >> 20) MiB was refused by the system: close other programs or ask with fewer pictures"
+    "\(bytes >> 20) MiB of memory were refused by the system: close other programs, give a smaller --memory, or ask with fewer pictures"
   }
 }

@@ -15,6 +15,8 @@ package struct MemorySweep: Sendable {
     package var guesses: Int?
     package var rightGuesses: Int?
     package var secondsWaited: Double?
+    /// Tokens a second if reading the missed bytes were all there is to it.
+    package var diskTokensPerSecond: Double?
     /// Tokens a second if reading the missed bytes, or computing without ever waiting, were all there is to it.
     package var allowedTokensPerSecond: Double?
     package var allowedShare: Double?
@@ -28,6 +30,7 @@ package struct MemorySweep: Sendable {
       case readBytesPerToken = "read_bytes_per_token"
       case rightGuesses = "right_guesses"
       case secondsWaited = "seconds_waited"
+      case diskTokensPerSecond = "disk_tokens_per_second"
       case allowedTokensPerSecond = "allowed_tokens_per_second"
       case allowedShare = "allowed_share"
     }
@@ -153,7 +156,8 @@ package struct MemorySweep: Sendable {
     writing.rightGuesses = grown(\.rightGuesses)
     writing.secondsWaited = (after.secondsWaited ?? 0) - (before.secondsWaited ?? 0)
     let full = Double(tokens) / max(1e-9, seconds - (writing.secondsWaited ?? 0))
-    let allowed = min(full, missed > 0 ? readBytesPerSecond / missed : .infinity)
+    if missed > 0 { writing.diskTokensPerSecond = readBytesPerSecond / missed }
+    let allowed = min(full, writing.diskTokensPerSecond ?? .infinity)
     writing.allowedTokensPerSecond = allowed
     writing.allowedShare = writing.tokensPerSecond / allowed
     return writing

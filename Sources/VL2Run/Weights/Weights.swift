@@ -53,6 +53,14 @@ package final class Weights {
     }
   }
 
+  /// Whether kernels multiply all matrices of the decoder by int8 rows; routers take floats as they are.
+  package var decoderTakesInt8: Bool {
+    file.manifest.sections.allSatisfy { section in
+      !(section.name.hasPrefix("layer.") || section.name == "head")
+        || section.tensors.allSatisfy { $0.code != .bf16 }
+    }
+  }
+
   /// Makes a section's bytes right.
   ///
   /// - Parameter next: a section that will be used after it; where sections are held, reading it begins.
