@@ -13,7 +13,7 @@ PREFIX ?= /usr/local
 .PHONY: help demo build manual install test lint bench test-arm64 test-sanitizers clean dependencies
 
 help:
-	@echo "make demo             build, pack a bundled checkpoint, ask about a bundled picture"
+	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
 	@echo "make build            vl2 and vl2-convert, optimised, in .build/release"
 	@echo "make manual           manual pages of both programs, in .build/manual"
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# From a clone to an answer: install what is missing (asking before sudo), build, pack a bundled checkpoint
-# and ask about a bundled picture.
-# Usage: demo.sh [QUESTION]
+# From a clone to answers: install what is missing (asking before sudo), build, pack the bundled model pocket and ask
+# three questions about a bundled picture.
+# Usage: demo.sh [QUESTION]     your own question instead of the three
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-checkpoint=Tests/TestSupport/Fixtures/golden/checkpoints/nano-mha
-picture=Tests/TestSupport/Fixtures/golden/images/wide.jpg
-model=.build/demo/nano.vl2q
-question=${1:-What is in the picture?}
+checkpoint=models/pocket/checkpoint
+picture=models/pocket/demo.png
+model=.build/demo/pocket.vl2q
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -23,16 +22,30 @@ bin=$(swift build -c release --show-bin-path)
 mkdir -p "$(dirname "$model")"
 if [ ! -e "$model" ] || [ -n "$(find "$checkpoint" "$bin/vl2-convert" -type f -newer "$model")" ]; then
   say "Packing $checkpoint"
-  "$bin/vl2-convert" pack "$checkpoint" -o "$model"
+  "$bin/vl2-convert" pack "$checkpoint" -o "$model" >&2
+fi
+
+ask() { # WORDS of vl2 ask after the model; prints the command, the answer and the seconds it took
+  local begin end
+  say ""
+  say "\$ vl2 ask --model $model$(printf ' %q' "$@")"
+  begin=$(date +%s%N)
+  "$bin/vl2" ask --model "$model" "$@"
+  end=$(date +%s%N)
+  say "($(((end - begin) / 1000000)) ms, opening included)"
+}
+if [ $# -gt 0 ]; then
+  ask "$picture" "$1"
+else
+  ask "$picture" "What colour is the star?"
+  ask "$picture" "What does the sign say?"
+  ask "$picture" "Is there a blue circle?"
 fi
 
 say ""
-say "\$ vl2 ask --model $model --max-tokens 24 $picture \"$question\""
-"$bin/vl2" ask --model "$model" --max-tokens 24 "$picture" "$question"
-say ""
-say "The model of this demonstration has random weights, so its answer means nothing: it shows that the whole"
-say "way from photo to text runs here. For real answers, fetch a published checkpoint such as"
-say "deepseek-ai/deepseek-vl2-tiny (its weights have their own licence), pack it once and ask:"
+say "The picture is $picture. pocket is a model of 11 million weights, trained for this repository on drawn pictures"
+say "(models/pocket/README.md). For photos, fetch a published checkpoint such as deepseek-ai/deepseek-vl2-tiny (its"
+say "weights have their own licence), pack it once and ask:"
 say ""
 say "  .build/release/vl2-convert pack /path/to/deepseek-vl2-tiny -o tiny.vl2q"
-say "  .build/release/vl2 ask --model tiny.vl2q photo.jpg \"$question\""
+say "  .build/release/vl2 ask --model tiny.vl2q photo.jpg \"What is in the picture?\""
