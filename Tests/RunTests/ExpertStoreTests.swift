@@ -126,26 +126,48 @@ import VL2Run
     }
   }
 
-  /// Nothing that is wanted waits for more than the read at work, however much is expected.
+  /// What is wanted does not wait for what is expected, however much of that there is.
   @Test func urgentReadsPassExpectedOnes() throws {
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     let sections = (0..<8).compactMap { file.section("layer.1.expert.\($0)") }
     let size = file.manifest.sections[sections[0]].storedLength
-    // A read takes about 40 ms.
-    let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 25)
     let memory = try HeldMemory(bytes: 9 << 16)
-    let expected = sections.enumerated().map { place, section in
-      queue.load(section, into: memory.base + place << 16, urgent: false)
+    // A read takes about 40 ms. A busy machine may wake this thread too late to see what passed what, but not every
+    // time; in a queue that kept to its order the last one would always be done.
+    var passed = false
+    for _ in 0..<20 where !passed {
+      let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 25)
+      let expected = sections.enumerated().map { place, section in
+        queue.load(section, into: memory.base + place << 16, urgent: false)
+      }
+      try queue.wait(for: queue.load(sections[0], into: memory.base + 8 << 16, urgent: true))
+      passed = try !queue.isDone(expected[7])
+      queue.stop()
     }
-    let begin = ContinuousClock.now
-    try queue.wait(for: queue.load(sections[0], into: memory.base + 8 << 16, urgent: true))
-    #expect(ContinuousClock.now - begin < .milliseconds(200))
-    #expect(try !queue.isDone(expected[7]))
-    // One that is abandoned is never read.
-    #expect(queue.abandon(expected[7]))
-    try queue.wait(for: expected[6])
-    #expect(queue.snapshot().abandoned == 1)
-    queue.stop()
+    #expect(passed)
+  }
+
+  /// A load that nobody wants any more is never read, and leaves the others as they were.
+  @Test func abandonedLoads() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let sections = (0..<8).compactMap { file.section("layer.1.expert.\($0)") }
+    let queue = ReadQueue(file, checks: true, bytesPerSecond: nil)
+    defer { queue.stop() }
+    let memory = try HeldMemory(bytes: 8 << 16)
+    for round in 0..<20 {
+      let loads = sections.enumerated().map { place, section in
+        queue.load(section, into: memory.base + place << 16, urgent: (place + round) % 2 == 0)
+      }
+      let dropped = loads[round % 8]
+      #expect(queue.abandon(dropped, waiting: true))
+      for load in loads where load !== dropped {
+        try queue.wait(for: load)
+        let bytes = try file.sectionBytes(file.manifest.sections[load.section].name)
+        let place = loads.firstIndex { $0 === load } ?? 0
+        #expect(memcmp(memory.base + place << 16, try #require(bytes.baseAddress), bytes.count) == 0)
+      }
+    }
+    #expect(queue.snapshot().loads + queue.snapshot().abandoned >= 160)
   }
 
   // MARK: faults

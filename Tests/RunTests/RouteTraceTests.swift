@@ -81,25 +81,58 @@ import VL2Run
     let trace = RouteTrace.synthetic(like: shape, tokens: 60, repeated: 0.45, seed: 3)
     let replay = RouteReplay(trace, slots: 72, policy: .lru)
     #expect(replay.hitRate > 0.35 && replay.hitRate < 0.6)
-    // The policy that is used learns that, and is as good as the one that knows how often experts are used where
-    // picks do not repeat.
-    #expect(RouteReplay(trace, slots: 72, policy: .likely).hitRate > replay.hitRate - 0.05)
-    var skewed = shape
-    var random = SplitMix64(seed: 9)
-    for _ in 0..<120 {
+  }
+
+  /// A trace of `tokens` tokens through layers 0..<12, each layer's picks drawn by `pick`.
+  private func trace(tokens: Int, promptEvery: Int? = nil, pick: (_ layer: Int) -> Int) -> RouteTrace {
+    var trace = shape
+    for token in 0..<tokens {
+      if let promptEvery, token % promptEvery == 0 {
+        for layer in 0..<12 {
+          trace.steps.append(
+            .init(
+              layer: layer, rows: 128, experts: Array(0..<64), counts: .init(repeating: 12, count: 64)))
+        }
+      }
       for layer in 0..<12 {
-        // Low numbers are picked far more often.
         var picks: Set<Int> = []
-        while picks.count < 6 { picks.insert(Int(random.next() % 64) * Int(random.next() % 64) / 64) }
-        var step = trace.steps[trace.steps.count - 1]
-        step.layer = layer
-        step.experts = picks.sorted()
-        skewed.steps.append(step)
+        while picks.count < 6 { picks.insert(pick(layer)) }
+        trace.steps.append(
+          .init(layer: layer, rows: 1, experts: picks.sorted(), counts: .init(repeating: 1, count: 6)))
       }
     }
-    let aged = RouteReplay(skewed, slots: 200, policy: .aged)
-    #expect(RouteReplay(skewed, slots: 200, policy: .likely).hitRate > aged.hitRate - 0.02)
-    #expect(aged.hitRate > RouteReplay(skewed, slots: 200, policy: .lru).hitRate)
+    return trace
+  }
+
+  /// The policy that is used learns what a model's routes are like: it is as good as any other on routes that repeat, on
+  /// routes with experts that are wanted often, on routes at random, and on short answers between prompts.
+  @Test func likelyIsGoodAtAllRoutes() {
+    var random = SplitMix64(seed: 9)
+    func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
+    let traces = [
+      ("repeating", RouteTrace.synthetic(like: shape, tokens: 100, repeated: 0.45, seed: 3)),
+      ("random", RouteTrace.synthetic(like: shape, tokens: 100, repeated: 0, seed: 3)),
+      // Low numbers are picked far more often.
+      ("skewed", trace(tokens: 120) { _ in below(64) * below(64) / 64 }),
+      // Answers want a quarter of the experts, prompts all of them.
+      ("answers", trace(tokens: 120, promptEvery: 6) { below(16) * 4 + $0 % 4 }),
+    ]
+    for (name, trace) in traces {
+      for slots in [72, 200, 400] {
+        let likely = RouteReplay(trace, slots: slots, policy: .likely).hitRate
+        for other in ReplacementPolicy.allCases where other != .likely {
+          let rate = RouteReplay(trace, slots: slots, policy: other).hitRate
+          #expect(likely > rate - 0.03, "\(name), \(slots) slots, \(other): \(likely) against \(rate)")
+        }
+      }
+    }
+    // Each of the simple ones is far behind somewhere.
+    func rate(_ place: Int, _ policy: ReplacementPolicy) -> Double {
+      RouteReplay(traces[place].1, slots: 200, policy: policy).hitRate
+    }
+    #expect(rate(0, .aged) < rate(0, .likely) - 0.1)
+    #expect(rate(2, .lru) < rate(2, .likely) - 0.03)
+    #expect(rate(3, .stale) < rate(3, .likely) - 0.1)
   }
 
   @Test func policies() {

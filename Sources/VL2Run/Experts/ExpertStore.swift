@@ -26,6 +26,8 @@ package protocol ExpertStore: AnyObject {
 
   /// Tells, between `begin` of one layer and of the next, what the next will probably want.
   ///
-  /// - Parameter certain: whether the layer will want nearly all of them.
+  /// - Parameters:
+  ///   - experts: in the order in which they should be read, likeliest first.
+  ///   - certain: whether the layer will want nearly all of them.
   func expect(layer: Int, experts: [Int], certain: Bool)
 }

@@ -107,13 +107,21 @@ package final class MixtureOfExperts {
     }
   }
 
-  /// Experts that this layer's router would pick for rows, in ascending order.
+  /// Experts that this layer's router would pick for rows, likeliest first: each row's best, then each row's second.
   ///
   /// - Parameter x: normalised rows, [count][hidden].
   package func picks(for x: Rows) -> [Int] {
     guard let router else { return [] }
     router.route(x, experts: &scratch.guessed, weights: &scratch.guessedWeights)
-    return Set(scratch.guessed.map(Int.init)).sorted()
+    var seen: Set<Int> = []
+    var picks: [Int] = []
+    for place in 0..<kept {
+      for row in 0..<x.count {
+        let expert = Int(scratch.guessed[row * kept + place])
+        if seen.insert(expert).inserted { picks.append(expert) }
+      }
+    }
+    return picks
   }
 
   /// Gives back what many rows needed.

@@ -8,8 +8,8 @@ package enum ReplacementPolicy: String, CaseIterable, Sendable {
   case aged
   /// One that the last token did not use, before one that it did; among equals the one whose layer comes last.
   case stale
-  /// The one that the next token will least likely use: as often as it was used lately, and more often where the last
-  /// token used it, by as much as such experts turned out to be used again.
+  /// The one whose next use is expected to be the farthest away, by how likely the next token wants each
+  /// (`UseForecast`) and how soon its layer comes.
   case likely
 
   /// What a use counts for after one more token.

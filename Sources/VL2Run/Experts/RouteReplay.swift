@@ -51,16 +51,16 @@ package struct RouteReplay: Sendable {
             table.put(id, in: free)
             continue
           }
+          // Experts of a prompt come in ascending order, and those that were computed may go.
+          func isIdle(_ other: Int) -> Bool { !needed.contains(other) || isPrompt && other < id }
           let slot: Int?
           if let future {
-            slot = table.victim(
-              farthest: { future.nextUse(of: $0, after: number) }, where: { !needed.contains($0) })
+            slot = table.victim(farthest: { future.nextUse(of: $0, after: number) }, where: isIdle)
           } else if isPrompt {
             slot =
-              table.victim { !needed.contains($1) && $1 / trace.experts <= step.layer }
-              ?? table.victim { !needed.contains($1) }
+              table.victim { isIdle($1) && $1 / trace.experts <= step.layer } ?? table.victim { isIdle($1) }
           } else {
-            slot = table.victim { !needed.contains($1) }
+            slot = table.victim { isIdle($1) }
           }
           // With fewer slots than a layer wants, one that was used already goes.
           if let slot = slot ?? table.victim(where: { _, _ in true }) { table.put(id, in: slot) }

@@ -13,6 +13,14 @@ package struct RouteTrace: Sendable {
     package var counts: [Int]
     /// Experts that the layer before guessed, in ascending order; empty where it guessed none.
     package var guessed: [Int]
+
+    package init(layer: Int, rows: Int, experts: [Int], counts: [Int], guessed: [Int] = []) {
+      self.layer = layer
+      self.rows = rows
+      self.experts = experts
+      self.counts = counts
+      self.guessed = guessed
+    }
   }
 
   package var layers: Int
@@ -77,7 +85,7 @@ package final class RecordingExpertStore: ExpertStore {
   }
 
   package func expect(layer: Int, experts: [Int], certain: Bool) {
-    if !certain { guess = (layer, experts) }
+    if !certain { guess = (layer, experts.sorted()) }
     if store.readsAhead { store.expect(layer: layer, experts: experts, certain: certain) }
   }
 }

@@ -16,10 +16,7 @@ package struct SlotTable {
   /// Uses, the last ones worth `worth` each: growing that is the same as letting all earlier ones shrink.
   private var uses: [Double]
   private var worth = 1.0
-  /// Experts that each layer used for the last token; empty after rows of a prompt.
-  private var lastPicks: [[Int]]
-  /// By how much likelier than its uses say an expert is used again right after a token that used it.
-  private var repetition = 0.0
+  private var forecast: UseForecast
   private var clock = 0
   private var token = 0
   private var layer = 0
@@ -34,7 +31,7 @@ package struct SlotTable {
     lastUse = .init(repeating: 0, count: all)
     lastToken = .init(repeating: 0, count: all)
     uses = .init(repeating: 0, count: all)
-    lastPicks = .init(repeating: [], count: layers)
+    forecast = UseForecast(layers: layers, experts: experts)
   }
 
   package var slots: Int { expertInSlot.count }
@@ -61,11 +58,9 @@ package struct SlotTable {
       }
     }
     self.layer = layer
-    let picks = experts.map { id(layer: layer, expert: $0.expert) }
-    if rows == 1 { observeRepetition(layer: layer, picks) }
-    lastPicks[layer] = rows == 1 ? picks : []
-    // A prompt says as much about the tokens that follow as some tens of them would.
-    let share = worth * Double(min(rows, 32)) / Double(max(1, rows))
+    if policy == .likely { forecast.observe(layer: id(layer: layer, expert: 0), Array(experts), rows: rows) }
+    // A prompt counts as one token.
+    let share = worth / Double(max(1, rows))
     for (expert, count) in experts {
       let id = id(layer: layer, expert: expert)
       lastUse[id] = clock
@@ -73,18 +68,6 @@ package struct SlotTable {
       uses[id] += share * Double(count)
     }
   }
-
-  /// Learns from a token how many of the last token's experts a layer uses again, beyond what their uses say.
-  private mutating func observeRepetition(layer: Int, _ picks: [Int]) {
-    let last = lastPicks[layer]
-    if last.isEmpty { return }
-    let again = last.count { picks.contains($0) }
-    let expected = last.reduce(0.0) { $0 + frequency($1) }
-    repetition = 0.99 * repetition + 0.01 * (Double(again) - expected) / Double(last.count)
-  }
-
-  /// The share of tokens that used an expert lately.
-  private func frequency(_ id: Int) -> Double { min(1, uses[id] / worth * (1 - policy.decay)) }
 
   /// The slot to take for another expert.
   ///
@@ -122,15 +105,11 @@ package struct SlotTable {
     switch policy {
     case .lru: (0, -lastUse[id])
     case .lfu, .aged: (-uses[id], -lastUse[id])
-    case .likely: (-likelihood(id), -lastUse[id])
+    case .likely:
+      // Tokens until the next use: those that will not want it, then the part of one until its layer comes.
+      (1 / forecast.chance[id] + Double(distance(id)) / Double(layers), -lastUse[id])
     case .stale: (lastToken[id] + 1 < token ? 1 : 0, distance(id) << 32 - lastUse[id])
     }
-  }
-
-  private func likelihood(_ id: Int) -> Double {
-    // A layer that is still to come was last at work for the token before.
-    let last = id / experts <= layer ? token : token - 1
-    return frequency(id) + (lastToken[id] == last ? max(0, repetition) : 0)
   }
 
   /// Layers until an expert's layer comes.
