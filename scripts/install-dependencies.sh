@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what building vl2 needs and this machine lacks, from Debian's packages.
+# Install what building and testing vl2 needs and this machine lacks, from Debian's packages.
 # Usage: install-dependencies.sh
 # Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
 # before sudo runs, and where there is nobody to ask, the command to run is printed instead.
@@ -13,6 +13,9 @@ need_program() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }   # PROGR
 need_file() { [ -e "$1" ] || missing+=("$2"); }                         # PATH PACKAGE
 need_library() {                                                        # PKG_CONFIG_NAME PACKAGE
   pkg-config --exists "$1" 2>/dev/null || dpkg -s "$2" >/dev/null 2>&1 || missing+=("$2")
+}
+need_shared_library() {                                                 # FILE PACKAGE
+  PATH=$PATH:/sbin ldconfig -p | grep -q "^[[:space:]]$1 " || missing+=("$2")
 }
 
 # Installs $missing; the arguments go before each command (sudo).
@@ -36,6 +39,7 @@ need_library libturbojpeg libturbojpeg0-dev
 need_library spng libspng-dev
 need_library libzstd libzstd-dev
 need_library libcrypto libssl-dev
+need_shared_library libwebp.so.7 libwebp7       # opened at run time, when a WebP picture is read
 need_program swift swiftlang
 
 if [ "${#missing[@]}" -gt 0 ]; then

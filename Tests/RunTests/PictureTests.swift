@@ -6,8 +6,18 @@ import VL2Run
 
 struct PictureTests {
   @Test func everyKindOfFileDecodesAsPillowDecodesIt() throws {
-    let expected = try PictureExpectations.load().pictures
-    #expect(expected.count > 100)
+    try decodesAsPillow { !$0.hasSuffix(".webp") }
+  }
+
+  /// Of installations without libwebp, WebPTests says what happens.
+  @Test(.enabled(if: isWebPInstalled, "Debian package libwebp7 is not installed"))
+  func everyKindOfWebPDecodesAsPillowDecodesIt() throws {
+    try decodesAsPillow { $0.hasSuffix(".webp") }
+  }
+
+  private func decodesAsPillow(_ isMeant: (String) -> Bool) throws {
+    let expected = try PictureExpectations.load().pictures.filter { isMeant($0.file) }
+    #expect(expected.count > 30)
     for item in expected {
       let picture = try Picture(contentsOf: Fixtures.path("pictures/" + item.file))
       #expect(picture.width == item.width && picture.height == item.height, "\(item.file)")

@@ -53,7 +53,7 @@ struct Ask: ParsableCommand {
 
   @Argument(
     help:
-      "Pictures (JPEG or PNG), then the question; - is standard input: a picture, or in the last place the question."
+      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question."
   )
   var words: [String]
 
@@ -201,7 +201,7 @@ struct Ask: ParsableCommand {
 
   /// Whether a word is a picture's file rather than a question.
   private static func namesPicture(_ word: String) -> Bool {
-    [".jpg", ".jpeg", ".png"].contains { word.lowercased().hasSuffix($0) }
+    Picture.fileEndings.contains { word.lowercased().hasSuffix($0) }
       && FileManager.default.fileExists(atPath: word)
   }
 

@@ -61,10 +61,11 @@ struct CompareModels {
       throw InputFailure(description: "\(folder): no such folder, or not readable; give a folder of pictures")
     }
     let pictures = names.filter { name in
-      [".jpg", ".jpeg", ".png"].contains { name.lowercased().hasSuffix($0) }
+      Picture.fileEndings.contains { name.lowercased().hasSuffix($0) }
     }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !pictures.isEmpty else {
-      throw InputFailure(description: "\(folder): holds no pictures (.jpg, .jpeg, .png)")
+      let endings = Picture.fileEndings.joined(separator: ", ")
+      throw InputFailure(description: "\(folder): holds no pictures; give a folder with some (\(endings))")
     }
     return pictures
   }

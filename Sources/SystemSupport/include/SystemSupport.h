@@ -23,6 +23,16 @@ int vl2_open_direct(const char *path);
 // Drops what the page cache holds of a range of a file.
 void vl2_drop_cached(int descriptor, int64_t offset, int64_t length);
 
+// What is used of libwebp, as its decode.h declares it.
+typedef struct {
+  // 1 where the data begin with a sensible header, whose size is then set.
+  int (*get_info)(const uint8_t *data, size_t size, int *width, int *height);
+  // NULL where the data cannot be decoded or the buffer is too small.
+  uint8_t *(*decode_rgb_into)(const uint8_t *data, size_t size, uint8_t *buffer, size_t buffer_size, int stride);
+} vl2_webp;
+// Opens it at run time. 0 where there is no such library, or none with these functions.
+int vl2_webp_open(const char *library, vl2_webp *webp);
+
 // Gives back memory that malloc keeps although it was freed.
 void vl2_trim_heap(void);
 

@@ -16,21 +16,25 @@ public struct Picture: Sendable, Equatable {
     self.pixels = pixels
   }
 
-  /// Reads a JPEG or PNG file. Throws `PictureError`.
+  /// Endings of file names, in lower case and with their dot, that say a file is a picture that can be read.
+  public static let fileEndings = [".jpg", ".jpeg", ".png", ".webp"]
+
+  /// Reads a JPEG, PNG or WebP file. Throws `PictureError`.
   public init(contentsOf path: String) throws {
     try self.init(data: pictureFileBytes(path), name: path)
   }
 
-  /// Decodes a JPEG or PNG file's bytes; errors call it `name`. Throws `PictureError`.
+  /// Decodes a JPEG, PNG or WebP file's bytes; errors call it `name`. Throws `PictureError`.
   ///
   /// The pixels are those that Pillow's `ImageOps.exif_transpose(image).convert("RGB")` gives: transparency
   /// is dropped, not blended. The one deviation: 16-bit grey pictures keep their high byte as 16-bit colour
-  /// ones do, while Pillow turns everything over 255 of 65535 to white.
+  /// ones do, while Pillow turns everything over 255 of 65535 to white. WebP needs libwebp at run time.
   public init(data: [UInt8], name: String) throws {
     guard !data.isEmpty else { throw PictureError.empty(name: name) }
     switch PictureFormat(data) {
     case .jpeg: self = try Picture(jpeg: data, name: name)
     case .png: self = try Picture(png: data, name: name)
+    case .webp: self = try Picture(webp: data, name: name)
     case .other(let format): throw PictureError.unsupportedFormat(name: name, format: format)
     case .unknown: throw PictureError.unsupportedFormat(name: name, format: nil)
     }

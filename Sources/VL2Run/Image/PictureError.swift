@@ -12,11 +12,15 @@ public enum PictureError: ReportableError, Equatable {
   case fileTooLarge(name: String, limit: Int)
   /// Another kind of file; `format` names it where it was recognised.
   case unsupportedFormat(name: String, format: String?)
+  /// An animation, which is many pictures.
+  case animated(name: String, format: String)
+  /// The library that reads this format, from a Debian package, is not installed.
+  case libraryMissing(name: String, format: String, library: String, package: String)
   /// More pixels than `Picture.maximumPixels`.
   case tooManyPixels(name: String, width: Int, height: Int)
-  /// A JPEG or PNG file that ends too early.
+  /// A picture file that ends too early.
   case cutShort(name: String, format: String)
-  /// A JPEG or PNG file that cannot be decoded; `reason` is the decoder's.
+  /// A picture file that cannot be decoded; `reason` says why.
   case damaged(name: String, format: String, reason: String)
   /// A drawn picture could not be saved.
   case writeFailed(name: String, reason: String)
@@ -27,24 +31,30 @@ public enum PictureError: ReportableError, Equatable {
     switch self {
     case .unavailable: .noInput
     case .readFailed, .writeFailed, .outOfMemory: .inputOutput
-    case .empty, .fileTooLarge, .unsupportedFormat, .tooManyPixels, .cutShort, .damaged: .badData
+    case .libraryMissing: .unavailable
+    case .empty, .fileTooLarge, .unsupportedFormat, .animated, .tooManyPixels, .cutShort, .damaged: .badData
     }
   }
 
   public var description: String {
     switch self {
     case .unavailable(let name, let reason):
-      "\(line(name)): \(reason); give the path of a JPEG or PNG picture"
+      "\(line(name)): \(reason); give the path of a JPEG, PNG or WebP picture"
     case .readFailed(let name, let reason):
       "\(line(name)): reading the picture failed: \(reason)"
     case .empty(let name):
-      "\(line(name)): the file is empty; give a JPEG or PNG picture"
+      "\(line(name)): the file is empty; give a JPEG, PNG or WebP picture"
     case .fileTooLarge(let name, let limit):
       "\(line(name)): the file is over \(limit >> 20) MiB; save the picture smaller"
     case .unsupportedFormat(let name, let format?):
       "\(line(name)): this is a \(format) file; convert it to JPEG or PNG\(converter(of: format))"
     case .unsupportedFormat(let name, nil):
       "\(line(name)): not a picture that vl2 can read; convert it to JPEG or PNG"
+    case .animated(let name, let format):
+      "\(line(name)): this is an animated \(format) file; save the picture of it that counts as JPEG or PNG"
+    case .libraryMissing(let name, let format, let library, let package):
+      "\(line(name)): reading \(format) files needs \(library), which is not installed; install the Debian package "
+        + "\(package), or convert the picture to JPEG or PNG"
     case .tooManyPixels(let name, let width, let height):
       "\(line(name)): \(width) x \(height) pixels are over the limit of "
         + "\(Picture.maximumPixels / 1_000_000) megapixels; make the picture smaller"
@@ -63,7 +73,6 @@ public enum PictureError: ReportableError, Equatable {
   private func converter(of format: String) -> String {
     switch format {
     case "HEIC", "AVIF": ", for example with 'heif-convert' (Debian package libheif-examples)"
-    case "WebP": ", for example with 'dwebp' (Debian package webp)"
     default: ""
     }
   }

@@ -33,7 +33,7 @@ func pictureFileBytes(_ path: String) throws -> [UInt8] {
     if count == 0 { return bytes }
     bytes.append(contentsOf: piece[..<count])
     switch PictureFormat(bytes) {
-    case .jpeg, .png: break
+    case .jpeg, .png, .webp: break
     case .other(let format): throw PictureError.unsupportedFormat(name: path, format: format)
     case .unknown where bytes.count >= 64:
       throw PictureError.unsupportedFormat(name: path, format: nil)

@@ -2,6 +2,7 @@
 enum PictureFormat: Equatable {
   case jpeg
   case png
+  case webp
   /// A kind of file that people take for a picture that vl2 can read; the value names it.
   case other(String)
   case unknown
@@ -20,7 +21,7 @@ enum PictureFormat: Equatable {
     } else if holds("GIF8") {
       self = .other("GIF")
     } else if holds("RIFF") && holds("WEBP", at: 8) {
-      self = .other("WebP")
+      self = .webp
     } else if holds("ftyp", at: 4) {
       switch String(decoding: data[8..<min(12, data.count)], as: UTF8.self) {
       case "avif", "avis": self = .other("AVIF")

@@ -293,9 +293,71 @@ def jpegs():
     yield "after-end.jpg", plain + b"what follows the end does not count" + plain[:100]
 
 
+# ---- WebP
+
+
+def webp(size=(61, 47), mode="RGB", seed=1, **options):
+    pixels = subject(*size, seed)
+    if mode == "RGBA":
+        alpha = np.random.default_rng(seed).integers(0, 256, pixels.shape[:2] + (1,), dtype=np.uint8)
+        alpha[: size[1] // 3] = 0
+        pixels = np.concatenate([pixels, alpha], -1)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "WEBP", **options)
+    return out.getvalue()
+
+
+def riff(kind, data):
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def extended_webp(plain, flags, *chunks, size=(61, 47)):
+    """A WebP file of one picture made into one with flags, and with chunks after its picture."""
+    extent = b"".join(struct.pack("<I", side - 1)[:3] for side in size)
+    body = b"WEBP" + riff(b"VP8X", struct.pack("<I", flags) + extent) + plain[12:] + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webps():
+    lossy, lossless = webp(quality=85), webp(lossless=True)
+    yield "lossy.webp", lossy
+    yield "lossless.webp", lossless
+    yield "quality1.webp", webp(quality=1)
+    yield "quality100.webp", webp(quality=100, method=6)
+    yield "near-lossless.webp", webp(lossless=True, quality=20, method=0)
+    yield "lossy-alpha.webp", webp(mode="RGBA", quality=85)
+    yield "lossless-alpha.webp", webp(mode="RGBA", lossless=True)
+    yield "exact-alpha.webp", webp(mode="RGBA", lossless=True, exact=True)
+    yield "profile.webp", webp(quality=85, icc_profile=b"no profile")
+    yield "metadata.webp", webp(quality=85, xmp=b"<x/>")
+    yield "unknown-chunks.webp", extended_webp(lossy, 0, riff(b"abcd", b"?" * 99), riff(b"XYZ ", b""))
+    yield "after-end.webp", lossy + b"what follows the end does not count"
+    for size in [(1, 1), (2, 1), (1, 3), (17, 33), (300, 2), (2, 300)]:
+        yield f"lossy-{size[0]}x{size[1]}.webp", webp(size, quality=60)
+        yield f"lossless-{size[0]}x{size[1]}.webp", webp(size, lossless=True)
+    yield "1x16383.webp", webp((1, 16383), quality=60)
+    yield "16383x1.webp", webp((16383, 1), quality=60)
+    for orientation in range(1, 9):
+        block = riff(b"EXIF", exif(orientation, "<>"[orientation % 2], entries_before=orientation % 3))
+        yield f"exif{orientation}.webp", extended_webp([lossy, lossless][orientation % 2], 8, block)
+    marked = b"Exif\0\0" + exif(6, ">")
+    yield "exif-marked.webp", extended_webp(lossy, 8, riff(b"EXIF", marked))
+    yield "exif-nonsense.webp", extended_webp(lossy, 8, riff(b"EXIF", exif(9)))
+    yield "exif-twice.webp", extended_webp(lossy, 8, riff(b"EXIF", exif(3)), riff(b"EXIF", exif(6)))
+    yield "exif-not-said.webp", extended_webp(lossy, 0, riff(b"EXIF", exif(6)))
+
+
+def animation():
+    """Three pictures in turn, which is refused."""
+    frames = [Image.fromarray(subject(61, 47, seed)) for seed in range(3)]
+    out = io.BytesIO()
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    return out.getvalue()
+
+
 def main():
     expected = {"pictures": [], "resized": [], "tiled": [], "canvases": []}
-    for name, data in list(jpegs()) + list(pngs()):
+    for name, data in list(jpegs()) + list(pngs()) + list(webps()):
         with open(os.path.join(HERE, name), "wb") as file:
             file.write(data)
         image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
@@ -308,6 +370,9 @@ def main():
         expected["pictures"].append({
             "file": name, "width": image.width, "height": image.height, "sha256": sha256(image.tobytes()),
             "columns": columns, "rows": rows, "tiles": sha256(bits)})
+
+    with open(os.path.join(HERE, "animation.webp"), "wb") as file:
+        file.write(animation())
 
     rng = random.Random(4)
     sizes = [((1, 1), (5, 7)), ((1, 1), (384, 384)), ((2, 2), (1, 1)), ((1, 2000), (1, 384)),

@@ -1,0 +1,40 @@
+import SystemSupport
+
+extension Picture {
+  /// libwebp by the name that Debian's package `libwebp7` gives it.
+  package static let webPLibrary = "libwebp.so.7"
+
+  /// Decodes a WebP file through libwebp, which every version does to the same bytes. Of animations none of the
+  /// pictures is the one that was meant; they are refused.
+  package init(webp data: [UInt8], name: String, library: String = webPLibrary) throws {
+    func damaged(_ reason: String) -> PictureError {
+      .damaged(name: name, format: "WebP", reason: reason)
+    }
+    let chunks = WebPChunks(data)
+    guard chunks.isComplete else { throw PictureError.cutShort(name: name, format: "WebP") }
+    guard !chunks.isAnimated else { throw PictureError.animated(name: name, format: "WebP") }
+    var webp = vl2_webp()
+    guard vl2_webp_open(library, &webp) != 0, let size = webp.get_info, let decode = webp.decode_rgb_into
+    else {
+      throw PictureError.libraryMissing(name: name, format: "WebP", library: library, package: "libwebp7")
+    }
+
+    var width: Int32 = 0
+    var height: Int32 = 0
+    guard size(data, data.count, &width, &height) != 0, width > 0, height > 0 else {
+      throw damaged("it begins with no picture's header")
+    }
+    guard Int(width) * Int(height) <= Picture.maximumPixels else {
+      throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height))
+    }
+    let count = Int(width) * Int(height) * 3
+    let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      guard decode(data, data.count, buffer.baseAddress, count, width * 3) != nil else {
+        throw damaged("its data cannot be decoded")
+      }
+      initialized = count
+    }
+    let orientation = chunks.exif.map { Orientation(exif: data[$0]) } ?? .upright
+    self = Picture(width: Int(width), height: Int(height), pixels: pixels).turnedUpright(from: orientation)
+  }
+}
