@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 import VL2Quant
@@ -67,6 +68,28 @@ import VL2Quant
       #expect(handedOn == Array(0..<handedOn.count))
       #expect(handedOn.count <= 10)
     }
+  }
+
+  /// What was begun before the piece that failed is not lost, however long it takes.
+  @Test func workBeforeAFailureIsHandedOn() {
+    let hasFailed = Mutex(false)
+    var handedOn: [Int] = []
+    let error = thrown {
+      try OrderedWork(threads: 2, budget: 2).run(costs: [1, 1]) { index in
+        if index == 1 {
+          hasFailed.withLock { $0 = true }
+          throw Stop(at: index)
+        }
+        while !hasFailed.withLock({ $0 }) { Thread.sleep(forTimeInterval: 0.001) }
+        // Long enough for the failure to be noticed.
+        Thread.sleep(forTimeInterval: 0.05)
+        return index
+      } finish: { index, _ in
+        handedOn.append(index)
+      }
+    }
+    #expect(error as? Stop == Stop(at: 1))
+    #expect(handedOn == [0])
   }
 
   @Test(arguments: [1, 4])

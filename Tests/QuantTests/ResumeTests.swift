@@ -55,14 +55,18 @@ import VL2Quant
       let whole = try bytes(model)
       #expect(try names(folder) == ["model.vl2q"])
       var wasKept = 0
-      for _ in 0..<20 {
+      for round in 0..<20 {
         try FileManager.default.removeItem(atPath: model)
         let point = Int.random(in: 0..<((1 << 30) - all.rest), using: &random)
+        // How far one thread is at a point does not depend on how busy the machine is.
+        let threads = round % 2 == 0 ? 1 : 3
         #expect(throws: Interruption.self) {
-          try pack(packer(.keep, checks: Countdown(point), compression: compression), model)
+          try pack(
+            packer(.keep, checks: Countdown(point), compression: compression, threads: threads), model)
         }
         #expect(!FileManager.default.fileExists(atPath: model))
-        wasKept += try names(folder) == ["model.vl2q.part", "model.vl2q.part.journal"] ? 1 : 0
+        let isKept = try names(folder) == ["model.vl2q.part", "model.vl2q.part.journal"]
+        wasKept += isKept && threads == 1 ? 1 : 0
         // Another number of threads may go on, and be interrupted itself, unless little was left.
         let again = thrown {
           try pack(packer(.resume, checks: Countdown(20), compression: compression, threads: 1), model)

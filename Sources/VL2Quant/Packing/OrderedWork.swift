@@ -99,12 +99,12 @@ private final class Board<Result: Sendable>: @unchecked Sendable {
     }
   }
 
-  /// Waits for a result; nil where there will be none after a failure of any piece. What is finished is handed on even
-  /// then.
+  /// Waits for a result; nil where there will be none after a failure. What comes before the failed piece was begun
+  /// before it, and is handed on even then.
   func take(_ index: Int) -> Result? {
     condition.lock()
     defer { condition.unlock() }
-    while results[index] == nil, failed == nil { condition.wait() }
+    while results[index] == nil, index < failed?.index ?? .max { condition.wait() }
     return results.removeValue(forKey: index)
   }
 
