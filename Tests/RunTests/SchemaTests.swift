@@ -31,6 +31,34 @@ import VL2Run
     }
   }
 
+  /// Tokens that are looked at together are those that can follow one by one.
+  @Test func tokensThatMayFollow() throws {
+    let tokenizer = try TokenizerFixtures.small.get()
+    let vocabulary = Vocabulary(tokenizer)
+    for json in [
+      #"{"type": "string"}"#, #"{"type": "string", "minLength": 3, "maxLength": 9}"#,
+      #"{"type": "array", "items": {"enum": ["a", "the", -7]}, "maxItems": 3}"#,
+    ] {
+      let machine = try #require(GrammarMachine(try schema(json).grammar))
+      var random = SplitMix64(seed: 4)
+      for _ in 0..<40 {
+        var state = machine.start
+        // A few steps into a text.
+        for _ in 0..<Int.random(in: 0...9, using: &random) {
+          let next = (UInt8.min...UInt8.max).compactMap { machine.state(after: $0, state) }
+          if let step = next.randomElement(using: &random) { state = step }
+        }
+        let allowed = vocabulary.allowed(by: machine, in: state)
+        for id in 0..<tokenizer.count where !tokenizer.addedTokens.contains(id) {
+          var after: Int? = state
+          for byte in tokenizer.bytes(of: id) { after = after.flatMap { machine.state(after: byte, $0) } }
+          let fits = after != nil && !tokenizer.bytes(of: id).isEmpty
+          if allowed.contains(id) != fits { Issue.record("\(json): token \(id)") }
+        }
+      }
+    }
+  }
+
   /// Bytes that are not UTF-8 do not get into a string.
   @Test func stringsAreText() throws {
     let machine = try #require(GrammarMachine(try schema(#"{"type": "string"}"#).grammar))

@@ -51,7 +51,7 @@ package final class GrammarMachine {
   /// The state after one more byte.
   package func state(after byte: UInt8, _ state: State) -> State? {
     let place = state << 8 + Int(byte)
-    if steps[place] == -2 {
+    if steps[place] == -2, !findStepsOfString(state) {
       let next = closure(stacks[state].compactMap { step($0, byte) })
       steps[place] = next.isEmpty ? -1 : Int32(number(of: next))
     }
@@ -67,6 +67,32 @@ package final class GrammarMachine {
   /// The fewest bytes that end the text.
   func completion(of state: State) -> [UInt8] {
     stacks[state].map { $0.reversed().flatMap(completion(of:)) }.min { $0.count < $1.count } ?? []
+  }
+
+  /// Finds all steps from a state inside a string at once, since most bytes lead to the same few states: one with a
+  /// `maxLength` has states for each number of characters. False where the state is another one.
+  private func findStepsOfString(_ state: State) -> Bool {
+    guard stacks[state].count == 1, case .string(let index, let progress)? = stacks[state][0].last,
+      case .string(let least, let most) = grammar.rules[index]
+    else { return false }
+    let below = stacks[state][0].dropLast()
+    var found: [StringProgress: Int32] = [:]
+    for byte in UInt8.min...UInt8.max {
+      let place = state << 8 + Int(byte)
+      guard let next = progress.after(byte, least: least, most: most) else {
+        steps[place] = -1
+        continue
+      }
+      if let known = found[next] {
+        steps[place] = known
+      } else {
+        let stacks = closure([below + [.string(index, next)]])
+        let step = stacks.isEmpty ? -1 : Int32(number(of: stacks))
+        found[next] = step
+        steps[place] = step
+      }
+    }
+    return true
   }
 
   private func number(of stacks: [Stack]) -> State {

@@ -10,6 +10,8 @@ package final class Vocabulary: Sendable {
   private let starts: [Int32]
   /// Bytes that each token has in common with the one before.
   private let shared: [UInt16]
+  /// Bytes of the longest token.
+  private let longest: Int
 
   package init(_ tokenizer: Tokenizer) {
     let added = tokenizer.addedTokens
@@ -30,30 +32,30 @@ package final class Vocabulary: Sendable {
       shared.append(UInt16(common))
     }
     starts.append(Int32(bytes.count))
+    longest = tokens.map(\.bytes.count).max() ?? 0
     self.bytes = bytes
     self.starts = starts
     self.shared = shared
   }
 
   /// The tokens that may follow in a state.
-  func allowed(by machine: GrammarMachine, in state: GrammarMachine.State) -> TokenSet {
+  package func allowed(by machine: GrammarMachine, in state: GrammarMachine.State) -> TokenSet {
     var allowed = TokenSet(count: count)
     // states[n] is the state after n bytes of the token.
-    var states = [state]
+    var states = [GrammarMachine.State](repeating: state, count: longest + 1)
     // Tokens that share more bytes than this with their predecessor go wrong as it did.
     var wrong = Int.max
     for index in ids.indices {
       let common = Int(shared[index])
       if common > wrong { continue }
       wrong = .max
-      states.removeSubrange((common + 1)...)
       let start = Int(starts[index])
       for offset in common..<Int(starts[index + 1]) - start {
         guard let next = machine.state(after: bytes[start + offset], states[offset]) else {
           wrong = offset
           break
         }
-        states.append(next)
+        states[offset + 1] = next
       }
       if wrong == .max { allowed.insert(Int(ids[index])) }
     }
