@@ -31,16 +31,22 @@ let package = Package(
     .target(
       name: "VL2Run",
       dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "CTurboJPEG", "CSpng"]),
+    .target(
+      name: "VL2Console",
+      dependencies: [
+        "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/console"),
     .executableTarget(
       name: "vl2-convert",
       dependencies: [
-        "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "VL2Console", "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/convert"),
     .executableTarget(
       name: "vl2",
       dependencies: [
-        "VL2Run", "VL2Quant",
+        "VL2Console", "VL2Run", "VL2Quant",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),

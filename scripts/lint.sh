@@ -60,6 +60,7 @@ forbid_imports() {                          # forbid_imports FOLDER MODULE|MODUL
 forbid_imports Sources/VL2Quant 'VL2Run|VL2Serve|ArgumentParser|CTurboJPEG|CSpng'
 forbid_imports Sources/VL2Run 'VL2Serve|ArgumentParser'
 forbid_imports Sources/VL2Serve 'VL2Quant|SIMDKernels|ArgumentParser'
+forbid_imports tools/console 'VL2Run|VL2Serve|SIMDKernels'
 forbid_imports tools/convert 'VL2Run|VL2Serve|SIMDKernels'
 forbid_imports tools/vl2 'SIMDKernels'
 if grep -rnE --include='*.[ch]' '#[[:space:]]*include[[:space:]]*[<"]SystemSupport' Sources/SIMDKernels >&2; then

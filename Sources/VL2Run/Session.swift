@@ -252,7 +252,7 @@ public final class Session {
 
     let cache =
       try memory?.cache(model.decoder, positions: limit)
-      ?? model.decoder.makeCache(positions: min(limit, count + max(0, request.maxTokens)))
+      ?? model.decoder.makeCache(positions: count + min(limit - count, max(0, request.maxTokens)))
     let buffer = AlignedBuffer(ledger: model.ledger)
     defer { withExtendedLifetime(buffer) {} }
     let rows = try model.promptRows(prompt, pictures, from: remembered, buffer: buffer)

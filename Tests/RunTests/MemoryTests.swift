@@ -68,12 +68,17 @@ import VL2Run
   private let vl2 = Tool("vl2")
 
   @Test func budgetOnTheCommandLine() throws {
+    try withTemporaryFolder { try budgetOnTheCommandLine(cache: $0) }
+  }
+
+  private func budgetOnTheCommandLine(cache: String) throws {
     let model = try PackedModels.path("nano-mha", .q4)
     func ask(_ memory: String) throws -> ToolRun {
-      try vl2.run([
-        "ask", "--model", model, "--memory", memory, "--max-tokens", "8", "--json",
-        Fixtures.path("golden/images/wide.jpg"), "What is it?",
-      ])
+      try vl2.run(
+        [
+          "ask", "--model", model, "--memory", memory, "--max-tokens", "8", "--json",
+          Fixtures.path("golden/images/wide.jpg"), "What is it?",
+        ], environment: ["XDG_CACHE_HOME": cache])
     }
     let small = try ask("1M")
     #expect(small.status == 64 && small.output.isEmpty, "\(small.errors)")
@@ -105,6 +110,11 @@ import VL2Run
     }
     #expect(run.status == 0, "\(run.errors)")
     #expect(try object(run)["answer"] as? String == object(plain)["answer"] as? String)
+
+    // What is remembered of speeds is another thing with less memory.
+    let speeds = try Data(contentsOf: URL(fileURLWithPath: cache + "/vl2/speeds.json"))
+    let known = try JSONDecoder().decode([String: SpeedEstimate].self, from: speeds)
+    #expect(known.count == 2 && known.keys.filter { $0.contains(" memory ") }.count == 1, "\(known.keys)")
 
     let wrong = try ask("1T")
     #expect(wrong.status == 64 && wrong.errors.contains("--memory 1T"))

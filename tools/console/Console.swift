@@ -1,19 +1,35 @@
 import Glibc
+import VL2Quant
 
-/// Standard error, for messages.
-enum Console {
-  /// Writes one line.
-  static func error(_ line: String) {
-    write(line + "\n")
+/// What programs say: results on standard output, everything else on standard error.
+public enum Console {
+  /// Writes to standard output at once. Where that is impossible (a full disk, nobody who reads) nothing can be of use
+  /// any more: the program ends.
+  public static func write(_ text: String) {
+    guard let error = put(Array(text.utf8), STDOUT_FILENO) else { return }
+    // A reader that has enough, as in `| head -1`, is no failure to talk about.
+    if error != EPIPE {
+      tell(
+        "standard output: \(String(cString: strerror(error)).lowercased()); write to a place that takes it")
+    }
+    exit(ExitStatus.inputOutput.rawValue)
   }
 
-  static func write(_ text: String) {
-    var bytes = Array(text.utf8)[...]
+  /// Writes a line to standard error, behind the program's name.
+  public static func tell(_ message: String) { show("\(Program.name): \(message)\n") }
+
+  /// Writes to standard error as it is.
+  public static func show(_ text: String) { _ = put(Array(text.utf8), STDERR_FILENO) }
+
+  /// The error's number where not all could be written.
+  private static func put(_ bytes: [UInt8], _ descriptor: Int32) -> Int32? {
+    var bytes = bytes[...]
     while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
+      guard count > 0 else { return errno }
       bytes = bytes.dropFirst(count)
     }
+    return nil
   }
 }

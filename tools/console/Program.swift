@@ -2,20 +2,38 @@ import ArgumentParser
 import Glibc
 import VL2Quant
 
-@main
-enum ErrorLine {
-  /// Runs the command; an error becomes one line on standard error and an exit status of sysexits(3).
-  static func main() {
+/// How the package's programs run.
+public enum Program {
+  /// What the program calls itself in messages: the last part of its path.
+  static let name = (CommandLine.arguments.first ?? "").split(separator: "/").last.map(String.init) ?? "vl2"
+
+  /// Runs the command that the arguments name. An error becomes one line on standard error and an exit status of
+  /// sysexits(3).
+  ///
+  /// - Parameter ending: gets each error first and may end the program itself.
+  public static func run<Root: ParsableCommand>(_: Root.Type, ending: (any Error) -> Void = { _ in }) {
     do {
-      var command = try VL2Convert.parseAsRoot()
+      var command = try Root.parseAsRoot()
       try command.run()
     } catch let error as any ReportableError {
-      Console.error("vl2-convert: \(error)")
+      Console.tell(error.description)
       exit(error.exitStatus.rawValue)
-    } catch let interruption as Interruption {
-      interruption.endProcess()
     } catch {
-      VL2Convert.exit(withError: error)
+      ending(error)
+      // The parser's own message takes several lines. Help, versions and plain exit statuses are no messages.
+      let message = Root.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+      let status = Root.exitCode(for: error)
+      if status == .success || error is ExitCode || message.isEmpty { Root.exit(withError: error) }
+      let sentence = message.last == "." ? message.dropLast() : message[...]
+      Console.tell("\(sentence); see '\(helpCommand(Root.self))'")
+      exit(status.rawValue)
     }
+  }
+
+  /// What prints the help of the command that was asked for.
+  private static func helpCommand(_ root: any ParsableCommand.Type) -> String {
+    let names = root.configuration.subcommands.map { $0.configuration.commandName ?? "\($0)".lowercased() }
+    let asked = CommandLine.arguments.dropFirst().first.flatMap { names.contains($0) ? $0 : nil }
+    return [name, asked, "--help"].compactMap { $0 }.joined(separator: " ")
   }
 }

@@ -1,35 +1,31 @@
-import Foundation
+import Glibc
 
 /// What the terminal can do.
-enum Terminal {
-  /// Whether somebody types.
-  static let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+public enum Terminal {
+  /// Whether somebody types and reads.
+  public static let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
 
-  enum Style: String {
-    case bold = "1"
-    case faint = "2"
-    case red = "31"
-    case green = "32"
-    case yellow = "33"
+  /// Whether somebody looks on: what takes long is shown then, and nothing in a pipe.
+  public static let isWatched = isatty(STDERR_FILENO) == 1 && variable("TERM") != "dumb"
+
+  public enum Style: Int, Sendable {
+    case bold = 1
+    case faint = 2
+    case red = 31
+    case green, yellow, blue, magenta, cyan
   }
 
-  /// `text` in a style where standard output is a terminal that shows it. Source: no-color.org.
-  static func styled(_ text: String, _ style: Style) -> String {
+  /// `text` in a style where standard output is a terminal whose user has not set NO_COLOR. Source: no-color.org.
+  public static func styled(_ text: String, _ style: Style) -> String {
     hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  private static let hasColor: Bool = {
-    let environment = ProcessInfo.processInfo.environment
-    return isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
-      && environment["TERM"] != "dumb"
-  }()
-
-  /// Writes to standard output at once. What `print` writes may come later than what others write.
-  static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+  private static let hasColor =
+    isatty(STDOUT_FILENO) == 1 && variable("TERM") != "dumb" && variable("NO_COLOR") == nil
 
   /// A model's text as standard output gets it: on a terminal without control characters, which could do anything
   /// there; elsewhere as it is.
-  static func shown(_ text: String) -> String {
+  public static func shown(_ text: String) -> String {
     guard isatty(STDOUT_FILENO) == 1 else { return text }
     let scalars = text.unicodeScalars.map { scalar -> Unicode.Scalar in
       let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
@@ -38,10 +34,16 @@ enum Terminal {
     return String(String.UnicodeScalarView(scalars))
   }
 
-  /// Columns of the terminal on standard output, 80 where it does not say.
-  static var columns: Int {
+  /// Columns of the terminal on a descriptor, 80 where it does not say.
+  public static func columns(_ descriptor: Int32 = STDOUT_FILENO) -> Int {
     var size = winsize()
-    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
+  }
+
+  /// The value of an environment variable, nil where it is empty or not set.
+  private static func variable(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
   }
 }

@@ -5,16 +5,18 @@ import VL2Quant
 /// `vl2-convert dequantize`.
 struct Dequantize: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Turn a packed file back into a checkpoint folder with float32 weights.",
+    abstract: "Turns a packed file back into a checkpoint folder with float32 weights.",
     discussion: "The weights are exactly what the codes say, so that other programs can judge them.")
 
   @Argument(help: "The packed file.")
   var file: String
 
-  @Option(name: .shortAndLong, help: "The folder to write; nothing may be there yet.")
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp("The folder to write; nothing may be there yet.", valueName: "folder"))
   var output: String
 
-  @Option(help: "Threads to use. (default: all cores)")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Threads to use. (default: all cores)", valueName: "n"))
   var threads: Int?
 
   func validate() throws {

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 
 /// `vl2-convert diff`.
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show in what two packed files differ: config, recipe, errors, tensors.",
+    abstract: "Shows in what two packed files differ: config, recipe, errors, tensors.",
     discussion: "Exits with 0 where nothing differs and with 1 where something does, as diff(1) does.")
 
   @Argument(help: "A packed file.")
@@ -26,13 +27,8 @@ struct Diff: ParsableCommand {
     defer { line.end() }
     let difference = try PackedFileDifference(files.0, files.1) { line.update($0, $1) }
     line.end()
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(difference), as: UTF8.self))
-    } else {
-      for text in Self.lines(of: difference) { print(text) }
-    }
+    Console.write(
+      json ? try PrintedValue.json(difference) : Self.lines(of: difference).map { $0 + "\n" }.joined())
     if !difference.same { throw ExitCode(1) }
   }
 

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 
 /// `vl2-convert inspect`.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a packed file holds: parts, codes, sizes, measured errors and where it came from.",
+    abstract: "Shows what a packed file holds: parts, codes, sizes, measured errors and where it came from.",
     discussion: """
       With --recipe, prints the rules that chose the codes, as pack --recipe takes them; without a FILE those that pack \
       uses by itself:
@@ -24,23 +25,19 @@ struct Inspect: ParsableCommand {
 
   func validate() throws {
     if json, recipe { throw ValidationError("--json and --recipe print different things: give one of them") }
-    if file == nil, !recipe { throw ValidationError("Missing expected argument '<file>'") }
+    if file == nil, !recipe {
+      throw ValidationError("No packed file given: name one, or ask for the default --recipe.")
+    }
   }
 
   func run() throws {
-    guard let file else { return print(Recipe(matrices: .q4).json, terminator: "") }
+    guard let file else { return Console.write(Recipe(matrices: .q4).json) }
     if recipe {
-      return print(
-        Recipe(rules: try PackedFile(path: file).manifest.recipe).json, terminator: "")
+      return Console.write(Recipe(rules: try PackedFile(path: file).manifest.recipe).json)
     }
     let summary = try PackedFileSummary(try PackedFile(path: file))
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(summary), as: UTF8.self))
-    } else {
-      for line in Self.lines(of: summary) { print(line) }
-    }
+    Console.write(
+      json ? try PrintedValue.json(summary) : Self.lines(of: summary).map { $0 + "\n" }.joined())
   }
 
   private static func lines(of summary: PackedFileSummary) -> [String] {
@@ -88,7 +85,7 @@ struct Inspect: ParsableCommand {
         PrintedValue.mebibytes(part.rawBytes),
         PrintedValue.mebibytes(part.storedBytes),
         PrintedValue.decimal(100 * share, 1) + " %",
-        Terminal.coloured(Terminal.bar(share, width: 32), 31 + index % 6),
+        Terminal.styled(ShareBar.text(share, width: 32), .init(rawValue: 31 + index % 6) ?? .red),
       ])
     }
     // Sections begin at multiples of 64 KiB.
@@ -96,7 +93,7 @@ struct Inspect: ParsableCommand {
     let share = Double(rest) / Double(summary.bytes)
     table.append([
       "gaps", "", "", "", PrintedValue.mebibytes(rest), PrintedValue.decimal(100 * share, 1) + " %",
-      Terminal.bar(share, width: 32),
+      ShareBar.text(share, width: 32),
     ])
     return table
   }

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 
 /// `vl2-convert pack`.
 struct Pack: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Pack a checkpoint folder in published format into one file.")
+    abstract: "Packs a checkpoint folder in published format into one file.")
 
   /// Codes that matrices can get.
   enum Weights: String, ExpressibleByArgument, CaseIterable {
@@ -25,17 +26,19 @@ struct Pack: ParsableCommand {
 
   @OptionGroup var options: PackingOptions
 
-  @Option(help: "The code of matrices; routers stay float32. (default: q4)")
+  @Option(help: ArgumentHelp("The code of matrices; routers stay float32. (default: q4)", valueName: "code"))
   var weights: Weights?
 
   @Option(
-    help:
-      "A JSON file that gives matrices codes by name, in place of --weights; docs/CONVERTING.md specifies it."
-  )
+    help: ArgumentHelp(
+      "A JSON file that gives matrices codes by name, in place of --weights; docs/CONVERTING.md specifies it.",
+      valueName: "recipe.json"))
   var recipe: String?
 
   @Option(
-    help: "A folder for the config and tokeniser files that CHECKPOINT lacks: the model it was made from.")
+    help: ArgumentHelp(
+      "A folder for the config and tokeniser files that CHECKPOINT lacks: the model it was made from.",
+      valueName: "folder"))
   var base: String?
 
   @Flag(help: "Go on with what an interrupted run left in OUTPUT.part; begin anew where there is none.")
@@ -64,7 +67,7 @@ struct Pack: ParsableCommand {
     }
     // What the published architecture has beside its forward pass is expected; anything else deserves a word.
     for name in leftOut where !name.hasPrefix("vision.attn_pool.") {
-      Console.error("vl2-convert: \(checkpoint): \(name) is used by no forward pass and was left out")
+      Console.tell("\(checkpoint): \(name) is used by no forward pass and was left out")
     }
   }
 
@@ -73,8 +76,8 @@ struct Pack: ParsableCommand {
     let unfinished = PackedFileWriter.unfinishedPath(of: options.output)
     if let error = error as? any ReportableError, error.exitStatus != .inputOutput { return }
     guard FileManager.default.fileExists(atPath: unfinished) else { return }
-    Console.error(
-      "vl2-convert: \(unfinished) holds what is done: give --resume to go on, or delete it and its journal")
+    Console.tell(
+      "\(unfinished) holds what is done: give --resume to go on, or delete it and its journal")
   }
 
   private func chosenRecipe(for config: ModelConfig) throws -> Recipe {

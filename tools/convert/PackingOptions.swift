@@ -9,14 +9,19 @@ struct PackingOptions: ParsableArguments {
     case raw, zstd
   }
 
-  @Option(name: .shortAndLong, help: "The packed file to write.")
+  @Option(name: .shortAndLong, help: ArgumentHelp("The packed file to write.", valueName: "file"))
   var output: String
 
   @Option(
-    help: "raw: all sections can be used in place; zstd: sections that get smaller by 5 % are compressed.")
+    help: ArgumentHelp(
+      "raw: all sections can be used in place; zstd: sections that get smaller by 5 % are compressed.",
+      valueName: "how"))
   var sections: Sections = .raw
 
-  @Option(help: "Threads to use; the file does not depend on it. (default: all cores)")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads to use; the file does not depend on it. (default: all cores)", valueName: "n")
+  )
   var threads: Int?
 
   func validate() throws {

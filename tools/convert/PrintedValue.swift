@@ -2,6 +2,13 @@ import Foundation
 
 /// Numbers and untrusted text as the tables show them.
 enum PrintedValue {
+  /// A JSON object over several lines.
+  static func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
+  }
+
   static func mebibytes(_ bytes: Int) -> String { decimal(Double(bytes) / 1_048_576, 1) }
 
   static func percent(_ partsPerMillion: Int) -> String {

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import VL2Console
 
 /// A bar that says how far long work is and how long it will take, on a terminal only. May be updated from any thread.
 final class ProgressLine: Sendable {
@@ -13,7 +14,7 @@ final class ProgressLine: Sendable {
 
   private static let barWidth = 24
 
-  private let isShown = Terminal.isInteractive(STDERR_FILENO)
+  private let isShown = Terminal.isWatched
   private let state = Mutex(State())
 
   /// Replaces the line; `fraction` is in 0...1.
@@ -31,14 +32,14 @@ final class ProgressLine: Sendable {
         columns: Terminal.columns(STDERR_FILENO))
       guard line != state.shown else { return }
       state.shown = line
-      Console.write("\r\u{1B}[K" + line)
+      Console.show("\r\u{1B}[K" + line)
     }
   }
 
   /// Clears the line.
   func end() {
     state.withLock { state in
-      if !state.shown.isEmpty { Console.write("\r\u{1B}[K") }
+      if !state.shown.isEmpty { Console.show("\r\u{1B}[K") }
       state.shown = ""
     }
   }

@@ -5,7 +5,7 @@ import VL2Quant
 /// `vl2-convert synthesize`.
 struct Synthesize: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a model of a published size with random weights, to measure speed and memory.",
+    abstract: "Writes a model of a published size with random weights, to measure speed and memory.",
     discussion: "The model knows nothing: what it answers has no meaning.")
 
   @Argument(help: "tiny, small or base.")
@@ -13,7 +13,8 @@ struct Synthesize: ParsableCommand {
 
   @OptionGroup var options: PackingOptions
 
-  @Option(help: "A tokenizer.json; without one, every byte is a token.")
+  @Option(
+    help: ArgumentHelp("A tokenizer.json; without one, every byte is a token.", valueName: "tokenizer.json"))
   var tokenizer: String?
 
   func run() throws {

@@ -1,11 +1,18 @@
 import ArgumentParser
+import VL2Console
 import VL2Quant
 
 /// Packs published checkpoints into `.vl2q` files and looks into these.
+@main
 struct VL2Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vl2-convert",
-    abstract: "Pack DeepSeek-VL2 checkpoints for vl2.",
+    abstract: "Packs DeepSeek-VL2 checkpoints for vl2.",
     version: packageVersion,
     subcommands: [Pack.self, Inspect.self, Diff.self, Verify.self, Dequantize.self, Synthesize.self])
+  static func main() {
+    Program.run(Self.self) { error in
+      if let interruption = error as? Interruption { interruption.endProcess() }
+    }
+  }
 }

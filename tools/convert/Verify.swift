@@ -1,10 +1,11 @@
 import ArgumentParser
+import VL2Console
 import VL2Quant
 
 /// `vl2-convert verify`.
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Read every byte of a packed file and hold it against the checksums.")
+    abstract: "Reads every byte of a packed file and holds it against the checksums.")
 
   @Argument(help: "The packed file.")
   var file: String
@@ -15,6 +16,6 @@ struct Verify: ParsableCommand {
     defer { line.end() }
     try packed.verify { line.update($0, "verified") }
     line.end()
-    print("\(file): \(packed.manifest.sections.count) sections, all good")
+    Console.write("\(file): \(packed.manifest.sections.count) sections, all good\n")
   }
 }

@@ -3,22 +3,37 @@ import VL2Run
 
 /// How answers are written.
 struct AnswerOptions: ParsableArguments {
-  @Option(help: "Tokens to write at the most.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Tokens to write at the most.", valueName: "n"))
   var maxTokens = 512
 
-  @Option(help: "0: the likeliest answer, always the same. Up to 1 and more: freer, drawn at random.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "0: the likeliest answer, always the same. Up to 1 and more: freer, drawn at random.", valueName: "t"))
   var temperature: Float = 0
 
-  @Option(help: "With a temperature: draw among the likeliest tokens that together have this probability.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With a temperature: draw among the likeliest tokens that together have this probability.",
+      valueName: "p"))
   var topP: Float = 1
 
-  @Option(help: "Over 1 makes the model repeat itself less; 1.1 is usual.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Over 1 makes the model repeat itself less; 1.1 is usual.", valueName: "r"))
   var repetitionPenalty: Float = 1
 
-  @Option(help: "With a temperature: the same number gives the same answer. Default: another each time.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With a temperature: the same number gives the same answer. Default: another each time.", valueName: "n"
+    ))
   var seed: UInt64?
 
-  @Option(help: "Text that tells the model how to behave, before the question.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Text that tells the model how to behave, before the question.", valueName: "text"))
   var system: String?
 
   func validate() throws {

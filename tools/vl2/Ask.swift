@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 import VL2Run
 
@@ -17,7 +18,7 @@ struct Ask: ParsableCommand {
         vl2 ask --model tiny.vl2q before.jpg after.jpg "What has changed?"
         vl2 ask --model tiny.vl2q --each *.jpg "Describe it in one sentence."
         vl2 ask --model tiny.vl2q --ground "the dog" --draw found.png photo.jpg
-        curl -s http://camera/photo.jpg | vl2 ask --model tiny.vl2q - "Is the gate open?"
+        curl -s http://camera/photo.jpg | vl2 ask --model tiny.vl2q - "Is it open?"
       """)
 
   @OptionGroup var options: ModelOptions
@@ -27,22 +28,33 @@ struct Ask: ParsableCommand {
   @Flag(help: "Ask about each picture by itself, one after the other.")
   var each = false
 
-  @Option(help: "Ask where this is; the answer has boxes. Takes the place of the question.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Ask where this is; the answer has boxes. Takes the place of the question.", valueName: "description"))
   var ground: String?
 
-  @Option(help: "Draw the answer's boxes on the last picture and save it as this PNG file.")
+  @Option(
+    help: ArgumentHelp(
+      "Draw the answer's boxes on the last picture and save it as this PNG file.", valueName: "out.png"))
   var draw: String?
 
-  @Option(help: "Do not write an answer but pick one of these, separated by commas.")
+  @Option(
+    help: ArgumentHelp(
+      "Do not write an answer but pick one of these, separated by commas.", valueName: "a,b,c"))
   var choices: String?
 
   @Option(
-    help: "With --choices: where none is as likely as this, 0 to 1, print nothing and exit with status 1.")
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --choices: where none is as likely as this, 0 to 1, print nothing and exit with status 1.",
+      valueName: "p"))
   var minProbability = 0.0
 
   @Option(
-    help: "The answer is JSON that fits the JSON Schema in this file (docs/SCHEMA.md says what is supported)."
-  )
+    help: ArgumentHelp(
+      "The answer is JSON that fits the JSON Schema in this file (docs/SCHEMA.md says what is supported).",
+      valueName: "file"))
   var schema: String?
 
   @Flag(help: "Print one JSON object with the answer, its boxes, token counts, seconds and memory.")
@@ -52,14 +64,20 @@ struct Ask: ParsableCommand {
   var stats = false
 
   @Argument(
-    help:
-      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question."
-  )
-  var words: [String]
+    help: ArgumentHelp(
+      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question.",
+      valueName: "picture ... question"))
+  var words: [String] = []
 
   private var picturePaths: [String] { ground == nil ? words.dropLast() : words }
 
   func validate() throws {
+    if words.isEmpty {
+      throw ValidationError(
+        ground == nil
+          ? "No question given: write one, after the pictures that it is about."
+          : "--ground: give a picture to look at.")
+    }
     if ground == nil, let last = words.last, Self.namesPicture(last) {
       throw ValidationError("\(last) is a picture; write the question after it.")
     }
@@ -96,7 +114,7 @@ struct Ask: ParsableCommand {
     let begin = ContinuousClock.now
     let question = try questionText()
     let model = try options.open()
-    if let notice = model.demonstrationNotice { VL2.report(notice) }
+    if let notice = model.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
     let session = Session(model)
     var speeds = SpeedMemory(model, exact: options.exact)
@@ -128,7 +146,7 @@ struct Ask: ParsableCommand {
         }
       } catch let error as any ReportableError where each {
         // One bad picture among many costs its own answer only.
-        VL2.report(error.description)
+        Console.tell(error.description)
         failure = error.exitStatus.rawValue
       }
     }
@@ -152,7 +170,7 @@ struct Ask: ParsableCommand {
     var name = json ? "" : asked.picture.map { "\($0): " } ?? ""
     let answer = try session.answer(request) { piece in
       status.clear()
-      if !json { write(name + Terminal.shown(piece)) }
+      if !json { Console.write(name + Terminal.shown(piece)) }
       name = ""
       return true
     } onProgress: { progress in
@@ -162,18 +180,18 @@ struct Ask: ParsableCommand {
     let report = AnswerReport(
       answer, grounding: grounding, boxed: request.pictures.last, sampling: request.sampling, model: model,
       open: asked.opening, decode: asked.decoding, picture: asked.picture)
-    if json { FileHandle.standardOutput.write(Data(try JSONLine.bytes(report))) } else { write(name + "\n") }
+    Console.write(json ? try JSONLine.text(report) : name + "\n")
 
-    if let note = answer.ending.note(maxTokens: answering.maxTokens) { VL2.report(note) }
+    if let note = answer.ending.note(maxTokens: answering.maxTokens) { Console.tell(note) }
     if let draw, let picture = request.pictures.last {
       try picture.drawing(grounding.spans).writePNG(to: draw)
       let boxes = grounding.spans.reduce(0) { $0 + $1.boxes.count }
-      VL2.report("\(draw): \(boxes) \(boxes == 1 ? "box" : "boxes") drawn")
+      Console.tell("\(draw): \(boxes) \(boxes == 1 ? "box" : "boxes") drawn")
     }
     if draw != nil || ground != nil, !json {
-      for note in grounding.notes { VL2.report("left out of the answer's boxes: \(note)") }
+      for note in grounding.notes { Console.tell("left out of the answer's boxes: \(note)") }
     }
-    if stats { FileHandle.standardError.write(Data(report.table.utf8)) }
+    if stats { Console.show(report.table) }
     return answer
   }
 
@@ -189,12 +207,12 @@ struct Ask: ParsableCommand {
     let name = asked.picture.map { "\($0): " } ?? ""
     if json {
       let report = ChoiceReport(scores, leastProbability: minProbability, picture: asked.picture)
-      FileHandle.standardOutput.write(Data(try JSONLine.bytes(report)))
+      Console.write(try JSONLine.text(report))
     } else if let best {
-      write(name + best.text + String(format: "\t%.3f\n", best.probability))
+      Console.write(name + best.text + String(format: "\t%.3f\n", best.probability))
     } else {
       let list = scores.choices.map { "\($0.text) " + String(format: "%.3f", $0.probability) }
-      VL2.report("\(name)no choice reaches \(minProbability): \(list.joined(separator: ", "))")
+      Console.tell("\(name)no choice reaches \(minProbability): \(list.joined(separator: ", "))")
     }
     return best != nil
   }
@@ -208,19 +226,30 @@ struct Ask: ParsableCommand {
   private func questionText() throws -> String {
     if let ground { return Grounding.question(for: ground) }
     let question = try words.last == "-" ? readStandardInput() : words[words.count - 1]
-    guard !question.allSatisfy(\.isWhitespace) else { throw ValidationError("The question is empty.") }
+    guard !question.allSatisfy(\.isWhitespace) else {
+      throw ValidationError("The question is empty; write one.")
+    }
     return question
   }
 
+  /// Bytes; no model's context holds so many.
+  private static let longestQuestion = 1 << 20
+
   private func readStandardInput() throws -> String {
-    let data = FileHandle.standardInput.readDataToEndOfFile()
-    guard let text = String(validating: data, as: UTF8.self) else {
-      throw ValidationError("The question on standard input is not UTF-8 text.")
+    let data: Data?
+    do {
+      data = try FileHandle.standardInput.read(upToCount: Self.longestQuestion + 1)
+    } catch {
+      throw Failure(.noInput, "standard input cannot be read; give the question as the last argument")
+    }
+    guard let text = String(validating: data ?? Data(), as: UTF8.self) else {
+      throw Failure(.badData, "the question on standard input is not UTF-8 text; give text")
+    }
+    guard text.utf8.count <= Self.longestQuestion else {
+      throw Failure(.badData, "the question on standard input is over 1 MiB; give a shorter one")
     }
     return text
   }
-
-  private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
 }
 
 extension Session.Ending {

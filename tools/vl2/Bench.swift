@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Run
 
 struct Bench: ParsableCommand {
@@ -17,17 +18,21 @@ struct Bench: ParsableCommand {
 
   @OptionGroup var options: ModelOptions
 
-  @Option(help: "Measured runs of everything; the median counts.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Measured runs of everything; the median counts.", valueName: "n"))
   var runs = 3
 
   @Flag(help: "Print one JSON object.")
   var json = false
 
   @Option(
-    help: "With --memory: hold reads to so many bytes a second, as a slow card would.", transform: Self.size)
+    help: ArgumentHelp(
+      "With --memory: hold reads to so many bytes a second, as a slow card would.", valueName: "size"),
+    transform: Self.size)
   var readLimit: Int?
 
-  @Option(help: "With --memory: draw the table into an SVG file.")
+  @Option(help: ArgumentHelp("With --memory: draw the table into an SVG file.", valueName: "out.svg"))
   var plot: String?
 
   private static func size(_ text: String) throws -> Int {
@@ -45,47 +50,30 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
-    let terminal = isatty(FileHandle.standardError.fileDescriptor) == 1
-    if !options.memory.isEmpty { return try sweep(onTerminal: terminal) }
+    if !options.memory.isEmpty { return try sweep() }
     func open() throws -> Model { try options.open() }
     let measured = try Benchmark(runs: runs, open: open) { stage in
-      if terminal { VL2.report("measuring: \(stage)") }
+      if Terminal.isWatched { Console.tell("measuring: \(stage)") }
     }
-    let text: String
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      text = String(decoding: try encoder.encode(Report(measured)), as: UTF8.self) + "\n"
-    } else {
-      text = table(measured)
-    }
-    FileHandle.standardOutput.write(Data(text.utf8))
+    Console.write(json ? try JSONLine.text(Report(measured)) : table(measured))
   }
 
-  private func sweep(onTerminal terminal: Bool) throws {
+  private func sweep() throws {
     func open(_ choice: MemoryChoice) throws -> Model {
       try options.open(bytesPerSecond: readLimit, memory: choice)
     }
     let sweep = try MemorySweep(options.memory, bytesPerSecond: readLimit, open: open) { stage in
-      if terminal { VL2.report("measuring: \(stage)") }
+      if Terminal.isWatched { Console.tell("measuring: \(stage)") }
     }
     let report = SweepReport(sweep)
     if let plot {
       do {
         try Data(MemoryPlot(sweep).svg.utf8).write(to: URL(fileURLWithPath: plot))
       } catch {
-        throw ValidationError("--plot \(plot): cannot be written; name another file.")
+        throw Failure(.inputOutput, "\(plot): cannot be written; name another file")
       }
     }
-    let text: String
-    if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      text = String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
-    } else {
-      text = report.table
-    }
-    FileHandle.standardOutput.write(Data(text.utf8))
+    Console.write(json ? try JSONLine.text(report) : report.table)
   }
 
   private func table(_ b: Benchmark) -> String {

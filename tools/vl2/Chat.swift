@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 import VL2Run
 
@@ -7,7 +8,9 @@ struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talks about pictures, question by question.",
     discussion: """
-      Type a question and press Enter. Ctrl-C stops an answer, Ctrl-D ends the conversation.
+      Type a question and press Enter. Ctrl-C stops an answer, Ctrl-D ends the conversation. The arrow keys bring back \
+      what was typed before, also in earlier conversations: $XDG_STATE_HOME/vl2/history (else \
+      ~/.local/state/vl2/history) keeps the last lines, not the answers.
 
       \(Command.list)
 
@@ -17,7 +20,12 @@ struct Chat: ParsableCommand {
   @OptionGroup var options: ModelOptions
   @OptionGroup var answering: AnswerOptions
 
-  @Argument(help: "Pictures that the first question is about.")
+  @Flag(
+    name: .customLong("no-history"),
+    help: "Do not recall what was typed in earlier conversations, and keep nothing of this one for later.")
+  var noHistory = false
+
+  @Argument(help: ArgumentHelp("Pictures that the first question is about.", valueName: "picture"))
   var pictures: [String] = []
 
   /// What can be typed instead of a question.
@@ -55,14 +63,15 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     let model = try options.open()
-    if let notice = model.demonstrationNotice { VL2.report(notice) }
+    if let notice = model.demonstrationNotice { Console.tell(notice) }
     var talk = Talk(model, answering)
     for path in pictures { try talk.addPicture(path) }
-    var editor = LineEditor()
+    let file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
+    var editor = LineEditor(history: LineHistory(path: Terminal.isInteractive ? file : nil))
     while true {
       switch editor.read(prompt: "> ") {
       case .end: return
-      case .interrupted: Terminal.write(Terminal.styled("Ctrl-D or /quit leaves.", .faint) + "\n")
+      case .interrupted: Console.write(Terminal.styled("Ctrl-D or /quit leaves.", .faint) + "\n")
       case .line(let line):
         let text = line.trimmingCharacters(in: .whitespaces)
         if text.isEmpty { continue }
@@ -74,7 +83,7 @@ struct Chat: ParsableCommand {
           }
         } catch let error as any ReportableError {
           // The conversation goes on.
-          VL2.report(error.description)
+          Console.tell(error.description)
         }
       }
     }
@@ -87,11 +96,11 @@ struct Chat: ParsableCommand {
     switch Command(rawValue: String(word)) {
     case .image: try talk.addPicture(Self.path(rest))
     case .reset: talk.reset()
-    case .stats: Terminal.write(talk.stats ?? "no answer yet\n")
+    case .stats: Console.write(talk.stats ?? "no answer yet\n")
     case .save: try talk.save(to: Self.path(rest))
-    case .help: Terminal.write(Command.list + "\n")
+    case .help: Console.write(Command.list + "\n")
     case .quit: return false
-    case nil: VL2.report("\(word) is no command; /help lists them")
+    case nil: Console.tell("\(word) is no command; /help lists them")
     }
     return true
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Run
 
 struct Doctor: ParsableCommand {
@@ -11,7 +12,7 @@ struct Doctor: ParsableCommand {
         vl2 doctor --model tiny.vl2q
       """)
 
-  @Option(help: "The packed model. Default: $VL2_MODEL, if that is set.")
+  @Option(help: ArgumentHelp("The packed model. Default: $VL2_MODEL, if that is set.", valueName: "file"))
   var model: String?
 
   func run() throws {
@@ -33,12 +34,12 @@ struct Doctor: ParsableCommand {
     text +=
       advice.isEmpty
       ? [Terminal.styled("Nothing to change.", .green)] : advice.map { Terminal.styled("- ", .yellow) + $0 }
-    FileHandle.standardOutput.write(Data((text.joined(separator: "\n") + "\n").utf8))
+    Console.write(text.joined(separator: "\n") + "\n")
   }
 
   private static func size(_ path: String) throws -> Int {
     guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
-      throw ValidationError("\(path): no such file; give the packed model.")
+      throw Failure(.noInput, "\(path): no such file; give the packed model")
     }
     return size
   }

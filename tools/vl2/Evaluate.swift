@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 import VL2Run
 
@@ -10,35 +11,43 @@ struct Evaluate: ParsableCommand {
     discussion: """
       ITEMS.jsonl holds one JSON object a line; docs/EVALUATING.md specifies them and what counts as right:
 
-        {"task": "count", "images": ["a.png"], "question": "How many circles?", "answer": ["3", "three"]}
+        {"task": "count", "images": ["a.png"], "question": "How many?", "answer": ["3"]}
 
       With --against, asks two models every question of a file about every picture of a folder, and says how near \
       the model is to the other one:
 
-        vl2 eval --model q4.vl2q --against bf16.vl2q --images photos --questions questions.txt
+        vl2 eval --model q4.vl2q --against bf16.vl2q --images photos --questions q.txt
       """)
 
   @OptionGroup var options: ModelOptions
 
-  @Option(help: "The questions, with pictures relative to this file.")
+  @Option(help: ArgumentHelp("The questions, with pictures relative to this file.", valueName: "items.jsonl"))
   var items: String?
 
-  @Option(help: "Compare with this packed model, the reference, instead of counting right answers.")
+  @Option(
+    help: ArgumentHelp(
+      "Compare with this packed model, the reference, instead of counting right answers.", valueName: "file"))
   var against: String?
 
-  @Option(help: "A folder of pictures, for --against.")
+  @Option(help: ArgumentHelp("A folder of pictures, for --against.", valueName: "folder"))
   var images: String?
 
-  @Option(help: "A file with one question a line, for --against.")
+  @Option(help: ArgumentHelp("A file with one question a line, for --against.", valueName: "file"))
   var questions: String?
 
-  @Option(help: "Take the first items only; with --against, the first answers.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Take the first items only; with --against, the first answers.", valueName: "n"))
   var limit: Int?
 
-  @Option(help: "Tokens to write for each answer at the most.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Tokens to write for each answer at the most.", valueName: "n"))
   var maxTokens = 128
 
-  @Option(help: "Write each answer to this file as it is given, one JSON object a line.")
+  @Option(
+    help: ArgumentHelp(
+      "Write each answer to this file as it is given, one JSON object a line.", valueName: "file"))
   var answers: String?
 
   @Flag(help: "Print one JSON object.")
@@ -68,7 +77,7 @@ struct Evaluate: ParsableCommand {
         model: options.open(), reference: options.open(against), images: images, questions: questions,
         limit: limit, maxTokens: maxTokens
       ).run()
-      FileHandle.standardOutput.write(Data(try json ? JSONLine.bytes(report) : Array(report.text.utf8)))
+      Console.write(try json ? JSONLine.text(report) : report.text)
     } else if let items {
       try countRightAnswers(items)
     }
@@ -92,7 +101,7 @@ struct Evaluate: ParsableCommand {
       }
     }
     let report = Report(evaluation, seconds: (ContinuousClock.now - begin) / .seconds(1))
-    FileHandle.standardOutput.write(Data(try json ? report.json() : report.table))
+    Console.write(try json ? JSONLine.text(report) : report.table)
   }
 
   private func progress(
@@ -129,10 +138,8 @@ extension Evaluate {
       overall = Score(evaluation.overall, seconds: seconds)
     }
 
-    func json() throws -> [UInt8] { try JSONLine.bytes(self) }
-
     /// A line for each task, in alphabetical order, and one for all.
-    var table: [UInt8] {
+    var table: String {
       let scores = tasks.sorted { $0.key < $1.key } + [(key: "overall", value: overall)]
       let width = scores.map(\.key.count).max() ?? 0
       var text = row("task", "items", "right", "accuracy", width: width)
@@ -140,7 +147,7 @@ extension Evaluate {
         let accuracy = String(format: "%.1f %%", score.accuracy * 100)
         text += row(task, String(score.items), String(score.right), accuracy, width: width)
       }
-      return Array(text.utf8)
+      return text
     }
 
     private func row(
@@ -172,11 +179,6 @@ private struct AnswerFile {
     var right: Bool
   }
 
-  private struct Failure: ReportableError {
-    var description: String
-    var exitStatus: ExitStatus { .inputOutput }
-  }
-
   private let path: String
   private let file: FileHandle
 
@@ -184,7 +186,7 @@ private struct AnswerFile {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
       let reason = String(cString: strerror(errno)).lowercased()
-      throw Failure(description: "\(path): cannot be written: \(reason); give another file")
+      throw Failure(.inputOutput, "\(path): cannot be written: \(reason); give another file")
     }
     file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     self.path = path
@@ -192,11 +194,11 @@ private struct AnswerFile {
 
   func append(_ item: EvaluationItem, answer: String, isRight: Bool) throws {
     let line = Line(line: item.line, id: item.id, task: item.task, answer: answer, right: isRight)
-    let bytes = try JSONLine.bytes(line)
+    let text = try JSONLine.text(line)
     do {
-      try file.write(contentsOf: Data(bytes))
+      try file.write(contentsOf: Data(text.utf8))
     } catch {
-      throw Failure(description: "\(path): writing failed; is the disk full?")
+      throw Failure(.inputOutput, "\(path): writing failed; is the disk full?")
     }
   }
 }

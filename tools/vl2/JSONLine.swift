@@ -2,9 +2,9 @@ import Foundation
 
 /// One JSON object on a line.
 enum JSONLine {
-  static func bytes(_ value: some Encodable) throws -> [UInt8] {
+  static func text(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try [UInt8](encoder.encode(value)) + [UInt8(ascii: "\n")]
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Console
 
 /// Reads lines from a terminal, with a cursor that moves and the lines before at hand. Where standard input is no
 /// terminal, lines are read as they are.
@@ -11,10 +12,9 @@ struct LineEditor {
     case end
   }
 
-  private var history: [String] = []
-  private static let longestHistory = 500
+  private var history: LineHistory
 
-  init() {}
+  init(history: LineHistory) { self.history = history }
 
   /// Reads one line.
   ///
@@ -32,7 +32,8 @@ struct LineEditor {
     defer { tcsetattr(STDIN_FILENO, TCSADRAIN, &saved) }
 
     var line = EditedLine()
-    var place = history.count
+    let earlier = history.lines
+    var place = earlier.count
     var unfinished = ""
     func recall(_ text: String) { line = EditedLine(text) }
     while true {
@@ -41,10 +42,7 @@ struct LineEditor {
       switch key {
       case .enter:
         let text = line.text
-        if !text.allSatisfy(\.isWhitespace), history.last != text {
-          history.append(text)
-          if history.count > Self.longestHistory { history.removeFirst() }
-        }
+        history.append(text)
         return leave(.line(text))
       case .interrupt: return leave(.interrupted)
       case .endOfInput:
@@ -52,11 +50,11 @@ struct LineEditor {
         line.edit(.deleteForward)
       case .earlier, .later:
         let next = place + (key == .earlier ? -1 : 1)
-        guard (0...history.count).contains(next) else { continue }
-        if place == history.count { unfinished = line.text }
+        guard (0...earlier.count).contains(next) else { continue }
+        if place == earlier.count { unfinished = line.text }
         place = next
-        recall(place == history.count ? unfinished : history[place])
-      case .clearScreen: write("\u{1B}[H\u{1B}[2J")
+        recall(place == earlier.count ? unfinished : earlier[place])
+      case .clearScreen: Console.write("\u{1B}[H\u{1B}[2J")
       case .edit(let edit): line.edit(edit)
       case .unknown: break
       }
@@ -64,18 +62,16 @@ struct LineEditor {
   }
 
   private func leave(_ input: Input) -> Input {
-    write("\r\n")
+    Console.write("\r\n")
     return input
   }
 
   /// Draws the part of the line around the cursor that fits beside the prompt.
   private func show(_ line: EditedLine, prompt: String) {
-    let room = max(8, Terminal.columns - prompt.count - 1)
+    let room = max(8, Terminal.columns() - prompt.count - 1)
     let (visible, cursor) = line.visible(columns: room)
-    write("\r\u{1B}[K\(Terminal.styled(prompt, .bold))\(visible)\r\u{1B}[\(prompt.count + cursor)C")
+    Console.write("\r\u{1B}[K\(Terminal.styled(prompt, .bold))\(visible)\r\u{1B}[\(prompt.count + cursor)C")
   }
-
-  private func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
 
   private enum Key: Equatable {
     case enter, interrupt, endOfInput, earlier, later, clearScreen, unknown

@@ -1,22 +1,26 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Quant
 import VL2Run
 
 /// Which model, and how it runs.
 struct ModelOptions: ParsableArguments {
-  @Option(help: "The packed model. Default: $VL2_MODEL.")
+  @Option(help: ArgumentHelp("The packed model. Default: $VL2_MODEL.", valueName: "file"))
   var model: String?
 
-  @Option(help: "Threads that share the arithmetic. Default: one per processor.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads that share the arithmetic. Default: one per processor.", valueName: "n"))
   var threads: Int?
 
   @Flag(help: "Float32 activations instead of int8: slower, for comparison.")
   var exact = false
 
   @Option(
-    help:
+    help: ArgumentHelp(
       "Memory for everything: a size with K, M or G; auto, what this machine has free; or mapped, the system decides. Default: auto.",
+      valueName: "size"),
     transform: Self.memory)
   var memory: [MemoryChoice] = []
 
@@ -51,7 +55,7 @@ struct ModelOptions: ParsableArguments {
     _ path: String, recordsRoutes: Bool = false, bytesPerSecond: Int? = nil, memory: MemoryChoice? = nil
   ) throws -> Model {
     if let refused = InstructionSet.refused {
-      VL2.report(
+      Console.tell(
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
     }
     var options = RuntimeOptions(

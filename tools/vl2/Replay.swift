@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Run
 
 struct Replay: ParsableCommand {
@@ -14,11 +15,15 @@ struct Replay: ParsableCommand {
   var routes: String
 
   @Option(
-    parsing: .upToNextOption, help: "Slots for experts. Default: 10, 25, 50, 75 and 90 % of all experts.")
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Slots for experts. Default: 10, 25, 50, 75 and 90 % of all experts.", valueName: "n"))
   var slots: [Int] = []
 
   @Option(
-    help: "Instead of the recorded routes, random ones of which this share repeats from the token before.")
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Instead of the recorded routes, random ones of which this share repeats from the token before.",
+      valueName: "share"))
   var repeated: Double?
 
   @Flag(help: "Print one JSON object.")
@@ -37,9 +42,7 @@ struct Replay: ParsableCommand {
     let table = try ReplayTable(path: routes, slots: slots.isEmpty ? nil : slots, repeated: repeated)
     var text: String
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      text = String(decoding: try encoder.encode(table), as: UTF8.self) + "\n"
+      text = try JSONLine.text(table)
     } else {
       text = "\(table.tokens) tokens\n\nslots  policy  hits      missed a token  guessed\n"
       for row in table.rows {
@@ -49,6 +52,6 @@ struct Replay: ParsableCommand {
           row.missedBytesPerToken / 1e6, 100 * row.guessedShare)
       }
     }
-    FileHandle.standardOutput.write(Data(text.utf8))
+    Console.write(text)
   }
 }

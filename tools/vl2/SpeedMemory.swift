@@ -1,27 +1,22 @@
 import Foundation
 import VL2Run
 
-/// How fast this machine answered before, for each model and way of running it, kept in `$XDG_CACHE_HOME/vl2` (else
-/// `~/.cache/vl2`). It is a convenience: what cannot be read or written is done without.
+/// How fast this machine answered before, for each model, way of running it and memory, kept in the user's cache. It is
+/// a convenience: what cannot be read or written is done without.
 struct SpeedMemory {
   private let path: String?
   private let key: String
   private var speeds: [String: SpeedEstimate]
 
   init(_ model: Model, exact: Bool) {
-    let environment = ProcessInfo.processInfo.environment
-    let folder: String?
-    // Source: XDG Base Directory Specification; relative paths are invalid.
-    if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") {
-      folder = cache
-    } else {
-      folder = environment["HOME"].flatMap { $0.hasPrefix("/") ? $0 + "/.cache" : nil }
-    }
-    path = folder.map { $0 + "/vl2/speeds.json" }
+    path = UserFolder.cache.map { $0 + "/speeds.json" }
     let file = URL(fileURLWithPath: model.file.path).resolvingSymlinksInPath()
     let size = (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
+    // What is free differs a little each time; budgets that are nearly the same are as fast.
+    let memory = model.weightStatistics.budgetBytes.map { " memory \(($0 >> 27) << 7)M" } ?? ""
     key =
       "\(file.lastPathComponent) \(size) threads \(model.threads) \(InstructionSet.active)\(exact ? " exact" : "")"
+      + memory
     let data = path.flatMap { FileManager.default.contents(atPath: $0) }
     let known = data.flatMap { try? JSONDecoder().decode([String: SpeedEstimate].self, from: $0) } ?? [:]
     speeds = known.filter { $0.value.isSensible }

@@ -1,15 +1,15 @@
 import Foundation
+import VL2Console
 import VL2Run
 
 /// A line on standard error that says what goes on, where that is a terminal; nothing in a pipe.
 struct StatusLine {
-  private let onTerminal = isatty(STDERR_FILENO) == 1
   private var shown = 0
 
   mutating func show(_ text: String) {
-    guard onTerminal else { return }
+    guard Terminal.isWatched else { return }
     let blanks = String(repeating: " ", count: max(0, shown - text.count))
-    write("\r\(text)\(blanks)")
+    Console.show("\r\(text)\(blanks)")
     shown = text.count
   }
 
@@ -23,10 +23,8 @@ struct StatusLine {
 
   /// Leaves the line empty.
   mutating func clear() {
-    guard onTerminal, shown > 0 else { return }
-    write("\r\(String(repeating: " ", count: shown))\r")
+    guard shown > 0 else { return }
+    Console.show("\r\(String(repeating: " ", count: shown))\r")
     shown = 0
   }
-
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

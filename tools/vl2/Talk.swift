@@ -1,4 +1,5 @@
 import Foundation
+import VL2Console
 import VL2Quant
 import VL2Run
 
@@ -48,14 +49,14 @@ struct Talk {
     do {
       let answer = try conversation.ask(next) { piece in
         status.clear()
-        Terminal.write(Terminal.shown(piece))
+        Console.write(Terminal.shown(piece))
         return !Interruption.isRequested
       } onProgress: { progress in
         if Interruption.isRequested { throw Interruption() }
         status.show(progress)
       }
       status.clear()
-      Terminal.write((answer.ending == .stopped ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
+      Console.write((answer.ending == .stopped ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
       if let note = answer.ending.note(maxTokens: conversation.maxTokens) { say(note) }
       pictures = []
       transcript += "> \(question)\n\(answer.text)\n\n"
@@ -74,24 +75,19 @@ struct Talk {
   }
 
   func save(to path: String) throws {
-    guard !path.isEmpty else { throw SaveError(path: "/save", reason: "give a file name after it") }
-    guard !transcript.isEmpty else { throw SaveError(path: path, reason: "nothing has been said yet") }
+    guard !path.isEmpty else { throw Failure(.usage, "/save: give a file name after it") }
+    guard !transcript.isEmpty else {
+      throw Failure(.noInput, "\(path): nothing has been said yet that could be saved")
+    }
     do {
       try Data(transcript.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
-      throw SaveError(path: path, reason: "cannot be written; give another path")
+      throw Failure(.inputOutput, "\(path): cannot be written; give another path")
     }
     say("\(path): saved")
   }
 
-  private func say(_ text: String) { Terminal.write(Terminal.styled(text, .faint) + "\n") }
-
-  private struct SaveError: ReportableError {
-    var path: String
-    var reason: String
-    var exitStatus: ExitStatus { .inputOutput }
-    var description: String { "\(path): \(reason)" }
-  }
+  private func say(_ text: String) { Console.write(Terminal.styled(text, .faint) + "\n") }
 }
 
 /// Ctrl-C while an answer is made.

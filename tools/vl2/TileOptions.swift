@@ -1,16 +1,22 @@
 import ArgumentParser
 import Foundation
+import VL2Console
 import VL2Run
 
 /// How closely pictures are looked at, and how long that may take.
 struct TileOptions: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Tiles of all pictures at the most; fewer are faster and see less. auto: as many as the context has room for.",
       valueName: "n|auto"))
   var maxTiles = "auto"
 
-  @Option(help: "Look at as many tiles as let the answer begin within so many seconds on this machine.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Look at as many tiles as let the answer begin within so many seconds on this machine.",
+      valueName: "seconds"))
   var deadline: Double?
 
   func validate() throws {
@@ -44,13 +50,13 @@ struct TileOptions: ParsableArguments {
       }
     }
     let plan = try session.plan(request)
-    if let note = plan.note { VL2.report(note) }
+    if let note = plan.note { Console.tell(note) }
     guard let speed = memory.speed else { return }
     let seconds = speed.seconds(plan)
     let isLate = deadline.map { seconds > $0 } ?? false
     // Without a deadline only somebody who waits in front of a terminal wants to know.
     if deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 {
-      VL2.report(
+      Console.tell(
         String(format: "about %.*f s until the answer begins: ", seconds < 10 ? 1 : 0, seconds)
           + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
           + (isLate ? ", later than asked for, since it cannot be fewer" : ""))

@@ -15,13 +15,15 @@ struct TraceStages: ParsableCommand {
 
   @OptionGroup var options: ModelOptions
 
-  @Option(help: "The cases.")
+  @Option(help: ArgumentHelp("The cases.", valueName: "cases.json"))
   var cases: String
 
-  @Option(name: [.customShort("o"), .customLong("output")], help: "The folder to write to.")
+  @Option(
+    name: [.customShort("o"), .customLong("output")],
+    help: ArgumentHelp("The folder to write to.", valueName: "folder"))
   var output: String?
 
-  @Option(help: "The file to write the picked experts to.")
+  @Option(help: ArgumentHelp("The file to write the picked experts to.", valueName: "file"))
   var routes: String?
 
   func validate() throws {

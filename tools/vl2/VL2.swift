@@ -1,7 +1,6 @@
 import ArgumentParser
-import Foundation
+import VL2Console
 import VL2Quant
-import VL2Run
 
 @main
 struct VL2: ParsableCommand {
@@ -13,20 +12,5 @@ struct VL2: ParsableCommand {
       Ask.self, Chat.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self, Doctor.self,
     ])
 
-  /// Runs the command; an error becomes one line on standard error and an exit status of sysexits(3).
-  static func main() {
-    do {
-      var command = try parseAsRoot()
-      try command.run()
-    } catch let error as any ReportableError {
-      report(error.description)
-      Foundation.exit(error.exitStatus.rawValue)
-    } catch {
-      exit(withError: error)
-    }
-  }
-
-  static func report(_ message: String) {
-    FileHandle.standardError.write(Data("vl2: \(message)\n".utf8))
-  }
+  static func main() { Program.run(VL2.self) }
 }

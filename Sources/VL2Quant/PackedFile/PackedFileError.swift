@@ -37,7 +37,7 @@ public enum PackedFileError: ReportableError, Equatable {
 
   public var description: String {
     switch self {
-    case .missing(let path): "\(path): no such file"
+    case .missing(let path): "\(path): no such file; give the path of a packed model"
     case .system(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
     case .busy(let path): "\(path): another program is writing it; wait until that ends"
     case .otherWork(let path, let difference):

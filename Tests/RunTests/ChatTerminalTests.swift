@@ -1,0 +1,72 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `vl2 chat` with somebody who types.
+@Suite struct ChatTerminalTests {
+  private static let up = "\u{1B}[A"
+
+  /// Types lines, each after the prompt, and leaves. Returns what was shown.
+  private func chat(_ lines: [String], state: String, _ words: [String] = []) throws -> String {
+    let terminal = try PseudoTerminal()
+    let process = try Tool("vl2").start(
+      ["chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2"] + words,
+      input: terminal.program, output: terminal.program, errors: terminal.program,
+      environment: ["XDG_STATE_HOME": state, "TERM": "xterm", "NO_COLOR": "1"])
+    for line in lines + ["/quit"] {
+      let before = terminal.shown.count
+      // The prompt of the editor: it takes the line over when it is ready to be typed on.
+      let isReady = terminal.wait { terminal.shown.dropFirst(before).contains("\u{1B}[K> \r") }
+      #expect(isReady, "\(terminal.shown)")
+      terminal.type(line + "\r")
+    }
+    #expect(terminal.wait { !process.isRunning })
+    #expect(process.terminationStatus == 0)
+    return terminal.shown
+  }
+
+  private func mode(_ path: String) throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+  }
+
+  private func history(_ state: String) throws -> String {
+    try String(contentsOfFile: state + "/vl2/history", encoding: .utf8)
+  }
+
+  @Test func linesAreKeptForLater() throws {
+    try withTemporaryFolder { state in
+      _ = try chat(["Who are you?"], state: state)
+      #expect(try history(state) == "Who are you?\n/quit\n")
+      #expect(try mode(state + "/vl2/history") == 0o600 && mode(state + "/vl2") == 0o700)
+      let shown = try chat([Self.up + Self.up], state: state)
+      #expect(shown.contains("Who are you?"), "\(shown)")
+      #expect(try history(state) == "Who are you?\n/quit\nWho are you?\n/quit\n")
+      // Neither recalled nor kept.
+      let unkept = try chat([Self.up + "Hello"], state: state, ["--no-history"])
+      #expect(!unkept.contains("Who are you?") && unkept.contains("Hello"), "\(unkept)")
+      #expect(try history(state) == "Who are you?\n/quit\nWho are you?\n/quit\n")
+    }
+  }
+
+  /// Whatever is in the file, the conversation begins.
+  @Test func damagedHistories() throws {
+    try withTemporaryFolder { state in
+      let path = state + "/vl2/history"
+      try FileManager.default.createDirectory(atPath: state + "/vl2", withIntermediateDirectories: true)
+      let many = (0..<3000).map { "line \($0)" }.joined(separator: "\n")
+      let bytes =
+        Array(many.utf8) + Array("\nA good question\n\u{1B}[2Jbad\n".utf8) + [0xFF, 0xFE, 0x0A, 0x00, 0x0A]
+        + Array(String(repeating: "x", count: 10_000).utf8) + [0x0A]
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      let shown = try chat([Self.up], state: state)
+      #expect(shown.contains("A good question") && !shown.contains("bad"), "\(shown)")
+      let lines = try history(state).split(separator: "\n")
+      #expect(lines.count == 501 && lines.first == "line 2501" && lines.last == "/quit")
+      #expect(try mode(path) == 0o600)
+      // A folder in its place.
+      try FileManager.default.removeItem(atPath: path)
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      _ = try chat(["Hello"], state: state)
+    }
+  }
+}

@@ -1,0 +1,9 @@
+/// A share drawn in a table.
+enum ShareBar {
+  /// A bar of `share` (0...1) of `width` characters, in eighths of a character.
+  static func text(_ share: Double, width: Int) -> String {
+    let eighths = Int((min(1, max(0, share)) * Double(8 * width)).rounded())
+    let parts = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
+    return String(repeating: "█", count: eighths / 8) + parts[eighths % 8]
+  }
+}
