@@ -87,11 +87,12 @@ private final class LatentCase: CustomTestStringConvertible {
 
   /// All rows in chunks, those from `written` on as written ones.
   func run(
-    chunk: Int, written: Int? = nil, threads: Int = 2, mode: ActivationMode = .float32
+    chunk: Int, written: Int? = nil, threads: Int = 2, mode: ActivationMode = .float32,
+    scratch: AttentionScratch? = nil
   ) -> [Float] {
     let attention = LatentAttention(
       weights, shape: shape, rotary: RotaryTable(size: shape.rope, theta: 10000),
-      scratch: AttentionScratch(threads: threads),
+      scratch: scratch ?? AttentionScratch(threads: threads),
       arithmetic: Arithmetic(pool: WorkerPool(threads: threads), mode: mode))
     let cache = AlignedBuffer()
     let floats = attention.cacheFloats(capacity: count)
@@ -233,5 +234,31 @@ private final class LatentCase: CustomTestStringConvertible {
       scratch: AttentionScratch(threads: 1),
       arithmetic: Arithmetic(pool: WorkerPool(threads: 1), mode: .float32))
     #expect(attention.cacheFloats(capacity: 4096) == 4096 * (item.shape.rank + item.shape.rope))
+  }
+
+  /// A budget counts on it.
+  @Test(arguments: 0..<24) func memoryOfReading(seed: UInt64) {
+    let latent = LatentCase(seed)
+    let scratch = AttentionScratch(threads: 2)
+    _ = latent.run(chunk: latent.chunk, scratch: scratch)
+    let shape = latent.shape
+    let row = shape.heads * (shape.key + shape.value) + shape.kept + (shape.queryRank ?? 0)
+    let most =
+      LatentAttention.expandedBytes(shape, positions: latent.count) + latent.count * row * 4 + 6 * 64
+    #expect(scratch.byteCount <= most, "\(latent)")
+    #expect(scratch.byteCount > most / 4, "\(latent)")
+  }
+
+  /// Keys and values of some heads at a time are what a long prompt takes, not those of all.
+  @Test func memoryOfLongPrompts() {
+    let small = LatentAttention.Shape(heads: 16, queryRank: nil, rank: 512, nope: 128, rope: 64, value: 128)
+    let all = 3500 * 16 * (small.expanded + small.key) * 4
+    #expect(LatentAttention.expandedBytes(small, positions: 3500) < all / 2)
+    var before = 0
+    for positions in stride(from: 1, through: 4096, by: 65) {
+      let bytes = LatentAttention.expandedBytes(small, positions: positions)
+      #expect(bytes >= before)
+      before = bytes
+    }
   }
 }

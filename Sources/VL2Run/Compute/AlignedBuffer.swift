@@ -3,6 +3,9 @@ package final class AlignedBuffer {
   private var base: UnsafeMutableRawPointer?
   private var capacity = 0
 
+  /// Bytes that are taken.
+  package var byteCount: Int { capacity }
+
   private let ledger: MemoryLedger?
 
   /// - Parameter ledger: counts the buffer's bytes; nil for memory that a stage needs for a while.

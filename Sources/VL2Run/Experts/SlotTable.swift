@@ -17,6 +17,8 @@ package struct SlotTable {
   private var uses: [Double]
   private var worth = 1.0
   private var forecast: UseForecast
+  /// Whether a token was ever written.
+  private var hasWritten = false
   private var clock = 0
   private var token = 0
   private var layer = 0
@@ -58,9 +60,14 @@ package struct SlotTable {
       }
     }
     self.layer = layer
-    if policy == .likely { forecast.observe(layer: id(layer: layer, expert: 0), Array(experts), rows: rows) }
-    // A prompt counts as one token.
-    let share = worth / Double(max(1, rows))
+    // What answers wanted before says more about the next one than a prompt does, whose rows of a picture want other
+    // experts: a prompt counts as one token. The first one is all that is known, and counts as some tens.
+    let tokens = rows == 1 || hasWritten ? 1 : min(rows, 32)
+    if rows == 1 { hasWritten = true }
+    if policy == .likely {
+      forecast.observe(layer: id(layer: layer, expert: 0), Array(experts), rows: rows, worth: tokens)
+    }
+    let share = worth * Double(tokens) / Double(max(1, rows))
     for (expert, count) in experts {
       let id = id(layer: layer, expert: expert)
       lastUse[id] = clock

@@ -38,17 +38,21 @@ struct UseForecast {
   /// - Parameters:
   ///   - first: the id of the layer's first expert.
   ///   - picks: experts with the rows that picked each.
-  ///   - rows: rows of the layer. A prompt counts as one token that wanted shares of experts: what answers wanted
-  ///     before says more about the next one than the rows of a picture do.
-  mutating func observe(layer first: Int, _ picks: [(expert: Int, rows: Int)], rows: Int) {
+  ///   - rows: rows of the layer; a single one says what follows what, many only what is wanted often.
+  ///   - tokens: how many tokens the rows count as.
+  mutating func observe(
+    layer first: Int, _ picks: [(expert: Int, rows: Int)], rows: Int, worth tokens: Int
+  ) {
     let perRow = Double(picks.reduce(0) { $0 + $1.rows }) / Double(max(1, rows))
     if rows == 1 { learn(layer: first, picks, perRow: perRow) }
+    var kept = 1.0
+    for _ in 0..<tokens { kept *= Self.decay }
     for id in first..<first + experts {
-      frequency[id] *= Self.decay
+      frequency[id] *= kept
       age[id] += 1
     }
     for (expert, count) in picks {
-      frequency[first + expert] += (1 - Self.decay) * Double(count) / Double(max(1, rows))
+      frequency[first + expert] += (1 - kept) * Double(count) / Double(max(1, rows))
       age[first + expert] = 0
     }
     for id in first..<first + experts {

@@ -12,6 +12,11 @@ package final class AttentionScratch {
 
   package init(threads: Int) { scores = (0..<threads).map { _ in AlignedBuffer() } }
 
+  /// Bytes that are taken, those of scores aside.
+  package var byteCount: Int {
+    [queries, keys, values, attended, newLatents, latents].reduce(0) { $0 + $1.byteCount }
+  }
+
   /// Gives back what long prompts left behind.
   package func release() {
     for buffer in [queries, keys, values, attended, newLatents, latents] + scores { buffer.release() }

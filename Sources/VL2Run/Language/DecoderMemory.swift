@@ -21,9 +21,13 @@ extension LanguageConfig {
     bytes +=
       part * float * (2 * hiddenSize + attentionColumns) + part * vl2_quantized_row_bytes(attentionColumns)
     bytes += threads * vl2_attention_scratch(positions) * float
-    // Latent attention expands the keys and values of all positions while it reads.
-    if rows > 1, case .mla(let heads, _, let rank, let nope, let rope, let value) = attention {
-      bytes += positions * float * (heads * (nope + rope + value) + 2 * (rank + rope))
+    // Latent attention expands the keys and values of all positions while it reads, for some heads at a time.
+    if rows > 1, case .mla(let heads, let queryRank, let rank, let nope, let rope, let value) = attention {
+      let shape = LatentAttention.Shape(
+        heads: heads, queryRank: queryRank, rank: rank, nope: nope, rope: rope, value: value)
+      bytes += LatentAttention.expandedBytes(shape, positions: positions)
+      bytes += positions * vl2_quantized_row_bytes(rank)
+      if !onlyInt8 { bytes += positions * rank * float }
     }
     // Feed-forward.
     let wide = max(denseWidth, sharedWidth)

@@ -4,6 +4,23 @@ extension LatentAttention {
   /// Floats of keys and values that are in memory at a time.
   private static let expandedFloats = 1 << 22
 
+  /// How many heads' keys and values are in memory at a time.
+  private static func headsTogether(_ shape: Shape, positions: Int) -> Int {
+    max(1, min(shape.heads, expandedFloats / (positions * shape.expanded)))
+  }
+
+  /// Bytes that reading rows takes at most besides what they are projected to: latents as rows, and for some heads keys
+  /// and values, the keys once more as attention reads them.
+  package static func expandedBytes(_ shape: Shape, positions: Int) -> Int {
+    // As many heads as fit, of all positions so far or of fewer before; at least one.
+    let one = positions * shape.expanded
+    let floats = max(one, min(shape.heads * one, expandedFloats))
+    // Rows of `kv_b_proj` come in blocks of 16, and positions too.
+    let values = floats + 32 * positions
+    let keys = (floats + 16 * shape.heads * shape.expanded) / shape.expanded * shape.key
+    return (values + keys + positions * shape.rank) * MemoryLayout<Float>.stride
+  }
+
   /// Attention over keys and values that are computed from the latents of all positions, for some heads at a time.
   /// A pair of positions costs a third of what it costs over latents, which pays for the products where there are
   /// many rows.
@@ -14,7 +31,7 @@ extension LatentAttention {
     let positions = start + queries.count
     let latents = latentRows(cache, count: positions)
     let prepared = arithmetic.prepare(latents, for: [weights.up])
-    let together = max(1, min(shape.heads, Self.expandedFloats / (positions * shape.expanded)))
+    let together = Self.headsTogether(shape, positions: positions)
     for first in stride(from: 0, to: shape.heads, by: together) {
       let heads = first..<min(first + together, shape.heads)
       let (linear, skipped) = weights.up.covering(
