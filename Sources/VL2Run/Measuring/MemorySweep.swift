@@ -99,7 +99,9 @@ package struct MemorySweep: Sendable {
       let rows = Rows(
         buffer.reserve(count * language.hiddenSize), count: count, columns: language.hiddenSize)
       for row in 0..<count { try model.decoder.embed(ids[place + row], into: rows[row]) }
-      try model.decoder.forward(rows, cache: cache, forcedRoutes: routes)
+      // Latent attention computes what is written otherwise than what is read.
+      let written = count == 1 ? [0..<1] : []
+      try model.decoder.forward(rows, cache: cache, written: written, forcedRoutes: routes)
       _ = model.decoder.likeliest(model.decoder.logits(rows.slice(count - 1..<count)))
       place += count
     }
