@@ -6,6 +6,7 @@
 
 #include "isa.h"
 #include "Matmul/matmul_i8.h"
+#include "Peaks/peak.h"
 
 #define ATTENTION_QUERIES 4
 #define MATMUL_F32_ROWS 4
@@ -29,11 +30,15 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 #pragma clang attribute pop
 
 static const matmul_i8_set q4_tiles = {
-    {NULL, vl2_matmul_q4_i8_4x16_avx2, vl2_matmul_q4_i8_2x16_avx2, vl2_matmul_q4_i8_1x16_avx2}};
+    .tiles = {NULL, vl2_matmul_q4_i8_4x16_avx2, vl2_matmul_q4_i8_2x16_avx2, vl2_matmul_q4_i8_1x16_avx2}};
 static const matmul_i8_set i8_tiles = {
-    {NULL, vl2_matmul_i8_i8_4x16_avx2, vl2_matmul_i8_i8_2x16_avx2, vl2_matmul_i8_i8_1x16_avx2}};
+    .tiles = {NULL, vl2_matmul_i8_i8_4x16_avx2, vl2_matmul_i8_i8_2x16_avx2, vl2_matmul_i8_i8_1x16_avx2}};
 MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
-const vl2_kernels vl2_kernels_avx2 = {.name = "avx2", .matmul_i8 = matmul_i8, SHARED_KERNELS};
+const vl2_kernels vl2_kernels_avx2 = {.name = "avx2",
+                                      .matmul_i8 = matmul_i8,
+                                      .peak_i8 = vl2_peak_i8_avx2,
+                                      .peak_f32 = vl2_peak_f32_avx2,
+                                      SHARED_KERNELS};
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "isa.h"
 #include "Matmul/matmul_i8.h"
+#include "Peaks/peak.h"
 
 #define ATTENTION_QUERIES 8
 #define MATMUL_F32_ROWS 8
@@ -28,13 +29,17 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 #pragma clang attribute pop
 
 static const matmul_i8_set q4_tiles = {
-    {vl2_matmul_q4_i8_8x16_avx512vnni, vl2_matmul_q4_i8_4x16_avx512vnni,
+    .tiles = {vl2_matmul_q4_i8_8x16_avx512vnni, vl2_matmul_q4_i8_4x16_avx512vnni,
      vl2_matmul_q4_i8_2x16_avx512vnni, vl2_matmul_q4_i8_1x16_avx512vnni}};
 static const matmul_i8_set i8_tiles = {
-    {vl2_matmul_i8_i8_8x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni,
+    .tiles = {vl2_matmul_i8_i8_8x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni,
      vl2_matmul_i8_i8_2x16_avx512vnni, vl2_matmul_i8_i8_1x16_avx512vnni}};
 MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
-const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni", .matmul_i8 = matmul_i8, SHARED_KERNELS};
+const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni",
+                                            .matmul_i8 = matmul_i8,
+                                            .peak_i8 = vl2_peak_i8_avx512vnni,
+                                            .peak_f32 = vl2_peak_f32_avx512,
+                                            SHARED_KERNELS};
 
 #endif

@@ -18,7 +18,7 @@ __attribute__((constructor)) static void choose_kernels(void) {
   size_t count = 1;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2")) available[count++] = &vl2_kernels_avx2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) available[count++] = &vl2_kernels_avx2;
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vnni")) {
@@ -26,7 +26,10 @@ __attribute__((constructor)) static void choose_kernels(void) {
   }
 #elif defined(__aarch64__)
   available[count++] = &vl2_kernels_neon;
-  if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) available[count++] = &vl2_kernels_dotprod;
+  if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) {
+    available[count++] = &vl2_kernels_dotprod;
+    if (getauxval(AT_HWCAP2) & HWCAP2_I8MM) available[count++] = &vl2_kernels_i8mm;
+  }
 #endif
   active = available[count - 1];
   const char *wanted = getenv("VL2_ISA");

@@ -12,6 +12,7 @@ extern const vl2_kernels vl2_kernels_avx512vnni;
 #elif defined(__aarch64__)
 extern const vl2_kernels vl2_kernels_neon;
 extern const vl2_kernels vl2_kernels_dotprod;
+extern const vl2_kernels vl2_kernels_i8mm;
 #endif
 
 #endif

@@ -3,6 +3,7 @@
 #include "isa.h"
 #include "lanes.h"
 #include "Matmul/matmul_i8.h"
+#include "Peaks/peak.h"
 
 #if defined(__aarch64__)
 #define ATTENTION_QUERIES 4
@@ -26,9 +27,13 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 size_t vl2_attention_scratch(size_t key_count) { return (key_count + 15) / 16 * 16 * 8; }
 
 static const matmul_i8_set q4_tiles = {
-    {NULL, NULL, NULL, vl2_matmul_q4_i8_1x16_portable}};
+    .tiles = {NULL, NULL, NULL, vl2_matmul_q4_i8_1x16_portable}};
 static const matmul_i8_set i8_tiles = {
-    {NULL, NULL, NULL, vl2_matmul_i8_i8_1x16_portable}};
+    .tiles = {NULL, NULL, NULL, vl2_matmul_i8_i8_1x16_portable}};
 MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
-const vl2_kernels vl2_kernels_portable = {.name = "portable", .matmul_i8 = matmul_i8, SHARED_KERNELS};
+const vl2_kernels vl2_kernels_portable = {.name = "portable",
+                                          .matmul_i8 = matmul_i8,
+                                          .peak_i8 = vl2_peak_i8_portable,
+                                          .peak_f32 = vl2_peak_f32_portable,
+                                          SHARED_KERNELS};

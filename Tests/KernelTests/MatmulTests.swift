@@ -103,7 +103,7 @@ private func exactProduct(_ weights: [Float], _ x: [Double]) -> (value: Double, 
       let packed = PackedMatrix(random: 1, rows: rows, columns: columns, code: code)
       let x = QuantizedRows((0..<37).map { randomFloats(columns, seed: UInt64($0), scale: 2) })
       let bias = randomFloats(rows, seed: 5)
-      let most = rows * columns > 30_000 ? [1, 7] : counts
+      let most = rows * columns > 30_000 ? [1, 9] : counts
       for count in most {
         for bias in [nil, bias] {
           let expected = multiplyInt8(packed, x, count: count, with: .portable, bias: bias)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Show that vl2 is right on the processors of small arm64 boards, from an amd64 machine: cross-build with
-# Debian 13's Swift 6.0.3, run every test under qemu as a Cortex-A72 and as a Cortex-A76, and hold what the
-# golden cases give there against what they give here: the same packed files, the same bits at every stage.
+# Debian 13's Swift 6.0.3, run every test under qemu as a Cortex-A72, a Cortex-A76 and all that qemu knows (i8mm), and
+# hold what the golden cases give there against what they give here: the same packed files, the same bits at every
+# stage.
 # Usage: test.sh [test options...]      for example --filter REGEX; without any, everything
 #   VL2_ARM64   where the cross-build place is made (about 5.5 GB); else ~/.cache/vl2/arm64
-#   VL2_CPUS    the processors, else "cortex-a72 cortex-a76"
+#   VL2_CPUS    the processors, else "cortex-a72 cortex-a76 max"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -20,7 +21,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 place=$(realpath -m "${VL2_ARM64:-${XDG_CACHE_HOME:-$HOME/.cache}/vl2/arm64}")
-read -r -a cpus <<<"${VL2_CPUS:-cortex-a72 cortex-a76}"
+read -r -a cpus <<<"${VL2_CPUS:-cortex-a72 cortex-a76 max}"
 fixtures=$PWD/Tests/TestSupport/Fixtures
 arm64=$PWD/.build-arm64/aarch64-unknown-linux-gnu/release
 work=$(mktemp -d)

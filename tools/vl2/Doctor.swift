@@ -59,7 +59,9 @@ struct Doctor: ParsableCommand {
         "features",
         machine.features.isEmpty ? "none that kernels exist for" : machine.features.joined(separator: " ")
       ))
-    rows.append(("kernels", InstructionSet.active))
+    let others = InstructionSet.available.filter { $0 != InstructionSet.active }.joined(separator: ", ")
+    rows.append(
+      ("kernels", InstructionSet.active + (others.isEmpty ? "" : " (VL2_ISA=NAME takes another: \(others))")))
     if let governor = machine.governor { rows.append(("governor", governor)) }
     rows.append(("page size", size(machine.pageSize)))
     rows.append(("memory", "\(size(machine.memory)), \(size(machine.availableMemory)) available"))

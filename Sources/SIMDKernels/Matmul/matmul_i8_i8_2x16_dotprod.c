@@ -4,13 +4,13 @@
 
 #include "matmul_i8.h"
 
-#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("dotprod,tune=neoverse-n1"))), apply_to = function)
 
 #include "matmul_sdot.h"
 
 void vl2_matmul_i8_i8_2x16_dotprod(const uint8_t *block, size_t columns, const uint8_t *const *x,
                                     float (*out)[16]) {
-  i8_i8_rows(block, columns, x, 2, out);
+  i8_i8_part(block, columns, 0, 4, x, 2, out);
 }
 
 #pragma clang attribute pop

@@ -4,13 +4,14 @@
 
 #include "matmul_i8.h"
 
-#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("dotprod,tune=neoverse-n1"))), apply_to = function)
 
 #include "matmul_sdot.h"
 
 void vl2_matmul_q4_i8_4x16_dotprod(const uint8_t *block, size_t columns, const uint8_t *const *x,
                                     float (*out)[16]) {
-  q4_i8_rows(block, columns, x, 4, out);
+  q4_i8_part(block, columns, 0, 2, x, 4, out);
+  q4_i8_part(block, columns, 2, 2, x, 4, out);
 }
 
 #pragma clang attribute pop

@@ -3,43 +3,41 @@
 
 #include "matmul_neon.h"
 
-NEON_INLINE void q4_group(const uint8_t *lines, size_t quads, const uint8_t *const *x, size_t k, size_t rows,
-                          int32x4_t *sums) {
-  const int8x16_t codebook = vld1q_s8(vl2_q4_codebook);
-  const uint8x16_t low = vdupq_n_u8(15);
-  int8x16_t values[4];
-#pragma unroll
-  for (size_t i = 0; i < rows; i++) values[i] = vld1q_s8((const int8_t *)x[i] + k);
-#pragma unroll
-  for (size_t q = 0; q < quads; q++) {
-    uint8x16_t first = vld1q_u8(lines + q * 16), second = vld1q_u8(lines + q * 16 + 64);
-    int8x16_t a = vqtbl1q_s8(codebook, vandq_u8(first, low)), b = vqtbl1q_s8(codebook, vshrq_n_u8(first, 4));
-    int8x16_t c = vqtbl1q_s8(codebook, vandq_u8(second, low)), d = vqtbl1q_s8(codebook, vshrq_n_u8(second, 4));
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) {
-      int32x4_t sum = vdotq_laneq_s32(vdupq_n_s32(0), a, values[i], 0);
-      sum = vdotq_laneq_s32(sum, b, values[i], 1);
-      sum = vdotq_laneq_s32(sum, c, values[i], 2);
-      sums[i * quads + q] = vdotq_laneq_s32(sum, d, values[i], 3);
-    }
-  }
+typedef int8x16_t activations;
+typedef int32x4_t integer_sums;
+
+NEON_INLINE activations load_activations(const uint8_t *at) { return vld1q_s8((const int8_t *)at); }
+
+NEON_INLINE integer_sums begin_sums(void) { return load_again_s32(neon_begins); }
+
+NEON_INLINE integer_sums add_products(integer_sums sums, const int8x16_t weights[4], activations x) {
+  sums = vdotq_laneq_s32(sums, weights[0], x, 0);
+  sums = vdotq_laneq_s32(sums, weights[1], x, 1);
+  sums = vdotq_laneq_s32(sums, weights[2], x, 2);
+  return vdotq_laneq_s32(sums, weights[3], x, 3);
 }
 
-NEON_INLINE void i8_group(const uint8_t *lines, size_t quads, const uint8_t *const *x, size_t k, size_t rows,
-                          int32x4_t *sums) {
-  int8x16_t values[4];
-#pragma unroll
-  for (size_t i = 0; i < rows; i++) values[i] = vld1q_s8((const int8_t *)x[i] + k);
-#pragma unroll
-  for (size_t q = 0; q < quads; q++) {
-    const int8_t *at = (const int8_t *)lines + q * 16;
-    int8x16_t a = vld1q_s8(at), b = vld1q_s8(at + 64), c = vld1q_s8(at + 128), d = vld1q_s8(at + 192);
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) {
-      int32x4_t sum = vdotq_laneq_s32(vdupq_n_s32(0), a, values[i], 0);
-      sum = vdotq_laneq_s32(sum, b, values[i], 1);
-      sum = vdotq_laneq_s32(sum, c, values[i], 2);
-      sums[i * quads + q] = vdotq_laneq_s32(sum, d, values[i], 3);
-    }
-  }
+// 1.5 * 2^23 + the sums.
+NEON_INLINE float32x4_t end_sums(integer_sums sums) { return vreinterpretq_f32_s32(sums); }
+
+// What a group's sums are multiplied by, and the products.
+typedef float32x4_t group_scales;
+typedef float32x4_t scaled_sums;
+
+NEON_INLINE group_scales q4_group_scales(uint8x16_t six, size_t quad) { return scale_floats(six, quad, 32); }
+NEON_INLINE group_scales i8_group_scales(uint8x16_t bytes, size_t quad) { return scale_floats(bytes, quad, 0); }
+
+NEON_INLINE float32x4_t sums_alone(integer_sums sums) { return vsubq_f32(end_sums(sums), vdupq_n_f32(neon_begin)); }
+
+NEON_INLINE scaled_sums scale_sums(integer_sums sums, group_scales scales) {
+  return vmulq_f32(sums_alone(sums), scales);
 }
+
+// Exact: both products and their sum are integers below 2^24.
+NEON_INLINE scaled_sums scale_more(scaled_sums products, integer_sums sums, group_scales scales) {
+  return vfmaq_f32(products, sums_alone(sums), scales);
+}
+
+NEON_INLINE float32x4_t scaled_floats(scaled_sums products) { return products; }
+
+#include "matmul_neon_rows.h"

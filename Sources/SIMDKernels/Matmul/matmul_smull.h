@@ -4,56 +4,72 @@
 #include "matmul_neon.h"
 
 typedef struct {
+  int8x16_t four[4];  // columns 4 * j... in every lane
+} activations;
+
+typedef struct {
   int32x4_t low, high;  // rows 0 and 1, rows 2 and 3; two partial sums each
-} halves;
+} integer_sums;
 
-// sum + 4 columns `a` times four[0] + 4 columns `b` times four[1].
-NEON_INLINE halves smull_pair(halves sum, int8x16_t a, int8x16_t b, const uint8_t *values) {
-  int8x16_t x = vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)(const void *)values));
-  int8x16_t y = vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)(const void *)(values + 4)));
-  int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(a), vget_low_s8(x)), vget_low_s8(b), vget_low_s8(y));
-  int16x8_t high = vmlal_high_s8(vmull_high_s8(a, x), b, y);
-  sum.low = vpadalq_s16(sum.low, low);
-  sum.high = vpadalq_s16(sum.high, high);
-  return sum;
-}
-
-NEON_INLINE void q4_group(const uint8_t *lines, size_t quads, const uint8_t *const *x, size_t k, size_t rows,
-                          int32x4_t *sums) {
-  const int8x16_t codebook = vld1q_s8(vl2_q4_codebook);
+NEON_INLINE activations load_activations(const uint8_t *at) {
+  activations x;
 #pragma unroll
-  for (size_t q = 0; q < quads; q++) {
-    halves partial[4];
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) partial[i] = (halves){vdupq_n_s32(0), vdupq_n_s32(0)};
-#pragma unroll
-    for (size_t l = 0; l < 2; l++) {
-      uint8x16_t line = vld1q_u8(lines + l * 64 + q * 16);
-      int8x16_t low = vqtbl1q_s8(codebook, vandq_u8(line, vdupq_n_u8(15)));
-      int8x16_t high = vqtbl1q_s8(codebook, vshrq_n_u8(line, 4));
-#pragma unroll
-      for (size_t i = 0; i < rows; i++) partial[i] = smull_pair(partial[i], low, high, x[i] + k + l * 8);
-    }
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) sums[i * quads + q] = vpaddq_s32(partial[i].low, partial[i].high);
+  for (size_t j = 0; j < 4; j++) {
+    x.four[j] = vreinterpretq_s8_s32(vld1q_dup_s32((const int32_t *)(const void *)(at + j * 4)));
+    // A compiler that knew both halves to be equal would move the weights' high halves for SMULL rather than use SMULL2.
+    __asm__("" : "+w"(x.four[j]));
   }
+  return x;
 }
 
-NEON_INLINE void i8_group(const uint8_t *lines, size_t quads, const uint8_t *const *x, size_t k, size_t rows,
-                          int32x4_t *sums) {
-#pragma unroll
-  for (size_t q = 0; q < quads; q++) {
-    halves partial[4];
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) partial[i] = (halves){vdupq_n_s32(0), vdupq_n_s32(0)};
-#pragma unroll
-    for (size_t l = 0; l < 4; l += 2) {
-      int8x16_t first = vreinterpretq_s8_u8(vld1q_u8(lines + l * 64 + q * 16));
-      int8x16_t second = vreinterpretq_s8_u8(vld1q_u8(lines + l * 64 + 64 + q * 16));
-#pragma unroll
-      for (size_t i = 0; i < rows; i++) partial[i] = smull_pair(partial[i], first, second, x[i] + k + l * 4);
-    }
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) sums[i * quads + q] = vpaddq_s32(partial[i].low, partial[i].high);
-  }
+NEON_INLINE integer_sums begin_sums(void) {
+  static const int32_t begins[4] = {0x4B400000, 0, 0x4B400000, 0};
+  return (integer_sums){load_again_s32(begins), load_again_s32(begins)};
 }
+
+NEON_INLINE integer_sums add_products(integer_sums sums, const int8x16_t weights[4], activations x) {
+#pragma unroll
+  for (size_t j = 0; j < 4; j += 2) {
+    int8x16_t a = weights[j], b = weights[j + 1], c = x.four[j], d = x.four[j + 1];
+    int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(a), vget_low_s8(c)), vget_low_s8(b), vget_low_s8(d));
+    int16x8_t high = vmlal_high_s8(vmull_high_s8(a, c), b, d);
+    sums.low = vpadalq_s16(sums.low, low);
+    sums.high = vpadalq_s16(sums.high, high);
+  }
+  return sums;
+}
+
+// 1.5 * 2^23 + the sums.
+NEON_INLINE float32x4_t end_sums(integer_sums sums) {
+  return vreinterpretq_f32_s32(vpaddq_s32(sums.low, sums.high));
+}
+
+// What a group's sums are multiplied by, and the products. Here floats are as slow as integers, and looking bytes up is
+// slower than widening them.
+typedef int32x4_t group_scales;
+typedef int32x4_t scaled_sums;
+
+NEON_INLINE group_scales i8_group_scales(uint8x16_t bytes, size_t quad) {
+  uint16x8_t half = quad < 2 ? vmovl_u8(vget_low_u8(bytes)) : vmovl_high_u8(bytes);
+  return vreinterpretq_s32_u32(quad % 2 == 0 ? vmovl_u16(vget_low_u16(half)) : vmovl_high_u16(half));
+}
+
+NEON_INLINE group_scales q4_group_scales(uint8x16_t six, size_t quad) {
+  return vsubq_s32(i8_group_scales(six, quad), vdupq_n_s32(32));
+}
+
+NEON_INLINE int32x4_t sums_alone(integer_sums sums) {
+  return vsubq_s32(vreinterpretq_s32_f32(end_sums(sums)), vdupq_n_s32(0x4B400000));
+}
+
+NEON_INLINE scaled_sums scale_sums(integer_sums sums, group_scales scales) {
+  return vmulq_s32(sums_alone(sums), scales);
+}
+
+NEON_INLINE scaled_sums scale_more(scaled_sums products, integer_sums sums, group_scales scales) {
+  return vmlaq_s32(products, sums_alone(sums), scales);
+}
+
+NEON_INLINE float32x4_t scaled_floats(scaled_sums products) { return vcvtq_f32_s32(products); }
+
+#include "matmul_neon_rows.h"

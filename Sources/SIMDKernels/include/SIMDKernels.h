@@ -113,7 +113,7 @@ typedef struct {
 size_t vl2_attention_scratch(size_t key_count);
 
 typedef struct vl2_kernels {
-  const char *name;  // "portable", "avx2", "avx512vnni", "neon", "dotprod"
+  const char *name;  // "portable", "avx2", "avx512vnni", "neon", "dotprod", "i8mm"
 
   // vl2_encode_block as this instruction set runs it.
   double (*encode_block)(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
@@ -167,6 +167,11 @@ typedef struct vl2_kernels {
   // The same where pairs lie side by side (2i pairs with 2i + 1), for heads that are `stride` floats apart.
   void (*rope_pairs)(float *x, size_t heads, size_t stride, size_t dim, const float *cosine, const float *sine);
   size_t (*argmax)(const float *x, size_t count);       // the first of the largest; NaN never wins
+
+  // Multiply-adds in registers and nothing else, int8 into int32 and float32: the most that this instruction set does,
+  // for measuring. `rounds` rounds of them; returns how many multiply-adds those were.
+  uint64_t (*peak_i8)(size_t rounds);
+  uint64_t (*peak_f32)(size_t rounds);
 } vl2_kernels;
 
 // The kernels in use: the best that this processor runs, or the one that the environment variable VL2_ISA
