@@ -19,6 +19,7 @@ import VL2Run
       "prompt_tokens_per_second", "write_tokens_per_second", "write_tokens_per_second_at_3500",
       "tile_seconds", "tile_seconds_of_five", "first_token_seconds", "open_seconds", "peak_anonymous_bytes",
       "read_bytes_per_second", "weight_bytes_per_token", "write_bandwidth_share",
+      "int8_operations_per_second", "float_operations_per_second", "tile_peak_share", "prompt_peak_share",
     ] {
       #expect((object[key] as? Double ?? 0) > 0, "\(key)")
     }
@@ -53,13 +54,42 @@ import VL2Run
     #expect(lines.first?.hasPrefix("1 threads, ") == true && lines.first?.hasSuffix("of 2 runs") == true)
     for part in [
       "opening", "first token", "one tile", "five tiles", "prompt of", "at context 0", "anonymous memory",
-      "reading mapped weights", "weights that a token reads",
+      "reading mapped weights", "weights that a token reads", "int8 multiply-adds", "float multiply-adds",
     ] {
       #expect(lines.contains { $0.contains(part) }, "\(part)")
     }
     let writing = try #require(lines.first { $0.contains("at context 0") })
     #expect(writing.hasSuffix(" %"))
     #expect(run.output.contains("context ends before 3,500"))
+  }
+
+  /// Every kernel of every instruction set, without a model.
+  @Test func kernels() throws {
+    let run = try vl2.run(["bench", "--kernels", "--json"])
+    #expect(run.status == 0, "\(run.errors)")
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: [[String: Any]]])
+    let peaks = try #require(object["peaks"])
+    #expect(peaks.map { $0["isa"] as? String } == InstructionSet.available)
+    #expect(peaks.allSatisfy { ($0["int8_operations_per_second"] as? Double ?? 0) > 1e6 })
+    #expect(peaks.allSatisfy { ($0["float_operations_per_second"] as? Double ?? 0) > 1e6 })
+    let kernels = try #require(object["kernels"])
+    for isa in InstructionSet.available {
+      let names = Set(kernels.filter { $0["isa"] as? String == isa }.compactMap { $0["name"] as? String })
+      #expect(
+        names.isSuperset(of: [
+          "matmul_i8 q4", "matmul_i8 int8", "matmul_f32 q4", "attention", "quantize_rows", "gelu_tanh",
+          "argmax",
+        ]), "\(isa)")
+    }
+    for kernel in kernels {
+      #expect((kernel["seconds"] as? Double ?? 0) > 0)
+      #expect((kernel["bytes_per_second"] as? Double ?? 0) > 0)
+      let isProduct = (kernel["name"] as? String)?.hasPrefix("matmul") == true
+      if isProduct { #expect((kernel["peak_share"] as? Double ?? 0) > 0) }
+    }
+    let both = try vl2.run(["bench", "--kernels", "--memory", "1G"])
+    #expect(both.status == 64 && both.errors.contains("--kernels and --memory"))
   }
 
   @Test func badInput() throws {

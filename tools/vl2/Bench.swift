@@ -7,13 +7,16 @@ struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures a model on this machine.",
     discussion: """
-      Medians of several runs, and beside writing its limit, measured in the same run: how fast the same threads \
-      can read the same weights.
+      Medians of several runs, and beside them what this machine allows, measured in the same run: how fast the same \
+      threads read the same weights, and how fast they multiply int8 and float32 numbers.
 
       With --memory, once or several times, it measures writing under these budgets instead, and beside it what the \
       bytes that were missed allow at the speed at which this machine reads:
 
         vl2 bench --memory 1400M --memory 900M --memory 420M --plot memory.svg
+
+      With --kernels it measures the kernels of every instruction set that this processor has, each alone on one \
+      thread; that needs no model.
       """)
 
   @OptionGroup var options: ModelOptions
@@ -22,6 +25,9 @@ struct Bench: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp("Measured runs of everything; the median counts.", valueName: "n"))
   var runs = 3
+
+  @Flag(help: "Measure kernels instead of a model.")
+  var kernels = false
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -46,16 +52,26 @@ struct Bench: ParsableCommand {
     if options.memory.isEmpty && (plot != nil || readLimit != nil) {
       throw ValidationError("--plot and --read-limit go with --memory.")
     }
+    if kernels && !options.memory.isEmpty {
+      throw ValidationError("--kernels and --memory do not go together.")
+    }
     if !(1...1000).contains(runs) { throw ValidationError("--runs \(runs): give a number from 1 to 1000.") }
   }
 
   func run() throws {
+    if kernels { return try timeKernels() }
     if !options.memory.isEmpty { return try sweep() }
     func open() throws -> Model { try options.open() }
     let measured = try Benchmark(runs: runs, open: open) { stage in
       if Terminal.isWatched { Console.tell("measuring: \(stage)") }
     }
     Console.write(json ? try JSONLine.text(Report(measured)) : table(measured))
+  }
+
+  private func timeKernels() throws {
+    let report = KernelReport(
+      KernelTimes { isa in if Terminal.isWatched { Console.tell("measuring: \(isa)") } })
+    Console.write(json ? try JSONLine.text(report) : report.table)
   }
 
   private func sweep() throws {
@@ -79,24 +95,37 @@ struct Bench: ParsableCommand {
   private func table(_ b: Benchmark) -> String {
     let perSecond = "tokens/s"
     let limit = "\(number(b.writeLimit)) \(perSecond)"
-    func share(_ speed: Double) -> String { "\(number(100 * speed / b.writeLimit)) %" }
+    func percent(_ share: Double) -> String { "\(number(100 * share)) %" }
+    let promptLimit = Double(b.promptTokens) / b.promptLimitSeconds
     let rows: [[String]] = [
       ["measured", "", "limit", "share"],
       ["opening", "\(number(b.openSeconds)) s", "", ""],
       ["first token, photo of 1200 x 800", "\(number(b.firstTokenSeconds)) s", "", ""],
-      ["one tile", "\(number(b.tileSeconds)) s", "", ""],
-      ["five tiles, each", "\(number(b.tileSecondsOfFive)) s", "", ""],
-      ["prompt of \(b.promptTokens) tokens", "\(number(b.promptTokensPerSecond)) \(perSecond)", "", ""],
+      [
+        "one tile", "\(number(b.tileSeconds)) s", "\(number(b.tileLimitSeconds)) s",
+        percent(b.tileLimitSeconds / b.tileSeconds),
+      ],
+      [
+        "five tiles, each", "\(number(b.tileSecondsOfFive)) s", "\(number(b.tileLimitSeconds)) s",
+        percent(b.tileLimitSeconds / b.tileSecondsOfFive),
+      ],
+      [
+        "prompt of \(b.promptTokens) tokens", "\(number(b.promptTokensPerSecond)) \(perSecond)",
+        "\(number(promptLimit)) \(perSecond)", percent(b.promptTokensPerSecond / promptLimit),
+      ],
       [
         "writing \(b.writtenTokens) tokens at context 0", "\(number(b.writeTokensPerSecond)) \(perSecond)",
-        limit, share(b.writeTokensPerSecond),
+        limit, percent(b.bandwidthShare),
       ],
       [
         "writing \(b.writtenTokens) tokens at context \(b.context)",
-        "\(number(b.writeTokensPerSecondFar)) \(perSecond)", limit, share(b.writeTokensPerSecondFar),
+        "\(number(b.writeTokensPerSecondFar)) \(perSecond)", limit,
+        percent(b.writeTokensPerSecondFar / b.writeLimit),
       ],
       ["anonymous memory, peak", "\(number(Double(b.peakAnonymousBytes) / 1_048_576)) MiB", "", ""],
       ["reading mapped weights", "\(number(b.readBytesPerSecond / 1e9)) GB/s", "", ""],
+      ["int8 multiply-adds, twice", "\(number(b.int8OperationsPerSecond / 1e9)) GOP/s", "", ""],
+      ["float multiply-adds, twice", "\(number(b.floatOperationsPerSecond / 1e9)) GFLOP/s", "", ""],
       ["weights that a token reads", "\(number(Double(b.weightBytesPerToken) / 1e6)) MB", "", ""],
     ]
     let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -144,6 +173,10 @@ extension Bench {
       case readBytesPerSecond = "read_bytes_per_second"
       case weightBytesPerToken = "weight_bytes_per_token"
       case bandwidthShare = "write_bandwidth_share"
+      case int8OperationsPerSecond = "int8_operations_per_second"
+      case floatOperationsPerSecond = "float_operations_per_second"
+      case tileShare = "tile_peak_share"
+      case promptShare = "prompt_peak_share"
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -165,6 +198,12 @@ extension Bench {
       try object.encode(measured.readBytesPerSecond, forKey: .readBytesPerSecond)
       try object.encode(measured.weightBytesPerToken, forKey: .weightBytesPerToken)
       try object.encode(measured.bandwidthShare, forKey: .bandwidthShare)
+      try object.encode(measured.int8OperationsPerSecond, forKey: .int8OperationsPerSecond)
+      try object.encode(measured.floatOperationsPerSecond, forKey: .floatOperationsPerSecond)
+      try object.encode(measured.tileLimitSeconds / measured.tileSeconds, forKey: .tileShare)
+      try object.encode(
+        measured.promptTokensPerSecond * measured.promptLimitSeconds / Double(measured.promptTokens),
+        forKey: .promptShare)
     }
   }
 }

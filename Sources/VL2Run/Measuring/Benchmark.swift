@@ -24,14 +24,21 @@ package struct Benchmark {
   package var writeTokensPerSecondFar: Double
   /// Largest of all of the above, bytes.
   package var peakAnonymousBytes: Int
-  /// The same threads adding up mapped weights.
+  /// The same threads adding up mapped weights, measured in turn with writing at context 0.
   package var readBytesPerSecond: Double
   package var weightBytesPerToken: Int
+  /// Share of the read bandwidth that writing at context 0 reaches: the median over pairs of runs.
+  package var bandwidthShare: Double
+  /// Operations a second that the same threads do at most, int8 products and float32; a multiply-add is two.
+  package var int8OperationsPerSecond: Double
+  package var floatOperationsPerSecond: Double
+  /// Seconds that a tile and the prompt would take at these peaks: int8 for what weights take part in, float for
+  /// attention.
+  package var tileLimitSeconds: Double
+  package var promptLimitSeconds: Double
 
   /// Tokens a second that could be written if reading the weights were all there is to it.
   package var writeLimit: Double { readBytesPerSecond / Double(weightBytesPerToken) }
-  /// Share of the read bandwidth that writing at context 0 reaches.
-  package var bandwidthShare: Double { writeTokensPerSecond / writeLimit }
 
   /// Measures.
   ///
@@ -59,7 +66,7 @@ package struct Benchmark {
     let session = Session(model)
     var anonymous = 0
     firstTokenSeconds = try medianSeconds(runs) {
-      anonymous = max(anonymous, try session.answer(request).memory.anonymous)
+      try seconds { anonymous = max(anonymous, try session.answer(request).memory.anonymous) }
     }
 
     progress("tiles")
@@ -75,8 +82,12 @@ package struct Benchmark {
         random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean,
         cropping: true)
     )
-    tileSeconds = try medianSeconds(runs) { _ = try model.encode(one) }
-    tileSecondsOfFive = try medianSeconds(runs) { _ = try model.encode(five) } / 5
+    var peak = PeakSpeed(pool: model.arithmetic.pool)
+    tileSeconds = try medianSeconds(runs) {
+      peak.measure()
+      return try seconds { _ = try model.encode(one) }
+    }
+    tileSecondsOfFive = try medianSeconds(runs) { try seconds { _ = try model.encode(five) } } / 5
     meter.sample()
     model.releaseScratch()
 
@@ -85,29 +96,50 @@ package struct Benchmark {
     promptTokens = decoding.prompt
     writtenTokens = decoding.written
     context = decoding.far
-    promptTokensPerSecond = Double(promptTokens) / (try medianSeconds(runs) { try decoding.readPrompt() })
-    progress("writing at context 0")
-    writeTokensPerSecond =
-      Double(writtenTokens) / (try medianSeconds(runs) { try decoding.write(after: 0) })
+    promptTokensPerSecond =
+      Double(promptTokens)
+      / (try medianSeconds(runs) {
+        peak.measure()
+        return try seconds { try decoding.readPrompt() }
+      })
+
+    progress("writing at context 0, and read bandwidth")
+    let weights = TokenWeights(model.file)
+    weightBytesPerToken = weights.bytes
+    let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool)
+    // As many passes as there are tokens in a run of writing.
+    let passes = writtenTokens
+    var sum: UInt64 = 0
+    var (writeTimes, readTimes): ([Double], [Double]) = ([], [])
+    for _ in 0...runs {
+      writeTimes.append(try seconds { try decoding.write(after: 0) })
+      readTimes.append(seconds { for _ in 0..<passes { sum &+= reading.pass() } })
+    }
+    withExtendedLifetime(sum) {}
+    // The first of each faults pages in and grows buffers.
+    writeTimes.removeFirst()
+    readTimes.removeFirst()
+    writeTokensPerSecond = Double(writtenTokens) / median(writeTimes)
+    readBytesPerSecond = Double(reading.bytes * passes) / median(readTimes)
+    bandwidthShare = median(
+      zip(writeTimes, readTimes).map { write, read in
+        Double(weights.bytes * passes) / write / (Double(reading.bytes * passes) / read)
+      })
     progress("writing at context \(context)")
     try decoding.fill()
     meter.sample()
     model.releaseScratch()
     writeTokensPerSecondFar =
-      Double(writtenTokens) / (try medianSeconds(runs) { try decoding.write(after: decoding.far) })
+      Double(writtenTokens)
+      / (try medianSeconds(runs) { try seconds { try decoding.write(after: decoding.far) } })
     meter.sample()
     peakAnonymousBytes = max(anonymous, meter.peaks.anonymous)
 
-    progress("read bandwidth")
-    let weights = TokenWeights(model.file)
-    let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool)
-    // As many passes as there are tokens in a run of writing.
-    let passes = writtenTokens
-    var sum: UInt64 = 0
-    let passSeconds = medianSeconds(runs) { for _ in 0..<passes { sum &+= reading.pass() } }
-    withExtendedLifetime(sum) {}
-    readBytesPerSecond = Double(reading.bytes * passes) / passSeconds
-    weightBytesPerToken = weights.bytes
+    int8OperationsPerSecond = peak.int8
+    floatOperationsPerSecond = peak.float32
+    let work = ModelWork(model.file)
+    tileLimitSeconds = peak.seconds(work.tile)
+    promptLimitSeconds = peak.seconds(work.prompt(tokens: promptTokens))
   }
 }
 
@@ -158,21 +190,4 @@ private final class DecoderTiming {
     try model.decoder.forward(rows, cache: cache)
     _ = model.decoder.likeliest(model.decoder.logits(rows.slice(range.count - 1..<range.count)))
   }
-}
-
-private func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let took = try ContinuousClock().measure(body).components
-  return Double(took.seconds) + Double(took.attoseconds) * 1e-18
-}
-
-/// The median of `runs` measured runs after one that is not measured: it faults pages in and grows buffers.
-private func medianSeconds(_ runs: Int, _ body: () throws -> Void) rethrows -> Double {
-  try body()
-  return median(try (0..<runs).map { _ in try seconds(body) })
-}
-
-private func median(_ values: [Double]) -> Double {
-  let sorted = values.sorted()
-  let middle = sorted.count / 2
-  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
