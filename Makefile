@@ -19,7 +19,7 @@ help:
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
 	@echo "make lint             formatting, scripts, direction of imports, sizes of files"
-	@echo "make bench            the measured tables of Benchmarks/"
+	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make clean            delete what was built"
@@ -49,7 +49,7 @@ lint: dependencies
 	scripts/lint.sh
 
 bench: dependencies
-	Benchmarks/run.sh
+	Benchmarks/compare.sh
 
 test-arm64:
 	scripts/arm64/test.sh
