@@ -23,6 +23,8 @@ struct AnswerReport: Encodable {
   /// What of the answer's boxes was left out.
   var notes: [String]
   var promptTokens: Int
+  /// Of these, the ones that a conversation had read before.
+  private let rememberedTokens: Int
   var answerTokens: Int
   var tiles: Int
   var threads: Int
@@ -63,6 +65,7 @@ struct AnswerReport: Encodable {
     }
     notes = grounding.notes.map(\.description)
     promptTokens = answer.promptTokens
+    rememberedTokens = answer.rememberedTokens
     answerTokens = answer.tokens.count
     tiles = answer.tiles
     threads = model.threads
@@ -104,13 +107,15 @@ struct AnswerReport: Encodable {
       name.padding(toLength: 9, withPad: " ", startingAt: 0) + String(format: "%8.2f s", seconds)
         + (what.isEmpty ? "" : "  \(what)") + "\n"
     }
-    func speed(_ count: Int, _ seconds: Double) -> String {
-      seconds > 0 ? String(format: ", %.1f a second", Double(count) / seconds) : ""
+    func count(_ count: Int, _ what: String, _ seconds: Double) -> String {
+      "\(count) \(what)\(count == 1 ? "" : "s")"
+        + (count > 0 && seconds > 0 ? String(format: ", %.1f a second", Double(count) / seconds) : "")
     }
     var text = line("opening", seconds.open + seconds.decode)
-    text += line("looking", seconds.tile + seconds.vision, "\(tiles) tiles" + speed(tiles, seconds.vision))
+    text += line("looking", seconds.tile + seconds.vision, count(tiles, "tile", seconds.vision))
+    let remembered = rememberedTokens > 0 ? " (\(rememberedTokens) more were read before)" : ""
     text += line(
-      "reading", seconds.prompt, "\(promptTokens) tokens" + speed(promptTokens, seconds.prompt))
+      "reading", seconds.prompt, count(promptTokens - rememberedTokens, "token", seconds.prompt) + remembered)
     let rate = writeTokensPerSecond.map { String(format: ", %.1f a second", $0) } ?? ""
     text += line("writing", seconds.write, "\(answerTokens) tokens\(rate)")
     text +=
