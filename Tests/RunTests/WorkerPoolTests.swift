@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 import VL2Run
@@ -10,6 +11,38 @@ import VL2Run
       for _ in 0..<20 { pool.run(items) { item, _ in counts[item].add() } }
       #expect(counts.prefix(items).allSatisfy { $0.value == 20 })
     }
+  }
+
+  @Test(arguments: [1, 2, 3, 8]) func rangesCoverEverythingOnce(threads: Int) {
+    let pool = WorkerPool(threads: threads)
+    for units in [0, 1, 2, 7, 1000] {
+      for smallest in [1, 3, 5000] {
+        let counts = (0..<max(1, units)).map { _ in Counter() }
+        let short = Counter()
+        for _ in 0..<20 {
+          pool.share(units, inRangesOf: smallest) { range, _ in
+            if range.count < min(smallest, units) && range.upperBound != units { short.add() }
+            for unit in range { counts[unit].add() }
+          }
+        }
+        #expect(counts.prefix(units).allSatisfy { $0.value == 20 })
+        #expect(short.value == 0)
+      }
+    }
+  }
+
+  /// Threads that went to sleep between jobs are woken.
+  @Test func jobsAfterAPause() {
+    let pool = WorkerPool(threads: 3)
+    let counter = Counter()
+    for _ in 0..<20 {
+      usleep(5000)
+      pool.run(3) { _, _ in
+        usleep(2000)
+        counter.add()
+      }
+    }
+    #expect(counter.value == 60)
   }
 
   @Test func workersAreDistinct() {

@@ -155,6 +155,7 @@ package final class Arithmetic {
 
   /// Computes several products as one parallel job.
   package func multiply(_ products: [Product]) {
+    if products.allSatisfy({ $0.count < Self.fewRows }) { return multiplyFewRows(products) }
     // Blocks of 16 weight rows per item: few enough that all threads have work when there is one row, and a
     // tile of rows small enough that it stays in a level-2 cache while the weights stream past.
     let rowsPerTile = 128
@@ -164,7 +165,7 @@ package final class Arithmetic {
       let tiles = (product.count + rowsPerTile - 1) / rowsPerTile
       let blocks = product.linear.blocks
       let items = max(1, pool.threads * 4 / products.count)
-      blocksPerItem[i] = product.count < 16 ? max(1, min(32, blocks / items)) : 8
+      blocksPerItem[i] = product.count < Self.fewRows ? max(1, min(32, blocks / items)) : 8
       firstItem[i + 1] = firstItem[i] + tiles * ((blocks + blocksPerItem[i] - 1) / blocksPerItem[i])
     }
     pool.run(firstItem[products.count]) { item, worker in
@@ -177,6 +178,31 @@ package final class Arithmetic {
       compute(
         product, rows: tile * rowsPerTile..<min(product.count, (tile + 1) * rowsPerTile),
         blocks: first..<min(product.linear.blocks, first + blocksPerItem[i]), worker: worker)
+    }
+  }
+
+  /// Rows below which a product is bound by reading its weights.
+  private static let fewRows = 16
+  /// Bytes of weights below which no work item is cut: some microseconds of reading.
+  private static let fewestBytes = 48 << 10
+
+  /// Shares out the blocks of all products in the order of their addresses.
+  private func multiplyFewRows(_ products: [Product]) {
+    let blocks = products.reduce(0) { $0 + ($1.count > 0 ? $1.linear.blocks : 0) }
+    guard let matrix = products.first?.linear.matrix else { return }
+    let smallest = max(1, Self.fewestBytes / vl2_block_bytes(matrix.code, Int(matrix.columns)))
+    pool.share(blocks, inRangesOf: smallest) { range, worker in
+      var first = 0
+      for product in products where product.count > 0 {
+        let end = first + product.linear.blocks
+        let ours = range.clamped(to: first..<end)
+        if !ours.isEmpty {
+          compute(
+            product, rows: 0..<product.count, blocks: ours.lowerBound - first..<ours.upperBound - first,
+            worker: worker)
+        }
+        first = end
+      }
     }
   }
 
