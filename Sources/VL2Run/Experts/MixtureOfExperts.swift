@@ -50,7 +50,6 @@ package final class MixtureOfExperts {
     afterRouting: () -> Void = {}
   ) throws {
     let (count, hidden) = (x.count, x.columns)
-    var groups: [Group] = []
     // Where there are more rows than a chunk, experts come in ascending order and what they give is added up at
     // once; otherwise in any order, and it is added up at the end.
     let inOrder = count > chunk
@@ -58,11 +57,15 @@ package final class MixtureOfExperts {
       router.route(x, forced: forced, experts: &scratch.picked, weights: &scratch.pickedWeights)
       observer?.observeRoutes(
         layer: layer, experts: scratch.picked, weights: scratch.pickedWeights, perRow: kept)
-      groups = groupRowsByExpert(count: count)
+      groupRowsByExpert(count: count)
       try store.begin(
-        layer: layer, experts: groups.map { ($0.expert, $0.pairs.count) }, rows: count, inOrder: inOrder)
+        layer: layer, experts: scratch.groups.map { ($0.expert, $0.pairs.count) }, rows: count,
+        inOrder: inOrder)
       afterRouting()
+    } else {
+      scratch.groups.removeAll(keepingCapacity: true)
     }
+    let groups = scratch.groups
     let input = arithmetic.prepare(x, onlyInt8: expertsTakeInt8 && shared?.takesInt8 ?? true, slot: 0)
     let sum = Rows(scratch.sum.reserve(count * hidden), count: count, columns: hidden)
     if shared == nil { sum.base.update(repeating: 0, count: count * hidden) }
@@ -223,30 +226,36 @@ package final class MixtureOfExperts {
     }
   }
 
-  private struct Group {
+  fileprivate struct Group {
     var expert: Int
     /// Places in `rowsByExpert`.
     var pairs: Range<Int>
   }
 
   /// Sorts (row, expert) pairs by expert, rows of an expert in ascending order.
-  private func groupRowsByExpert(count: Int) -> [Group] {
-    if kept == 0 { return [] }
-    var next = [Int](repeating: 0, count: experts + 1)
-    for expert in scratch.picked { next[Int(expert) + 1] += 1 }
-    for expert in 0..<experts { next[expert + 1] += next[expert] }
-    let groups = (0..<experts).compactMap { expert in
-      next[expert] < next[expert + 1] ? Group(expert: expert, pairs: next[expert]..<next[expert + 1]) : nil
+  private func groupRowsByExpert(count: Int) {
+    scratch.groups.removeAll(keepingCapacity: true)
+    if kept == 0 { return }
+    scratch.next.removeAll(keepingCapacity: true)
+    scratch.next.append(contentsOf: repeatElement(0, count: experts + 1))
+    for expert in scratch.picked { scratch.next[Int(expert) + 1] += 1 }
+    for expert in 0..<experts {
+      let first = scratch.next[expert]
+      scratch.next[expert + 1] += first
+      let pairs = first..<scratch.next[expert + 1]
+      if !pairs.isEmpty { scratch.groups.append(Group(expert: expert, pairs: pairs)) }
     }
-    scratch.rowsByExpert = .init(repeating: 0, count: count * kept)
-    scratch.pairOfPick = .init(repeating: 0, count: count * kept)
+    if scratch.rowsByExpert.count != count * kept {
+      scratch.rowsByExpert = .init(repeating: 0, count: count * kept)
+      scratch.pairOfPick = .init(repeating: 0, count: count * kept)
+    }
     for pick in 0..<count * kept {
       let expert = Int(scratch.picked[pick])
-      scratch.rowsByExpert[next[expert]] = UInt32(pick / kept)
-      scratch.pairOfPick[pick] = next[expert]
-      next[expert] += 1
+      let place = scratch.next[expert]
+      scratch.rowsByExpert[place] = UInt32(pick / kept)
+      scratch.pairOfPick[pick] = place
+      scratch.next[expert] += 1
     }
-    return groups
   }
 
   /// gate = silu(gate) * up
@@ -298,14 +307,17 @@ package final class FeedForwardScratch {
   fileprivate var guessedWeights: [Float] = []
   fileprivate var rowsByExpert: [UInt32] = []
   fileprivate var pairOfPick: [Int] = []
+  fileprivate var groups: [MixtureOfExperts.Group] = []
+  /// For each expert the place of its next pair.
+  fileprivate var next: [Int] = []
   private var numbers: [UInt32] = []
 
   package init() {}
 
   fileprivate func release() {
     for buffer in [routedInner, sharedInner, routedOut, sum] { buffer.release() }
-    (picked, pickedWeights, guessed, guessedWeights, rowsByExpert, pairOfPick, numbers) = (
-      [], [], [], [], [], [], []
+    (picked, pickedWeights, guessed, guessedWeights, rowsByExpert, pairOfPick, groups, next, numbers) = (
+      [], [], [], [], [], [], [], [], []
     )
   }
 

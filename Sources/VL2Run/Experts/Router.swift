@@ -9,6 +9,8 @@ package final class Router {
   private let config: LanguageConfig.Routing
   private let arithmetic: Arithmetic
   private let logits = AlignedBuffer()
+  /// What the experts of the row at hand are chosen by.
+  private var choice: [Float] = []
 
   /// - Parameters:
   ///   - weights: [experts][hidden]
@@ -50,8 +52,10 @@ package final class Router {
     let (count, total, kept) = (x.count, config.experts, config.expertsPerToken)
     let scores = Rows(logits.reserve(count * total), count: count, columns: total)
     arithmetic.multiply(self.weights, arithmetic.asFloat(x), count: count, into: scores)
-    experts = .init(repeating: 0, count: count * kept)
-    weights = .init(repeating: 0, count: count * kept)
+    if experts.count != count * kept {
+      experts = .init(repeating: 0, count: count * kept)
+      weights = .init(repeating: 0, count: count * kept)
+    }
     let kernels = vl2_kernels_active().pointee
     for row in 0..<count {
       let scores = scores[row]
@@ -63,7 +67,7 @@ package final class Router {
       if let forced {
         experts.replaceSubrange(places, with: forced[places])
       } else {
-        var choice = choices(UnsafeBufferPointer(start: scores, count: total))
+        choose(UnsafeBufferPointer(start: scores, count: total))
         for place in places { experts[place] = Int32(Self.takeLargest(&choice).place) }
       }
       for place in places { weights[place] = scores[Int(experts[place])] }
@@ -75,12 +79,13 @@ package final class Router {
     }
   }
 
-  /// What experts are chosen by: their scores, with `noaux_tc` plus a bias, and 0 for those of groups that are not
+  /// Sets what experts are chosen by: their scores, with `noaux_tc` plus a bias, and 0 for those of groups that are not
   /// among the best. A group is as good as its best expert; with `noaux_tc`, as its best two together.
-  private func choices(_ scores: UnsafeBufferPointer<Float>) -> [Float] {
-    var choice = Array(scores)
+  private func choose(_ scores: UnsafeBufferPointer<Float>) {
+    choice.removeAll(keepingCapacity: true)
+    choice.append(contentsOf: scores)
     if let bias { for expert in choice.indices { choice[expert] += bias[expert] } }
-    guard config.groups > 1 else { return choice }
+    guard config.groups > 1 else { return }
     let size = config.experts / config.groups
     var quality = (0..<config.groups).map { group in
       var members = Array(choice[group * size..<(group + 1) * size])
@@ -90,7 +95,6 @@ package final class Router {
     var isKept = [Bool](repeating: false, count: config.groups)
     for _ in 0..<config.keptGroups { isKept[Self.takeLargest(&quality).place] = true }
     for expert in choice.indices where !isKept[expert / size] { choice[expert] = 0 }
-    return choice
   }
 
   /// The largest value, the first of equals, which is never found again. What is not a number is never the largest.
