@@ -25,6 +25,24 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
   return nibbles;
 }
 
+// VPMADDUBSW multiplies unsigned by signed bytes; two products of values in -127...127 fit in 16 bits.
+#define DOT_BIAS 0
+LANES_INLINE i32x16 dot4_both(i32x16 sum, i8x64 line, int32_t four, int weights) {
+  __m256i all = _mm256_set1_epi32(four), half[2];
+  __builtin_memcpy(half, &line, sizeof half);
+#pragma unroll
+  for (size_t i = 0; i < 2; i++) {
+    __m256i pairs = weights ? _mm256_maddubs_epi16(all, half[i])
+                            : _mm256_maddubs_epi16(_mm256_abs_epi8(half[i]), _mm256_sign_epi8(all, half[i]));
+    half[i] = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  }
+  i32x16 products;
+  __builtin_memcpy(&products, half, sizeof products);
+  return sum + products;
+}
+LANES_INLINE i32x16 dot4(i32x16 sum, i8x64 line, int32_t four) { return dot4_both(sum, line, four, 0); }
+LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) { return dot4_both(sum, line, four, 1); }
+
 #include "Bodies/kernels.h"
 
 #pragma clang attribute pop

@@ -24,6 +24,15 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
   return nibbles;
 }
 
+// VPDPBUSD multiplies unsigned by signed bytes.
+#define DOT_BIAS 128
+LANES_INLINE i32x16 dot4(i32x16 sum, i8x64 line, int32_t four) {
+  return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)line, _mm512_set1_epi32(four));
+}
+LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) {
+  return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, _mm512_set1_epi32(four), (__m512i)line);
+}
+
 #include "Bodies/kernels.h"
 
 #pragma clang attribute pop

@@ -25,6 +25,7 @@ typedef uint32_t u32x16 __attribute__((ext_vector_type(16)));
 typedef uint16_t u16x16 __attribute__((ext_vector_type(16)));
 typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
 typedef int8_t i8x16 __attribute__((ext_vector_type(16)));
+typedef int8_t i8x64 __attribute__((ext_vector_type(64)));
 
 LANES_INLINE f32x16 lanes_splat(float value) { return (f32x16)value; }
 

@@ -60,4 +60,12 @@ static inline size_t quantized_columns(size_t columns) { return (columns + 31) /
 static inline size_t quantized_scales(size_t columns) { return quantized_columns(columns); }
 static inline size_t quantized_offsets(size_t columns) { return quantized_columns(columns) / 8 * 9; }
 
+// The parts of a block of keys and values (SIMDKernels.h).
+static inline size_t key_bytes_of_16(size_t key_dim) { return (key_dim + 3) / 4 * 64; }
+static inline size_t key_scales(size_t key_dim) { return 2 * key_bytes_of_16(key_dim); }
+static inline size_t values_of_32(size_t key_dim) { return key_scales(key_dim) + 128; }
+static inline size_t value_scales(size_t key_dim, size_t value_dim) {
+  return values_of_32(key_dim) + (value_dim + 15) / 16 * 512;
+}
+
 #endif

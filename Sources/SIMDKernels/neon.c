@@ -22,6 +22,23 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
   return nibbles;
 }
 
+#define DOT_BIAS 0
+LANES_INLINE i32x16 dot4(i32x16 sum, i8x64 line, int32_t four) {
+  int8x16_t all = vreinterpretq_s8_s32(vdupq_n_s32(four)), parts[4];
+  int32x4_t sums[4];
+  __builtin_memcpy(parts, &line, sizeof parts);
+  __builtin_memcpy(sums, &sum, sizeof sums);
+#pragma unroll
+  for (size_t i = 0; i < 4; i++) {
+    // Two products of values in -127...127 fit in 16 bits.
+    int16x8_t low = vmull_s8(vget_low_s8(parts[i]), vget_low_s8(all)), high = vmull_high_s8(parts[i], all);
+    sums[i] = vpadalq_s16(sums[i], vpaddq_s16(low, high));
+  }
+  __builtin_memcpy(&sum, sums, sizeof sum);
+  return sum;
+}
+LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) { return dot4(sum, line, four); }
+
 #include "Bodies/kernels.h"
 
 // SMULL keeps its sums in registers with one activation row only; the block is then in the first-level cache.

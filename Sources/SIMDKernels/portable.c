@@ -22,9 +22,28 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
   return nibbles;
 }
 
+#define DOT_BIAS 0
+LANES_INLINE i32x16 dot4(i32x16 sum, i8x64 line, int32_t four) {
+  u32x16 words;
+  __builtin_memcpy(&words, &line, sizeof words);
+  sum += ((i32x16)(words << 24) >> 24) * (int8_t)four;
+  sum += ((i32x16)(words << 16) >> 24) * (int8_t)(four >> 8);
+  sum += ((i32x16)(words << 8) >> 24) * (int8_t)(four >> 16);
+  return sum + ((i32x16)words >> 24) * (four >> 24);
+}
+LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) { return dot4(sum, line, four); }
+
 #include "Bodies/kernels.h"
 
 size_t vl2_attention_scratch(size_t key_count) { return (key_count + 15) / 16 * 16 * 8; }
+
+size_t vl2_key_value_block_bytes(size_t key_dim, size_t value_dim) {
+  return value_scales(key_dim, value_dim) + 128;
+}
+
+size_t vl2_attention_i8_scratch(size_t key_count, size_t key_dim) {
+  return (key_count + 31) / 32 * 32 * 41 + (key_dim + 31) / 32 * 32 * 10;
+}
 
 static const matmul_i8_set q4_tiles = {
     .tiles = {NULL, NULL, NULL, vl2_matmul_q4_i8_1x16_portable}};

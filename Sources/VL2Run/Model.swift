@@ -12,6 +12,8 @@ public struct RuntimeOptions: Sendable {
   public var checks: Bool
   /// Memory that everything together may take.
   public var memory: MemoryChoice
+  /// How multi-head attention keeps keys and values; float32 activations have them in float32 whatever this says.
+  public var keyValues = KeyValueCode.int8
   /// Whether `Model.routes` keeps which experts were used.
   public var recordsRoutes = false
   /// Reads where there is a budget are held to so many bytes a second, as a slow card would.
@@ -29,6 +31,8 @@ public struct RuntimeOptions: Sendable {
     self.memory = memory
     self.checks = checks
   }
+
+  var keyValuesInUse: KeyValueCode { activations == .float32 ? .float32 : keyValues }
 }
 
 /// A packed model, opened and ready to answer. Opening maps the file; weights are read when they are used.
@@ -74,7 +78,8 @@ public final class Model {
     tower = try VisionTower(weights, arithmetic: arithmetic)
     projector = try Projector(weights, arithmetic: arithmetic)
     decoder = try Decoder(
-      weights, store: recorder ?? plan.experts, ledger: ledger, arithmetic: arithmetic)
+      weights, store: recorder ?? plan.experts, keyValues: options.keyValuesInUse, ledger: ledger,
+      arithmetic: arithmetic)
     budget = try Self.makeBudget(plan, file: file, ledger: ledger, decoder: decoder, threads: threads)
     decoder.budget = budget
   }

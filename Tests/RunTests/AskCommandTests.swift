@@ -39,6 +39,19 @@ import VL2Run
     #expect(fromEnvironment.output == plain.output)
   }
 
+  @Test func keyValueCodes() throws {
+    let words = [
+      "ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "9", "What is it?",
+    ]
+    let plain = try vl2.run(words)
+    #expect(plain.status == 0, "\(plain.errors)")
+    #expect(try vl2.run(words + ["--kv", "int8"]).output == plain.output)
+    let float = try vl2.run(words + ["--kv", "f32"])
+    #expect(float.status == 0, "\(float.errors)")
+    expectFailure(try vl2.run(words + ["--kv", "f16"]), status: 64, naming: "--kv f16")
+    expectFailure(try vl2.run(words + ["--kv", "int8", "--exact"]), status: 64, naming: "--kv int8")
+  }
+
   @Test func json() throws {
     let model = try PackedModels.path("nano-mha", .q4)
     let run = try vl2.run(

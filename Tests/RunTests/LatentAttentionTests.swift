@@ -95,7 +95,7 @@ private final class LatentCase: CustomTestStringConvertible {
       scratch: scratch ?? AttentionScratch(threads: threads),
       arithmetic: Arithmetic(pool: WorkerPool(threads: threads), mode: mode))
     let cache = AlignedBuffer()
-    let floats = attention.cacheFloats(capacity: count)
+    let floats = attention.cacheBytes(capacity: count) / 4
     let kept = cache.reserve(floats, of: Float.self)
     // What the cache holds beyond the positions in use does not matter.
     kept.update(repeating: 1e30, count: floats)
@@ -233,7 +233,7 @@ private final class LatentCase: CustomTestStringConvertible {
       item.weights, shape: item.shape, rotary: RotaryTable(size: item.shape.rope, theta: 10000),
       scratch: AttentionScratch(threads: 1),
       arithmetic: Arithmetic(pool: WorkerPool(threads: 1), mode: .float32))
-    #expect(attention.cacheFloats(capacity: 4096) == 4096 * (item.shape.rank + item.shape.rope))
+    #expect(attention.cacheBytes(capacity: 4096) == 4 * 4096 * (item.shape.rank + item.shape.rope))
   }
 
   /// A budget counts on it.

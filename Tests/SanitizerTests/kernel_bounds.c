@@ -206,6 +206,29 @@ static void check_attention(size_t queries, size_t keys, size_t key_dim, size_t 
   release(mark);
 }
 
+static void check_attention_i8(size_t queries, size_t keys, size_t key_dim, size_t value_dim, bool causal,
+                               size_t visible) {
+  size_t mark = area_count, bytes = (keys + 31) / 32 * vl2_key_value_block_bytes(key_dim, value_dim);
+  float *query = guarded_floats(queries * key_dim), *key = guarded_floats(keys * key_dim);
+  float *value = guarded_floats(keys * value_dim), *out = guarded(queries * value_dim * sizeof *out);
+  uint8_t *blocks = guarded(bytes);
+  vl2_attention_i8_args args = {
+      .query = query, .query_stride = key_dim, .queries = queries, .blocks = blocks, .key_count = keys,
+      .key_dim = key_dim, .value_dim = value_dim, .causal = causal, .visible = visible, .scale = 0.3f, .out = out,
+      .out_stride = value_dim, .scratch = guarded(vl2_attention_i8_scratch(keys, key_dim))};
+  expectation stored = {0}, expected = {0};
+  EACH_KERNELS(k) {
+    memset(blocks, 0x55, bytes);
+    k->store_key_values(blocks, 0, keys, key, key_dim, key_dim, value, value_dim, value_dim);
+    compare(&stored, blocks, bytes, k->name, "keys and values");
+    k->attention_i8(&args);
+    compare(&expected, out, queries * value_dim * sizeof *out, k->name, "int8 attention");
+  }
+  free(stored.bytes);
+  free(expected.bytes);
+  release(mark);
+}
+
 static void check_rows(size_t columns) {
   size_t mark = area_count, rows = 3, count = rows * columns;
   float *x = guarded_floats(count), *weight = guarded_floats(columns), *bias = guarded_floats(columns);
@@ -314,12 +337,18 @@ int main(int count, char **arguments) {
       }
     }
     check_attention(1, 1, 1, 1, true, 1);
+    check_attention_i8(1, 1, 1, 1, true, 1);
     check_attention(1, 100, 128, 128, true, 100);
+    check_attention_i8(1, 100, 128, 128, true, 100);
     check_attention(37, 37, 72, 72, false, 1);
+    check_attention_i8(37, 37, 72, 72, false, 1);
     check_attention(19, 40, 17, 33, true, 22);
+    check_attention_i8(19, 40, 17, 33, true, 22);
     check_attention(9, 17, 192, 128, true, 9);
+    check_attention_i8(9, 17, 192, 128, true, 9);
     check_attention(23, 23, 8, 8, true, 1);
     check_attention(10, 5, 16, 16, true, 2);
+    check_attention_i8(10, 5, 16, 16, true, 2);
     for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) check_rows(widths[w]);
     check_special_values();
     check_widening();

@@ -18,6 +18,13 @@ struct ModelOptions: ParsableArguments {
   var exact = false
 
   @Option(
+    name: .customLong("kv"),
+    help: ArgumentHelp(
+      "How attention keeps keys and values: int8 or f32. Default: int8; f32 with --exact.", valueName: "code"),
+    transform: Self.keyValues)
+  var keyValues: KeyValueCode?
+
+  @Option(
     help: ArgumentHelp(
       "Memory for everything: a size with K, M or G; auto, what this machine has free; or mapped, the system decides. Default: auto.",
       valueName: "size"),
@@ -28,6 +35,9 @@ struct ModelOptions: ParsableArguments {
   var unchecked = false
 
   func validate() throws {
+    if exact, keyValues == .int8 {
+      throw ValidationError("--kv int8 with --exact: exact attention keeps float32; leave one of them out.")
+    }
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
     }
@@ -38,6 +48,13 @@ struct ModelOptions: ParsableArguments {
       throw ValidationError("--memory \(text): give a size, for example 900M or 2G, or auto.")
     }
     return choice
+  }
+
+  private static func keyValues(_ text: String) throws -> KeyValueCode {
+    guard let code = KeyValueCode(rawValue: text) else {
+      throw ValidationError("--kv \(text): keys and values are kept as int8 or f32: give one of them.")
+    }
+    return code
   }
 
   /// Opens the model.
@@ -62,6 +79,7 @@ struct ModelOptions: ParsableArguments {
       threads: threads, activations: exact ? .float32 : .int8,
       memory: memory ?? self.memory.last ?? .automatic,
       checks: !unchecked)
+    options.keyValues = keyValues ?? .int8
     options.recordsRoutes = recordsRoutes
     options.bytesPerSecond = bytesPerSecond
     return try Model(path: path, options: options)

@@ -1,9 +1,10 @@
 // All bodies that are written once and compiled for each instruction set. Before it is included come the tile
-// sizes and codebook_lookup, which maps 64 nibbles to entries of the codebook.
+// sizes; codebook_lookup, which maps 64 nibbles to entries of the codebook; and what attention_i8.h needs.
 
 #pragma once
 
 #include "attention.h"
+#include "attention_i8.h"
 #include "encode.h"
 #include "matmul_f32.h"
 #include "matmul_transposed.h"
@@ -12,7 +13,8 @@
 
 #define SHARED_KERNELS                                                                                        \
   .encode_block = encode_block, .quantize_rows = quantize_rows, .matmul_f32 = matmul_f32,                     \
-  .matmul_transposed = matmul_transposed, .attention = attention, .rms_norm = rms_norm,                       \
+  .matmul_transposed = matmul_transposed, .attention = attention,                                             \
+  .store_key_values = store_key_values, .attention_i8 = attention_i8, .rms_norm = rms_norm,                   \
   .layer_norm = layer_norm, .softmax = softmax, .sigmoid = sigmoid, .gelu_tanh = gelu_tanh,                   \
   .gelu_erf = gelu_erf, .silu_multiply = silu_multiply, .add = add, .add_scaled = add_scaled,                 \
   .rope_halves = rope_halves, .rope_pairs = rope_pairs, .argmax = argmax

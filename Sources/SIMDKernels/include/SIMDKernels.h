@@ -112,6 +112,34 @@ typedef struct {
 
 size_t vl2_attention_scratch(size_t key_count);
 
+// Keys and values of one head as int8, one scale for each key and each value, in blocks of 32 positions, one after the
+// other; each is vl2_key_value_block_bytes long, a multiple of 64:
+//   int8   keys[2][ceil(key_dim / 4)][16][4]     16 keys by 4 dimensions a line
+//   float  key_scales[32]
+//   int8   values[ceil(value_dim / 16)][8][16][4]    16 dimensions by 4 positions a line
+//   float  value_scales[32]
+// A scale is amax / 127, codes are rounded and values that are not finite treated as in a quantised row.
+size_t vl2_key_value_block_bytes(size_t key_dim, size_t value_dim);
+
+// Attention over such blocks; see vl2_attention_args. A query is quantised as a row with a scale per 32 values, and so
+// are its weights (e^(score - largest) x the scale of a key's value) over every 32 keys.
+typedef struct {
+  const float *query;
+  size_t query_stride;
+  size_t queries;
+  const uint8_t *blocks;  // 64-byte aligned
+  size_t key_count;
+  size_t key_dim, value_dim;
+  bool causal;
+  size_t visible;
+  float scale;
+  float *out;
+  size_t out_stride;
+  void *scratch;  // vl2_attention_i8_scratch bytes, 64-byte aligned
+} vl2_attention_i8_args;
+
+size_t vl2_attention_i8_scratch(size_t key_count, size_t key_dim);
+
 typedef struct vl2_kernels {
   const char *name;  // "portable", "avx2", "avx512vnni", "neon", "dotprod", "i8mm"
 
@@ -147,6 +175,12 @@ typedef struct vl2_kernels {
                             size_t x_stride, size_t count, float *y, size_t y_stride);
 
   void (*attention)(const vl2_attention_args *args);
+
+  // Quantises keys and values of one head, [count][stride] each, to positions `first`..<first + count of its blocks.
+  // Lines are read and written whole: positions of one block belong to one thread at a time.
+  void (*store_key_values)(uint8_t *blocks, size_t first, size_t count, const float *keys, size_t key_stride,
+                           size_t key_dim, const float *values, size_t value_stride, size_t value_dim);
+  void (*attention_i8)(const vl2_attention_i8_args *args);
 
   // out may be x. y = weight * (x / sqrt(mean(x^2) + epsilon))
   void (*rms_norm)(const float *x, size_t stride, size_t rows, size_t columns, const float *weight,

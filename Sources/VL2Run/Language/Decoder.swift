@@ -37,7 +37,10 @@ package final class Decoder {
   private let guessRow = AlignedBuffer()
 
   /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
-  package init(_ file: Weights, store: any ExpertStore, ledger: MemoryLedger, arithmetic: Arithmetic) throws {
+  package init(
+    _ file: Weights, store: any ExpertStore, keyValues: KeyValueCode, ledger: MemoryLedger,
+    arithmetic: Arithmetic
+  ) throws {
     weights = file
     onlyInt8 = arithmetic.mode != .float32 && file.decoderTakesInt8
     self.ledger = ledger
@@ -52,7 +55,8 @@ package final class Decoder {
     }
     embedding = try file.matrix(
       "language.model.embed_tokens.weight", rows: config.vocabularySize, columns: hidden)
-    let makeAttention = Self.attentionMaker(file, scratch: attentionScratch, arithmetic: arithmetic)
+    let makeAttention = Self.attentionMaker(
+      file, keyValues: keyValues, scratch: attentionScratch, arithmetic: arithmetic)
     let feedForwardScratch = FeedForwardScratch()
     let expertsTakeInt8 = file.expertsTakeInt8
     layers = try (0..<config.layers).map { i in
@@ -84,7 +88,7 @@ package final class Decoder {
 
   /// What makes the attention of each layer; layers share a rotary table and scratch memory.
   private static func attentionMaker(
-    _ file: Weights, scratch: AttentionScratch, arithmetic: Arithmetic
+    _ file: Weights, keyValues: KeyValueCode, scratch: AttentionScratch, arithmetic: Arithmetic
   ) -> (Int) throws -> any Attention {
     let config = file.config.language
     switch config.attention {
@@ -92,8 +96,9 @@ package final class Decoder {
       let rotary = RotaryTable(size: headSize, theta: config.ropeTheta)
       return {
         try MultiHeadAttention(
-          file, layer: $0, heads: heads, keyValueHeads: keyValueHeads, headSize: headSize, rotary: rotary,
-          scratch: scratch, arithmetic: arithmetic)
+          file, layer: $0, heads: heads, keyValueHeads: keyValueHeads, headSize: headSize,
+          keyValues: keyValues,
+          rotary: rotary, scratch: scratch, arithmetic: arithmetic)
       }
     case .mla(let heads, let queryRank, let rank, let nope, let rope, let value):
       let rotary = RotaryTable(size: rope, theta: config.ropeTheta)
@@ -113,15 +118,15 @@ package final class Decoder {
     if let budget {
       let one = try KeyValueCache(
         layers: layers.count,
-        floatsPerLayer: layers.map { $0.attention.cacheFloats(capacity: 64) }.max() ?? 0,
+        bytesPerLayer: layers.map { $0.attention.cacheBytes(capacity: 64) }.max() ?? 0,
         capacity: 64)
       let working = config.workingBytes(
         rows: 1, chunk: 1, positions: positions, threads: arithmetic.pool.threads)
       positions = max(1, min(positions, budget.largestCache(working: working) / one.bytesPerPosition))
     }
-    let floats = layers.map { $0.attention.cacheFloats(capacity: positions) }.max() ?? 0
+    let bytes = layers.map { $0.attention.cacheBytes(capacity: positions) }.max() ?? 0
     return try KeyValueCache(
-      layers: layers.count, floatsPerLayer: floats, capacity: positions, ledger: ledger)
+      layers: layers.count, bytesPerLayer: bytes, capacity: positions, ledger: ledger)
   }
 
   /// The row that a token enters the model as. A token outside the vocabulary is the caller's mistake.

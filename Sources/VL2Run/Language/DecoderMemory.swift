@@ -20,7 +20,8 @@ extension LanguageConfig {
     // Attention: its rows in and out, queries, keys, values and heads' outputs.
     bytes +=
       part * float * (2 * hiddenSize + attentionColumns) + part * vl2_quantized_row_bytes(attentionColumns)
-    bytes += threads * vl2_attention_scratch(positions) * float
+    bytes +=
+      threads * max(vl2_attention_scratch(positions) * float, vl2_attention_i8_scratch(positions, headSize))
     // Latent attention expands the keys and values of all positions while it reads, for some heads at a time.
     if rows > 1, case .mla(let heads, let queryRank, let rank, let nope, let rope, let value) = attention {
       let shape = LatentAttention.Shape(
@@ -39,6 +40,14 @@ extension LanguageConfig {
     }
     if !onlyInt8 { bytes += rows * hiddenSize * float + part * wide * float }
     return bytes + vocabularySize * float
+  }
+
+  /// Values of a query's head.
+  private var headSize: Int {
+    switch attention {
+    case .mha(_, _, let size): size
+    case .mla(_, _, _, let nope, let rope, _): nope + rope
+    }
   }
 
   /// Values that attention computes for a row.

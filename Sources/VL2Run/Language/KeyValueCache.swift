@@ -28,21 +28,19 @@ package final class KeyValueCache {
 
   /// - Parameters:
   ///   - ledger: counts the bytes of positions in use.
-  ///   - floatsPerLayer: what one layer's attention asks for (`Attention.cacheFloats(capacity:)`).
+  ///   - bytesPerLayer: what one layer's attention asks for (`Attention.cacheBytes(capacity:)`).
   /// - Throws: `MemoryError` where the address space is refused.
-  package init(layers: Int, floatsPerLayer: Int, capacity: Int, ledger: MemoryLedger? = nil) throws {
+  package init(layers: Int, bytesPerLayer: Int, capacity: Int, ledger: MemoryLedger? = nil) throws {
     self.ledger = ledger
     self.capacity = capacity
-    layerStride = (floatsPerLayer + 15) / 16 * 16
-    memory = try HeldMemory(bytes: layers * layerStride * MemoryLayout<Float>.stride)
+    layerStride = (bytesPerLayer + 63) / 64 * 64
+    memory = try HeldMemory(bytes: layers * layerStride)
   }
 
   deinit { ledger?.add(-reached * bytesPerPosition) }
 
   /// The memory of one layer, 64-byte aligned.
-  package func layer(_ index: Int) -> UnsafeMutablePointer<Float> {
-    memory.base.assumingMemoryBound(to: Float.self) + index * layerStride
-  }
+  package func layer(_ index: Int) -> UnsafeMutableRawPointer { memory.base + index * layerStride }
 
   /// Counts positions that every layer has written.
   package func advance(by count: Int) {

@@ -109,11 +109,14 @@ package final class LatentAttention: Attention {
     self.arithmetic = arithmetic
   }
 
-  package func cacheFloats(capacity: Int) -> Int { (capacity + 15) / 16 * 16 * shape.kept }
+  package func cacheBytes(capacity: Int) -> Int {
+    (capacity + 15) / 16 * 16 * shape.kept * MemoryLayout<Float>.stride
+  }
 
   package func attend(
-    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutablePointer<Float>, capacity: Int, into out: Rows
+    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
   ) {
+    let cache = cache.assumingMemoryBound(to: Float.self)
     let queries = project(x, start: start, cache: cache)
     let output = weights.output
     let attended = Rows(

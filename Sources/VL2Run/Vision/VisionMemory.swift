@@ -21,7 +21,11 @@ extension ModelConfig {
     // Rows that only float kernels take are kept as floats too.
     bytes += part * vision.patches * float * wide
     bytes +=
-      threads * float * (vision.patches * (vision.headSize + 16) + vl2_attention_scratch(vision.patches))
+      threads
+      * max(
+        float * (vision.patches * (vision.headSize + 16) + vl2_attention_scratch(vision.patches)),
+        KeyValueCode.int8.bytes(positions: vision.patches, headSize: vision.headSize)
+          + vl2_attention_i8_scratch(vision.patches, vision.headSize))
     let ratio = projector.downsampleRatio * projector.downsampleRatio
     let unfolded = vision.width * ratio
     bytes += part * side * side * (float * (2 * unfolded + 2 * hidden) + vl2_quantized_row_bytes(unfolded))

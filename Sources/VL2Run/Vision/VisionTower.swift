@@ -32,6 +32,7 @@ package final class VisionTower {
   private let normed = AlignedBuffer()
   private let wide = AlignedBuffer()
   private let attended = AlignedBuffer()
+  /// Keys, or keys and values, of the head that a thread is at.
   private let keyBlocks: [AlignedBuffer]
   private let scores: [AlignedBuffer]
 
@@ -182,6 +183,33 @@ package final class VisionTower {
 
   /// Every patch of a tile attends to all patches of that tile; one work item is one head of one tile.
   private func attend(_ qkv: Rows, tiles: Int, into out: Rows) {
+    if arithmetic.mode == .float32 {
+      attendFloat(qkv, tiles: tiles, into: out)
+    } else {
+      attendInt8(qkv, tiles: tiles, into: out)
+    }
+  }
+
+  private func attendInt8(_ qkv: Rows, tiles: Int, into out: Rows) {
+    let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
+    let kernels = vl2_kernels_active().pointee
+    arithmetic.pool.run(tiles * heads) { item, worker in
+      let (tile, head) = item.quotientAndRemainder(dividingBy: heads)
+      let query = qkv[tile * patches] + head * size
+      let blocks = keyBlocks[worker].reserve(
+        KeyValueCode.int8.bytes(positions: patches, headSize: size), of: UInt8.self)
+      kernels.store_key_values(
+        blocks, 0, patches, query + width, qkv.stride, size, query + 2 * width, qkv.stride, size)
+      var args = vl2_attention_i8_args(
+        query: query, query_stride: qkv.stride, queries: patches, blocks: blocks, key_count: patches,
+        key_dim: size, value_dim: size, causal: false, visible: patches, scale: 1 / Float(size).squareRoot(),
+        out: out[tile * patches] + head * size, out_stride: out.stride,
+        scratch: scores[worker].reserve(vl2_attention_i8_scratch(patches, size), of: UInt8.self))
+      kernels.attention_i8(&args)
+    }
+  }
+
+  private func attendFloat(_ qkv: Rows, tiles: Int, into out: Rows) {
     let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
     let kernels = vl2_kernels_active().pointee
     let blocks = (patches + 15) / 16

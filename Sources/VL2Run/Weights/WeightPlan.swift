@@ -12,7 +12,8 @@ struct WeightPlan {
 
   /// - Throws: `MemoryError` where the system refuses address space.
   init(_ file: PackedFile, options: RuntimeOptions, pool: WorkerPool) throws {
-    bytes = Self.budget(file, options.memory, threads: pool.threads)
+    bytes = Self.budget(
+      file, options.memory, keyValues: options.keyValuesInUse, threads: pool.threads)
     if let slots = options.slots ?? bytes.map({ max(1, $0 / max(1, SlotExpertStore.slotBytes(file))) }) {
       let queue = ReadQueue(file, checks: options.checks, bytesPerSecond: options.bytesPerSecond)
       weights = try Weights(file, checks: options.checks, reading: queue)
@@ -25,7 +26,9 @@ struct WeightPlan {
   }
 
   /// Bytes for everything where the model is not simply mapped.
-  private static func budget(_ file: PackedFile, _ choice: MemoryChoice, threads: Int) -> Int? {
+  private static func budget(
+    _ file: PackedFile, _ choice: MemoryChoice, keyValues: KeyValueCode, threads: Int
+  ) -> Int? {
     var meter = MemoryMeter()
     meter.sample()
     // The process as it is, the file, and a conversation of some length.
@@ -36,7 +39,7 @@ struct WeightPlan {
       + (file.manifest.sections.last.map { $0.offset + $0.storedLength } ?? 0)
       + config.language.workingBytes(
         rows: positions, chunk: Decoder.defaultChunk, positions: positions, threads: threads)
-      + config.language.cacheBytes(positions: positions)
+      + config.language.cacheBytes(positions: positions, keyValues: keyValues)
     switch choice {
     case .mapped: return nil
     case .bytes(let bytes): return mapped <= bytes ? nil : bytes
@@ -49,13 +52,13 @@ struct WeightPlan {
 }
 
 extension LanguageConfig {
-  /// Bytes of a conversation's cache in float32, about.
-  fileprivate func cacheBytes(positions: Int) -> Int {
-    let values =
-      switch attention {
-      case .mha(_, let keyValueHeads, let size): 2 * keyValueHeads * size
-      case .mla(_, _, let rank, _, let rope, _): rank + rope
-      }
-    return positions * layers * values * MemoryLayout<Float>.stride
+  /// Bytes of a conversation's cache, about.
+  fileprivate func cacheBytes(positions: Int, keyValues: KeyValueCode) -> Int {
+    switch attention {
+    case .mha(_, let keyValueHeads, let size):
+      layers * keyValueHeads * keyValues.bytes(positions: positions, headSize: size)
+    case .mla(_, _, let rank, _, let rope, _):
+      layers * positions * (rank + rope) * MemoryLayout<Float>.stride
+    }
   }
 }

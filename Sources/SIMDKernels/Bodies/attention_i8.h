@@ -1,0 +1,280 @@
+// Attention of one head over int8 keys and values. Products are those of matmul_i8: int8 with a scale per 32 values,
+// summed as integers. Queries are quantised over their dimensions, weights over their keys, so that each is a row of
+// activations, and keys and values the rows of a matrix. What a query computes does not depend on the queries beside
+// it, nor on keys that it does not see.
+//
+// Before it is included come dot4, which adds to lane i the products of the bytes 4 i ... 4 i + 3 of a line of 64 with
+// four int8 values, where DOT_BIAS was added to the line's bytes; and dot4_weights, for four values of 0...127 and no
+// bias.
+
+#pragma once
+
+#include "../lanes.h"
+#include "../layout.h"
+#include "attention.h"
+#include "quantize.h"
+
+LANES_INLINE f32x16 key_value_load(const float *x, size_t dim, size_t first) {
+  return quantize_finite(dim - first >= 16 ? lanes_load(x + first) : lanes_load_some(x + first, dim - first, 0));
+}
+
+typedef struct {
+  float scale, inverse;
+} row_scale;
+
+LANES_INLINE row_scale scale_of_largest(float largest) {
+  row_scale scale = {0, 0};
+  if (largest >= 0x1p-100f) scale = (row_scale){largest / 127.0f, 127.0f / largest};
+  return scale;
+}
+
+LANES_INLINE row_scale key_value_scale(const float *x, size_t dim) {
+  f32x16 largest = 0.0f;
+  for (size_t d = 0; d < dim; d += 16) largest = lanes_max(lanes_abs(key_value_load(x, dim, d)), largest);
+  return scale_of_largest(lanes_largest(largest));
+}
+
+static void store_key_values(uint8_t *blocks, size_t first, size_t count, const float *keys, size_t key_stride,
+                             size_t key_dim, const float *values, size_t value_stride, size_t value_dim) {
+  for (size_t i = 0; i < count; i++) {
+    size_t position = first + i, lane = position % 32;
+    uint8_t *block = blocks + position / 32 * vl2_key_value_block_bytes(key_dim, value_dim);
+    const float *key = keys + i * key_stride, *value = values + i * value_stride;
+
+    row_scale scale = key_value_scale(key, key_dim);
+    uint8_t *lines = block + lane / 16 * key_bytes_of_16(key_dim) + lane % 16 * 4;
+    for (size_t d = 0; d < key_dim; d += 16) {
+      i8x16 codes = __builtin_convertvector(lanes_round_int(key_value_load(key, key_dim, d) * scale.inverse), i8x16);
+      uint32_t words[4];
+      memcpy(words, &codes, sizeof words);
+      for (size_t w = 0; w < 4 && d + w * 4 < key_dim; w++) memcpy(lines + (d / 4 + w) * 64, words + w, 4);
+    }
+    memcpy(block + key_scales(key_dim) + lane * 4, &scale.scale, 4);
+
+    scale = key_value_scale(value, value_dim);
+    lines = block + values_of_32(key_dim) + lane / 4 * 64;
+    uint32_t shift = lane % 4 * 8;
+    for (size_t d = 0; d < value_dim; d += 16) {
+      u32x16 codes = (u32x16)lanes_round_int(key_value_load(value, value_dim, d) * scale.inverse), line;
+      memcpy(&line, lines + d * 32, sizeof line);
+      line = (line & ~(255u << shift)) | ((codes & 255u) << shift);
+      memcpy(lines + d * 32, &line, sizeof line);
+    }
+    memcpy(block + value_scales(key_dim, value_dim) + lane * 4, &scale.scale, 4);
+  }
+}
+
+// Rows of int8 with a scale per 32: queries, or weights, which are not negative.
+typedef struct {
+  int8_t *codes;
+  float *scales;
+  int32_t *begins;  // of the sums of each 32; NULL for weights
+  size_t columns;   // a multiple of 32
+} dot_rows;
+
+// Where the parts of the scratch memory lie.
+typedef struct {
+  float *scores;
+  size_t step;  // keys rounded up to 32
+  dot_rows queries, weights;
+} attention_i8_scratch;
+
+LANES_INLINE uint8_t *dot_rows_at(uint8_t *at, size_t columns, int weights, dot_rows *rows) {
+  // 8 rows of columns / 32 floats, as many integers, and columns bytes.
+  rows->columns = columns;
+  rows->scales = (float *)at;
+  rows->begins = weights ? NULL : (int32_t *)(at + columns);
+  rows->codes = (int8_t *)(at + columns * (weights ? 1 : 2));
+  return at + columns * (weights ? 9 : 10);
+}
+
+LANES_INLINE void dot_rows_store(const dot_rows *rows, int weights, size_t row, size_t group, f32x32 values) {
+  row_scale scale = scale_of_largest(lanes_largest(quantize_larger(values, lanes_splat(0))));
+  i32x16 low = lanes_round_int(values.low * scale.inverse), high = lanes_round_int(values.high * scale.inverse);
+  i8x16 narrow_low = __builtin_convertvector(low, i8x16), narrow_high = __builtin_convertvector(high, i8x16);
+  int8_t *codes = rows->codes + row * rows->columns + group * 32;
+  memcpy(codes, &narrow_low, 16);
+  memcpy(codes + 16, &narrow_high, 16);
+  size_t at = row * (rows->columns / 32) + group;
+  rows->scales[at] = scale.scale;
+  if (!weights) rows->begins[at] = DOT_BIAS == 0 ? 0 : -DOT_BIAS * __builtin_reduce_add(low + high);
+}
+
+// sums[q * count + i] += lines[i][0..<lines] . the codes of row q from `column` on; `step` bytes lie between lines[i].
+LANES_INLINE void dot_lines(i32x16 *sums, const uint8_t *at, size_t step, size_t count, size_t lines,
+                            const dot_rows *rows, int weights, size_t queries, size_t column) {
+#pragma unroll
+  for (size_t l = 0; l < lines; l++) {
+#pragma unroll
+    for (size_t i = 0; i < count; i++) {
+      i8x64 line;
+      memcpy(&line, at + i * step + l * 64, sizeof line);
+      if (!weights) line ^= (int8_t)DOT_BIAS;
+#pragma unroll
+      for (size_t q = 0; q < queries; q++) {
+        int32_t four;
+        memcpy(&four, rows->codes + q * rows->columns + column + l * 4, sizeof four);
+        i32x16 *sum = sums + q * count + i;
+        *sum = weights ? dot4_weights(*sum, line, four) : dot4(*sum, line, four);
+      }
+    }
+  }
+}
+
+// totals += the integer sums of group `group` of each row times its scale.
+LANES_INLINE void dot_group(f32x16 *totals, const uint8_t *at, size_t step, size_t count, size_t lines,
+                            const dot_rows *rows, int weights, size_t queries, size_t group) {
+  i32x16 sums[16];
+  size_t groups = rows->columns / 32;
+#pragma unroll
+  for (size_t q = 0; q < queries; q++) {
+#pragma unroll
+    for (size_t i = 0; i < count; i++) sums[q * count + i] = weights ? 0 : rows->begins[q * groups + group];
+  }
+  if (lines == 8) {
+    dot_lines(sums, at, step, count, 8, rows, weights, queries, group * 32);
+  } else {
+    for (size_t l = 0; l < lines; l++) {
+      dot_lines(sums, at + l * 64, step, count, 1, rows, weights, queries, group * 32 + l * 4);
+    }
+  }
+#pragma unroll
+  for (size_t q = 0; q < queries; q++) {
+#pragma unroll
+    for (size_t i = 0; i < count; i++) {
+      totals[q * count + i] +=
+          __builtin_convertvector(sums[q * count + i], f32x16) * rows->scales[q * groups + group];
+    }
+  }
+}
+
+// One query is bound by memory. Asks for `bytes` bytes as far into a block that comes some blocks later.
+enum { attention_i8_ahead = 3 };
+
+LANES_INLINE void attention_i8_prefetch(const uint8_t *at, size_t block_bytes, size_t bytes) {
+  const uint8_t *ahead = at + attention_i8_ahead * block_bytes;
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
+}
+
+// Scores of `queries` queries for `count` (1 or 2) times 16 keys of one block.
+LANES_INLINE void attention_i8_scores(const vl2_attention_i8_args *a, const attention_i8_scratch *s,
+                                      size_t queries, const uint8_t *block, size_t half, size_t count,
+                                      float *scores) {
+  f32x16 totals[16];
+#pragma unroll
+  for (size_t t = 0; t < queries * count; t++) totals[t] = 0.0f;
+  size_t bytes = key_bytes_of_16(a->key_dim), lines = (a->key_dim + 3) / 4;
+  const uint8_t *keys = block + half * bytes;
+  size_t g = 0;
+  for (; g + 1 <= lines / 8; g++) dot_group(totals, keys + g * 512, bytes, count, 8, &s->queries, 0, queries, g);
+  if (lines % 8) dot_group(totals, keys + g * 512, bytes, count, lines % 8, &s->queries, 0, queries, g);
+#pragma unroll
+  for (size_t i = 0; i < count; i++) {
+    f32x16 scale = lanes_load((const float *)(block + key_scales(a->key_dim)) + (half + i) * 16) * a->scale;
+#pragma unroll
+    for (size_t q = 0; q < queries; q++) {
+      lanes_store(scores + q * s->step + (half + i) * 16, totals[q * count + i] * scale);
+    }
+  }
+}
+
+// `chunks` times 16 value dimensions from chunk `first` of `queries` queries.
+LANES_INLINE void attention_i8_values(const vl2_attention_i8_args *a, const attention_i8_scratch *s,
+                                      size_t queries, size_t chunks, size_t first, size_t blocks,
+                                      const float *factors, float *out) {
+  f32x16 totals[16];
+#pragma unroll
+  for (size_t t = 0; t < queries * chunks; t++) totals[t] = 0.0f;
+  size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim);
+  const uint8_t *values = a->blocks + values_of_32(a->key_dim) + first * 512;
+  for (size_t b = 0; b < blocks; b++) {
+    if (queries == 1 && b + attention_i8_ahead < blocks) {
+      attention_i8_prefetch(values + b * block_bytes, block_bytes, chunks * 512);
+    }
+    dot_group(totals, values + b * block_bytes, 512, chunks, 8, &s->weights, 1, queries, b);
+  }
+#pragma unroll
+  for (size_t q = 0; q < queries; q++) {
+#pragma unroll
+    for (size_t c = 0; c < chunks; c++) {
+      size_t d = (first + c) * 16, left = a->value_dim - d;
+      f32x16 result = totals[q * chunks + c] * factors[q];
+      float *to = out + q * a->out_stride + d;
+      if (left >= 16) {
+        lanes_store(to, result);
+      } else {
+        lanes_store_some(to, left, result);
+      }
+    }
+  }
+}
+
+// Makes row `row` of the weights from scores: e^(score - largest) times the scale of the key's values, for the keys
+// that a query sees, and zeros up to the end of `blocks` blocks. Returns one over the sum of the former.
+LANES_INLINE float attention_i8_weights(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t row,
+                                        size_t visible, size_t blocks) {
+  float *scores = s->scores + row * s->step;
+  float sum = exponentials(scores, visible, largest_of(scores, visible));
+  size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim);
+  const uint8_t *scales = a->blocks + value_scales(a->key_dim, a->value_dim);
+  for (size_t b = 0; b < blocks; b++) {
+    f32x32 weights = {0.0f, 0.0f};
+    if (b * 32 < visible) {
+      weights = quantize_load(scores, visible, b * 32);
+      const float *scale = (const float *)(scales + b * block_bytes);
+      // Scales of keys that were never written may be anything.
+      f32x32 seen = quantize_load(scale, visible - b * 32, 0);
+      weights.low *= seen.low;
+      weights.high *= seen.high;
+    }
+    dot_rows_store(&s->weights, 1, row, b, weights);
+  }
+  return 1.0f / sum;
+}
+
+LANES_INLINE void attention_i8_tile(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t first,
+                                    size_t queries) {
+  size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim), visible[8];
+  for (size_t q = 0; q < queries; q++) {
+    size_t seen = a->causal ? a->visible + first + q : a->key_count;
+    visible[q] = seen < a->key_count ? seen : a->key_count;
+    const float *query = a->query + (first + q) * a->query_stride;
+    for (size_t d = 0; d < a->key_dim; d += 32) {
+      dot_rows_store(&s->queries, 0, q, d / 32, quantize_load(query, a->key_dim, d));
+    }
+  }
+  size_t blocks = (visible[queries - 1] + 31) / 32;
+  for (size_t b = 0; b < blocks; b++) {
+    const uint8_t *block = a->blocks + b * block_bytes;
+    if (queries == 1) {
+      if (b + attention_i8_ahead < blocks) attention_i8_prefetch(block, block_bytes, values_of_32(a->key_dim));
+      attention_i8_scores(a, s, queries, block, 0, 2, s->scores + b * 32);
+    } else {
+      attention_i8_scores(a, s, queries, block, 0, 1, s->scores + b * 32);
+      attention_i8_scores(a, s, queries, block, 1, 1, s->scores + b * 32);
+    }
+  }
+
+  float factors[8];
+  for (size_t q = 0; q < queries; q++) factors[q] = attention_i8_weights(a, s, q, visible[q], blocks);
+
+  float *out = a->out + first * a->out_stride;
+  size_t chunks = (a->value_dim + 15) / 16, c = 0;
+  if (queries == 1) {
+    for (; c + ATTENTION_QUERIES <= chunks; c += ATTENTION_QUERIES) {
+      attention_i8_values(a, s, queries, ATTENTION_QUERIES, c, blocks, factors, out);
+    }
+  }
+  for (; c < chunks; c++) attention_i8_values(a, s, queries, 1, c, blocks, factors, out);
+}
+
+static void attention_i8(const vl2_attention_i8_args *a) {
+  attention_i8_scratch s;
+  s.step = (a->key_count + 31) / 32 * 32;
+  s.scores = (float *)a->scratch;
+  uint8_t *rest = dot_rows_at((uint8_t *)a->scratch + s.step * 32, s.step, 1, &s.weights);
+  dot_rows_at(rest, (a->key_dim + 31) / 32 * 32, 0, &s.queries);
+  size_t q = 0;
+  for (; q + ATTENTION_QUERIES <= a->queries; q += ATTENTION_QUERIES) attention_i8_tile(a, &s, q, ATTENTION_QUERIES);
+  for (; q < a->queries; q++) attention_i8_tile(a, &s, q, 1);
+}
