@@ -95,8 +95,8 @@ public final class Session {
   /// Answers a request.
   ///
   /// - Parameters:
-  ///   - onText: receives the answer as it is written, whole characters at a time; returns false to
-  ///     stop.
+  ///   - onText: receives after every token the whole characters that are new, which may be none; returns false
+  ///     to stop.
   ///   - onProgress: receives what is done before the answer begins; what it throws ends the request.
   /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the context,
   ///   `SchemaError` where the answer cannot be held to the schema, `PackedFileError` where weights cannot be read.
@@ -153,7 +153,7 @@ public final class Session {
         tokens.append(token)
         let piece = stream.append(model.tokenizer.bytes(of: token))
         text += piece
-        if !piece.isEmpty, !onText(piece) {
+        if !onText(piece) {
           ending = .stopped
           break
         }
