@@ -107,8 +107,8 @@ class Decoder:
     def read(self, tokens):
         for begin in range(0, len(tokens), 512):
             part = tokens[begin:begin + 512]
-            batch = llama.llama_batch_get_one((llama.llama_token * len(part))(*part), len(part))
-            if llama.llama_decode(self.context, batch):
+            words = (llama.llama_token * len(part))(*part)       # llama.cpp reads them in place
+            if llama.llama_decode(self.context, llama.llama_batch_get_one(words, len(part))):
                 sys.exit("llama_cpp_speed.py: llama.cpp cannot decode")
         llama.llama_synchronize(self.context)
 
