@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From a clone to answers: install what is missing (asking before sudo), build, pack the bundled model pocket and ask
-# three questions about a bundled picture.
-# Usage: demo.sh [QUESTION]     your own question instead of the three
+# From a clone to answers: install what is missing (asking before sudo), build, pack the bundled model pocket, ask two
+# questions about a bundled picture and have one thing in it found, with the box drawn to .build/demo/found.png.
+# Usage: demo.sh [QUESTION]     your own question instead
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +39,7 @@ if [ $# -gt 0 ]; then
 else
   ask "$picture" "What colour is the star?"
   ask "$picture" "What does the sign say?"
-  ask "$picture" "Is there a blue circle?"
+  ask --ground "the star" --draw .build/demo/found.png "$picture"
 fi
 
 say ""

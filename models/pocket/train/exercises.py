@@ -10,7 +10,7 @@ from questions import coordinates, detection, only, plural, shapes_of
 from scenes import SHAPES
 
 
-def exercises(rng, scene, most=24):
+def exercises(rng, scene, most=26):
     """[(words, what follows)] about one scene, in random order."""
     things = shapes_of(scene)
     out = []
@@ -19,14 +19,23 @@ def exercises(rng, scene, most=24):
             out.append((f" {thing.shape}", thing.colour))
         if only(things, colour=thing.colour):
             out.append((f" {thing.colour}", thing.shape))
-        if only(things, shape=thing.shape, colour=thing.colour) and rng.random() < 0.5:
-            out.append((f" {thing.colour} {thing.shape}<|/ref|>", detection([coordinates(thing.box, scene)])))
+        names = [name for name, one in ((thing.shape, only(things, shape=thing.shape)),
+                                        (thing.colour, only(things, colour=thing.colour)),
+                                        (thing.name, only(things, shape=thing.shape, colour=thing.colour))) if one]
+        if names:
+            box = coordinates(thing.box, scene)
+            out.append((f"<|det|> {rng.choice(names)}", ", ".join(map(str, box)) + "<|/det|>"))
+            if rng.random() < 0.3:
+                out.append((f" {rng.choice(names)}<|/ref|>", detection([box])))
     if scene.kind == "shapes":
         out.append((" objects", str(len(things))))
         for shape in {t.shape for t in things} | {rng.choice(SHAPES)}:
             out.append((f" {plural(shape)}", str(sum(t.shape == shape for t in things))))
     facts = scene.facts
     if scene.kind == "sign":
+        for text in scene.texts:
+            box = ", ".join(str(v) for v in coordinates(text.box, scene))
+            out.append((f"<|det|> {'number' if text.string.isdigit() else 'word'}", f"{box}<|/det|>"))
         out += [(" word", w) for w in facts["words"][:1]] + [(" number", n) for n in facts["numbers"][:1]]
     if scene.kind == "table":
         for name, row in zip(facts["names"], facts["values"]):

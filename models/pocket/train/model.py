@@ -163,17 +163,26 @@ class PatchHeads(nn.Module):
         self.names, self.sizes = list(heads), list(heads.values())
         self.classes = nn.Linear(width, sum(self.sizes))
         self.box = nn.Linear(width, 4)
-        self.place = nn.Linear(hidden, 4)
+        self.place = nn.Linear(hidden, 4 * hidden)
 
-    def place_loss(self, cells, places):
-        """Error of the place in the picture that a projected cell tells of each of its patches.
+    def place_loss(self, cells, places, spread, numbers):
+        """Cross entropy of the four coordinates of what a projected cell shows, each read off the cell by one map and
+        the number words' own vectors: then an answer has only to fetch them.
 
-        cells [n, CELLS, CELLS, hidden], places [n, patches, 4].
+        cells [n, CELLS, CELLS, hidden]; places [n, patches, 4] in shares of the picture, NaN where there is nothing;
+        spread [1000, 1000], the soft target of each coordinate; numbers [1000, hidden].
         """
         n = cells.shape[0]
-        told = self.place(cells)[:, :, None, :, None].expand(n, CELLS, 2, CELLS, 2, 4).reshape(n, GRID * GRID, 4)
-        known = ~places[..., 0].isnan()
-        return F.smooth_l1_loss(told[known].float(), places[known], beta=0.02) if known.any() else told.sum() * 0
+        by_cell = places.view(n, CELLS, 2, CELLS, 2, 4).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, 4)
+        known = ~by_cell[..., 0].isnan()
+        rows = known.any(1).nonzero()[:, 0]
+        if not len(rows):
+            return cells.sum() * 0
+        first = known[rows].float().argmax(1)
+        target = (by_cell[rows, first] * 999).round().long().clamp(0, 999)
+        told = self.place(cells.flatten(0, 2)[rows]).view(len(rows) * 4, -1)
+        logp = F.linear(told, numbers).float().log_softmax(-1)
+        return -(spread[target.flatten()] * logp).sum(1).mean()
 
     def loss(self, features, classes, boxes, weights):
         """Cross entropy of each head times its weight (1 where there is none) plus the boxes' error."""
@@ -259,6 +268,9 @@ class MLP(nn.Module):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
+BLOCK = 64                # rows of an expert are filled up to a multiple of this
+
+
 class MoE(nn.Module):
     """Softmax routing to the k best experts, their weights not normalised, plus shared experts, as Tiny has it."""
 
@@ -282,14 +294,16 @@ class MoE(nn.Module):
         self.counts = torch.bincount(flat, minlength=self.count)
         # The balance loss of Switch Transformers (Fedus et al. 2021, eq. 4): 1 when all experts work the same.
         self.balance = (scores.mean(0) * self.counts / flat.numel()).sum() * self.count if self.training else None
-        token = order // self.k
-        gathered = x[token]
-        parts, start = [], 0
-        for expert, size in zip(self.experts, self.counts.tolist()):
-            if size:
-                parts.append(expert(gathered[start:start + size]))
-                start += size
-        y = torch.cat(parts) * weights.flatten()[order, None].to(x.dtype)
+        # Each expert's rows are filled up to a multiple of BLOCK with rows of weight 0: a product of a size not seen
+        # before is compiled first, which takes longer than the product.
+        room = -(-self.counts // BLOCK) * BLOCK
+        moved = (room - self.counts).cumsum(0) - (room - self.counts)
+        slot = torch.arange(len(order)) + moved[flat[order]]
+        token = slot.new_zeros(int(room.sum())).index_copy(0, slot, order // self.k)
+        weight = weights.new_zeros(len(token)).index_copy(0, slot, weights.flatten()[order])
+        sizes = room.tolist()
+        parts = [expert(rows) for expert, rows, size in zip(self.experts, x[token].split(sizes), sizes) if size]
+        y = torch.cat(parts) * weight[:, None].to(x.dtype)
         out = self.shared_experts(x).index_add(0, token, y)
         return out.view(shape)
 
@@ -302,8 +316,11 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = RMSNorm(c.hidden_size, c.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(c.hidden_size, c.rms_norm_eps)
 
-    def forward(self, x, cos, sin, bias):
+    def forward(self, x, cos, sin, bias, keep=None):
+        """keep: of the rows of the whole batch, those that are wanted, as [rows, hidden]; all without it."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin, bias)
+        if keep is not None:
+            x = x.flatten(0, 1)[keep]
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -316,13 +333,16 @@ class Decoder(nn.Module):
         size = c.hidden_size // c.num_attention_heads
         self.register_buffer("frequency", c.rope_theta ** (-torch.arange(0, size, 2) / size), persistent=False)
 
-    def forward(self, x, positions, bias):
-        """x [n, rows, hidden], positions [n, rows], bias [n, 1, rows, rows], 0 or minus infinity, -> normalised rows."""
+    def forward(self, x, positions, bias, keep=None):
+        """x [n, rows, hidden], positions [n, rows], bias [n, 1, rows, rows], 0 or minus infinity, -> normalised rows.
+
+        keep: of the rows of the whole batch, those that are wanted, as [rows, hidden]; all without it.
+        """
         angle = positions[:, None, :, None] * self.frequency
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             x = layer(x, cos, sin, bias)
-        return self.norm(x)
+        return self.norm(self.layers[-1](x, cos, sin, bias, keep))
 
 
 class WordVectors(nn.Module):
