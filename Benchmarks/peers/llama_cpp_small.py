@@ -11,12 +11,13 @@ weights, 16 random bytes behind a scale that gives weights of the usual size. Pr
 import argparse
 import json
 import pathlib
-import sys
 import time
 
 import gguf
 import llama_cpp as llama
 import numpy as np
+
+from llama_cpp_decoder import Decoder
 
 WIDTH, VOCABULARY, LAYERS, HEADS, DENSE = 2048, 102400, 27, 16, 10944
 RANK, NOPE, ROPE, VALUE = 512, 128, 64, 128
@@ -95,34 +96,6 @@ def write_model(path):
     out.close()
 
 
-class Decoder:
-    def __init__(self, path, threads):
-        self.model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
-        if not self.model:
-            sys.exit(f"llama_cpp_small.py: llama.cpp cannot load {path}; delete it, and it is made again")
-        options = llama.llama_context_default_params()
-        options.n_ctx, options.n_batch, options.n_ubatch = 1024, 512, 512
-        options.n_threads = options.n_threads_batch = threads
-        self.context = llama.llama_init_from_model(self.model, options)
-
-    def forget(self):
-        llama.llama_memory_clear(llama.llama_get_memory(self.context), True)
-
-    def read(self, tokens):
-        # A batch points to the numbers, it does not keep them.
-        numbers = (llama.llama_token * len(tokens))(*tokens)
-        if llama.llama_decode(self.context, llama.llama_batch_get_one(numbers, len(tokens))):
-            sys.exit("llama_cpp_small.py: llama.cpp cannot decode")
-        llama.llama_synchronize(self.context)
-
-    def write(self, tokens):
-        """Tokens a second, one at a time after what was read."""
-        begin = time.perf_counter()
-        for token in tokens:
-            self.read([token])
-        return len(tokens) / (time.perf_counter() - begin)
-
-
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("folder", type=pathlib.Path)
@@ -140,7 +113,7 @@ def main():
     if given.prepare:
         return
 
-    decoder = Decoder(path, given.threads)
+    decoder = Decoder(path, given.threads, 1024)
     tokens = np.random.default_rng(512).integers(2, VOCABULARY, 512).tolist()
     # What comes first reads the weights from storage.
     decoder.read(tokens[:64])

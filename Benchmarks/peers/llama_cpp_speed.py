@@ -18,6 +18,8 @@ import gguf
 import llama_cpp as llama
 import numpy as np
 
+from llama_cpp_decoder import Decoder
+
 WIDTH, VOCABULARY, LAYERS, HEADS, DENSE = 1280, 129280, 12, 10, 6848
 EXPERTS, PICKED, SHARED, INNER = 64, 6, 2, 896
 KINDS = {"Q4_0": 2, "IQ4_NL": 25}  # llama_ftype
@@ -91,35 +93,6 @@ def prepare(folder, kind, threads):
     return model
 
 
-class Decoder:
-    def __init__(self, path, threads):
-        self.model = llama.llama_model_load_from_file(str(path).encode(), llama.llama_model_default_params())
-        if not self.model:
-            sys.exit(f"llama_cpp_speed.py: llama.cpp cannot load {path}; delete it, and it is made again")
-        options = llama.llama_context_default_params()
-        options.n_ctx, options.n_batch, options.n_ubatch = CONTEXT, 512, 512
-        options.n_threads = options.n_threads_batch = threads
-        self.context = llama.llama_init_from_model(self.model, options)
-
-    def forget(self):
-        llama.llama_memory_clear(llama.llama_get_memory(self.context), True)
-
-    def read(self, tokens):
-        for begin in range(0, len(tokens), 512):
-            part = tokens[begin:begin + 512]
-            words = (llama.llama_token * len(part))(*part)       # llama.cpp reads them in place
-            if llama.llama_decode(self.context, llama.llama_batch_get_one(words, len(part))):
-                sys.exit("llama_cpp_speed.py: llama.cpp cannot decode")
-        llama.llama_synchronize(self.context)
-
-    def write(self, tokens):
-        """Tokens a second, one at a time after what was read."""
-        begin = time.perf_counter()
-        for token in tokens:
-            self.read([token])
-        return len(tokens) / (time.perf_counter() - begin)
-
-
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("folder", type=pathlib.Path)
@@ -134,7 +107,7 @@ def main():
     if given.prepare:
         return
 
-    decoder = Decoder(path, given.threads)
+    decoder = Decoder(path, given.threads, CONTEXT)
     tokens = np.random.default_rng(512).integers(2, VOCABULARY, 3500 + 64).tolist()
     # The first run of each is for reading the weights from storage.
     decoder.read(tokens[:64])
