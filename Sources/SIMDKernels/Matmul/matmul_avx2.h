@@ -9,7 +9,7 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-#define TARGET_AVX2 __attribute__((target("avx2")))
+#define TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define INLINE_AVX2 static inline __attribute__((always_inline)) TARGET_AVX2
 
 // sum + weights * 4 activations. VPMADDUBSW multiplies unsigned by signed bytes: |weight| by the activation with
@@ -21,9 +21,9 @@ INLINE_AVX2 __m256i add_products(__m256i sum, __m256i size, __m256i weights, con
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-// sum + (float)products * scale, each step rounded.
+// sum + (float)products * scale, rounded once.
 INLINE_AVX2 __m256 add_scaled_products(__m256 sum, __m256i products, const uint8_t *scale) {
-  return _mm256_add_ps(sum, _mm256_mul_ps(_mm256_cvtepi32_ps(products), _mm256_set1_ps(load_f32(scale))));
+  return _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), _mm256_set1_ps(load_f32(scale)), sum);
 }
 
 // 8 bfloat16 row scales times the sums.

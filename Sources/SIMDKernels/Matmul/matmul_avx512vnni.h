@@ -18,9 +18,9 @@ INLINE_AVX512VNNI __m512i broadcast_u32(const uint8_t *at) {
   return _mm512_set1_epi32(value);
 }
 
-// sum += (float)products * scale, each step rounded.
+// sum + (float)products * scale, rounded once.
 INLINE_AVX512VNNI __m512 add_scaled_products(__m512 sum, __m512i products, const uint8_t *scale) {
-  return _mm512_add_ps(sum, _mm512_mul_ps(_mm512_cvtepi32_ps(products), _mm512_set1_ps(load_f32(scale))));
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), _mm512_set1_ps(load_f32(scale)), sum);
 }
 
 // Bfloat16 row scales times the sums.

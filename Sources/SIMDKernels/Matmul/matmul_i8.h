@@ -149,8 +149,9 @@ matmul_i8_tile vl2_matmul_q4_i8_2x16_neon;
 matmul_i8_tile vl2_matmul_q4_i8_1x16_dotprod, vl2_matmul_i8_i8_1x16_dotprod;
 matmul_i8_tile vl2_matmul_q4_i8_2x16_dotprod, vl2_matmul_i8_i8_2x16_dotprod;
 matmul_i8_tile vl2_matmul_q4_i8_4x16_dotprod, vl2_matmul_i8_i8_4x16_dotprod;
-matmul_i8_expander vl2_expand_q4_neon, vl2_expand_q4_i8mm, vl2_expand_i8_i8mm;
+matmul_i8_expander vl2_expand_q4_neon, vl2_expand_i8_neon, vl2_expand_q4_i8mm, vl2_expand_i8_i8mm;
 matmul_i8_expanded_tile vl2_matmul_q4x8_i8_4x16_neon, vl2_matmul_q4x8_i8_4x16_dotprod;
+matmul_i8_expanded_tile vl2_matmul_i8x8_i8_4x16_dotprod;
 matmul_i8_expanded_tile vl2_matmul_q4x8_i8_4x16_i8mm, vl2_matmul_i8x8_i8_4x16_i8mm;
 #endif
 

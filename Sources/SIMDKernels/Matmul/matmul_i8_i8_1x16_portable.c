@@ -1,5 +1,7 @@
 // What matmul_i8 means for 8-bit weights, in plain C: the other micro-kernels must give the same bits.
 
+#include <math.h>
+
 #include "matmul_i8.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -17,7 +19,7 @@ void vl2_matmul_i8_i8_1x16_portable(const uint8_t *block, size_t columns, const 
       for (size_t c = k; c < k + 32 && c < padded; c++) {
         products += (int8_t)lines[c / 4 * 64 + r * 4 + c % 4] * values[c];
       }
-      sum += (float)(products * block[k / 32 * 16 + r]) * load_f32(scales + k / 8);
+      sum = fmaf((float)(products * block[k / 32 * 16 + r]), load_f32(scales + k / 8), sum);
     }
     out[0][r] = sum * float_of_bf16(load_u16(row_scales + r * 2));
   }

@@ -24,12 +24,13 @@ static const int32_t neon_begins[4] = {0x4B400000, 0x4B400000, 0x4B400000, 0x4B4
 NEON_INLINE int32x4_t load_again_s32(const int32_t *at) { return *(const volatile int32x4_t *)(const void *)at; }
 NEON_INLINE float32x4_t load_again_f32(const float *at) { return *(const volatile float32x4_t *)(const void *)at; }
 
-// Keeps the compiler from loading what is needed later: its registers are few, and storing costs a vector pipe.
-#define NEON_FENCE() __asm__ volatile("" ::: "memory")
+// Has the compiler compute `vector` here and load later what comes after: its registers are few, and left alone it puts
+// off sums and loads early until it must store what it holds, which costs a vector pipe.
+#define NEON_SETTLE(vector) __asm__ volatile("" : "+w"(vector)::"memory")
 
-// sum += products * scale, each step rounded.
+// sum + products * scale, rounded once.
 NEON_INLINE float32x4_t add_scaled_products(float32x4_t sum, float32x4_t products, float scale) {
-  return vaddq_f32(sum, vmulq_n_f32(products, scale));
+  return vfmaq_n_f32(sum, products, scale);
 }
 
 // 4 bfloat16 row scales times the sums.

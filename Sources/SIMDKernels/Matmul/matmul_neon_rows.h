@@ -6,39 +6,42 @@
 NEON_INLINE void q4_pair(const uint8_t *head, const uint8_t *lines, size_t g, int both, size_t first, size_t quads,
                          const uint8_t *const *x, size_t k, size_t columns, size_t rows, float32x4_t *sums) {
   const int8x16_t codebook = vld1q_s8(vl2_q4_codebook);
-  uint8x16_t six[2];
-  q4_scales(head, g, six);
+  six_bits six[2];
+  q4_six_bits(head, g, six);
   activations values[2][4];
-  float scale[4];
 #pragma unroll
-  for (size_t i = 0; i < rows; i++) {
+  for (size_t i = 0; i < rows && ACTIVATIONS_STAY(rows); i++) {
     values[0][i] = load_activations(x[i] + k + g * 16);
     if (both) values[1][i] = load_activations(x[i] + k + g * 16 + 16);
-    scale[i] = load_f32(x[i] + quantized_scales(columns) + k / 8 + g * 2);
   }
 #pragma unroll
   for (size_t q = 0; q < quads; q++) {
-    int8x16_t weights[4];
     scaled_sums products[4];
-    q4_unpack(lines + g * 128 + q * 16, codebook, weights);
-    group_scales scales = q4_group_scales(six[0], first + q);
 #pragma unroll
-    for (size_t i = 0; i < rows; i++) {
-      products[i] = scale_sums(add_products(begin_sums(), weights, values[0][i]), scales);
-    }
-    if (both) {
-      q4_unpack(lines + g * 128 + 128 + q * 16, codebook, weights);
-      scales = q4_group_scales(six[1], first + q);
+    for (size_t h = 0; h < 2; h++) {
+      if (h == 1 && !both) break;
+      int8x16_t weights[4];
+      integer_sums group[4];
+      q4_unpack(lines + (g + h) * 128 + q * 16, codebook, weights);
 #pragma unroll
       for (size_t i = 0; i < rows; i++) {
-        products[i] = scale_more(products[i], add_products(begin_sums(), weights, values[1][i]), scales);
+        activations x_values = ACTIVATIONS_STAY(rows) ? values[h][i] : load_activations(x[i] + k + (g + h) * 16);
+        group[i] = add_products(begin_sums(), weights, x_values);
+      }
+      group_scales scales = q4_group_scales(six[h], first + q);
+#pragma unroll
+      for (size_t i = 0; i < rows; i++) {
+        products[i] = h == 0 ? scale_sums(group[i], scales) : scale_more(products[i], group[i], scales);
+        NEON_SETTLE(products[i]);
       }
     }
 #pragma unroll
     for (size_t i = 0; i < rows; i++) {
-      sums[i * quads + q] = add_scaled_products(sums[i * quads + q], scaled_floats(products[i]), scale[i]);
+      float scale = load_f32(x[i] + quantized_scales(columns) + k / 8 + g * 2);
+      float32x4_t *sum = &sums[i * quads + q];
+      *sum = add_scaled_products(*sum, scaled_floats(products[i]), scale);
+      NEON_SETTLE(*sum);
     }
-    NEON_FENCE();
   }
 }
 
@@ -77,32 +80,33 @@ NEON_INLINE void i8_pair(const uint8_t *block, size_t k, int both, size_t first,
   const uint8_t *lines = block + i8_lines(columns) + k * 16 + first * 16;
   uint8x16_t bytes = vld1q_u8(block + k / 2);
   activations values[2][4];
-  float scale[4];
 #pragma unroll
-  for (size_t i = 0; i < rows; i++) {
+  for (size_t i = 0; i < rows && ACTIVATIONS_STAY(rows); i++) {
     values[0][i] = load_activations(x[i] + k);
     if (both) values[1][i] = load_activations(x[i] + k + 16);
-    scale[i] = load_f32(x[i] + quantized_scales(columns) + k / 8);
   }
 #pragma unroll
   for (size_t q = 0; q < quads; q++) {
-    int8x16_t weights[4];
     integer_sums products[4];
-    i8_load(lines + q * 16, weights);
 #pragma unroll
-    for (size_t i = 0; i < rows; i++) products[i] = add_products(begin_sums(), weights, values[0][i]);
-    if (both) {
-      i8_load(lines + q * 16 + 256, weights);
+    for (size_t h = 0; h < 2; h++) {
+      if (h == 1 && !both) break;
+      int8x16_t weights[4];
+      i8_load(lines + q * 16 + h * 256, weights);
 #pragma unroll
-      for (size_t i = 0; i < rows; i++) products[i] = add_products(products[i], weights, values[1][i]);
+      for (size_t i = 0; i < rows; i++) {
+        activations x_values = ACTIVATIONS_STAY(rows) ? values[h][i] : load_activations(x[i] + k + h * 16);
+        products[i] = add_products(h == 0 ? begin_sums() : products[i], weights, x_values);
+      }
     }
     group_scales scales = i8_group_scales(bytes, first + q);
 #pragma unroll
     for (size_t i = 0; i < rows; i++) {
-      float32x4_t scaled = scaled_floats(scale_sums(products[i], scales));
-      sums[i * quads + q] = add_scaled_products(sums[i * quads + q], scaled, scale[i]);
+      float scale = load_f32(x[i] + quantized_scales(columns) + k / 8);
+      float32x4_t *sum = &sums[i * quads + q];
+      *sum = add_scaled_products(*sum, scaled_floats(scale_sums(products[i], scales)), scale);
+      NEON_SETTLE(*sum);
     }
-    NEON_FENCE();
   }
 }
 
@@ -121,57 +125,5 @@ NEON_INLINE void i8_i8_part(const uint8_t *block, size_t columns, size_t first, 
   for (size_t s = 0; s < rows * quads; s++) {
     size_t quad = first + s % quads;
     store_scaled(out[s / quads] + quad * 4, sums[s], block + i8_row_scales(columns) + quad * 8);
-  }
-}
-
-// An expanded piece of a Q4 block, as vl2_expand_q4_neon writes it: 4 * quads rows from 4 * first on times `rows`
-// activation rows.
-NEON_INLINE void q4x8_i8_part(const uint8_t *piece, size_t groups, size_t first, size_t quads, const uint8_t *const *x,
-                              const uint8_t *const *scales, size_t rows, float (*out)[16]) {
-  const uint8_t *from[4], *scales_from[4];
-  float32x4_t sums[8];
-#pragma unroll
-  for (size_t i = 0; i < rows; i++) {
-    from[i] = x[i];
-    scales_from[i] = scales[i];
-#pragma unroll
-    for (size_t q = 0; q < quads; q++) sums[i * quads + q] = vld1q_f32(out[i] + (first + q) * 4);
-  }
-  for (size_t g = 0; g < groups; g += 2) {
-    activations values[2][4];
-#pragma unroll
-    for (size_t i = 0; i < rows; i++) {
-      values[0][i] = load_activations(from[i] + g * 16);
-      values[1][i] = load_activations(from[i] + g * 16 + 16);
-    }
-#pragma unroll
-    for (size_t q = 0; q < quads; q++) {
-      float32x4_t products[4];
-#pragma unroll
-      for (size_t h = 0; h < 2; h++) {
-        const uint8_t *group = piece + (g + h) * expanded_group_bytes + (first + q) * 16;
-        const float *group_scales = (const float *)(const void *)(group + 256);
-        int8x16_t weights[4];
-        i8_load(group, weights);
-        float32x4_t group_scale = vld1q_f32(group_scales);
-#pragma unroll
-        for (size_t i = 0; i < rows; i++) {
-          float32x4_t sum = end_sums(add_products(begin_sums(), weights, values[h][i]));
-          sum = vfmaq_f32(load_again_f32(group_scales + 16), sum, group_scale);
-          products[i] = h == 0 ? sum : vaddq_f32(products[i], sum);
-        }
-        NEON_FENCE();
-      }
-#pragma unroll
-      for (size_t i = 0; i < rows; i++) {
-        float scale = load_f32(scales_from[i] + g * 2);
-        sums[i * quads + q] = add_scaled_products(sums[i * quads + q], products[i], scale);
-      }
-    }
-  }
-#pragma unroll
-  for (size_t i = 0; i < rows; i++) {
-#pragma unroll
-    for (size_t q = 0; q < quads; q++) vst1q_f32(out[i] + (first + q) * 4, sums[i * quads + q]);
   }
 }

@@ -1,5 +1,7 @@
 // What matmul_i8 means for 4-bit weights, in plain C: the other micro-kernels must give the same bits.
 
+#include <math.h>
+
 #include "matmul_i8.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -22,7 +24,7 @@ void vl2_matmul_q4_i8_1x16_portable(const uint8_t *block, size_t columns, const 
         }
         scaled += q4_scale(block, h, r) * products;
       }
-      sum += (float)scaled * load_f32(scales + g / 2 * 4);
+      sum = fmaf((float)scaled, load_f32(scales + g / 2 * 4), sum);
     }
     out[0][r] = sum * float_of_bf16(load_u16(row_scales + r * 2));
   }

@@ -11,8 +11,8 @@
 void vl2_matmul_q4x8_i8_4x16_dotprod(const uint8_t *piece, size_t groups, const uint8_t *const *x,
                                   const uint8_t *const *scales, float (*out)[16]) {
   // In two halves: the sums of all 16 weight rows would not stay in registers.
-  q4x8_i8_part(piece, groups, 0, 2, x, scales, 4, out);
-  q4x8_i8_part(piece, groups, 2, 2, x, scales, 4, out);
+  expanded_part(piece, groups, 0, 2, x, scales, 4, out, 0);
+  expanded_part(piece, groups, 2, 2, x, scales, 4, out, 0);
 }
 
 #pragma clang attribute pop

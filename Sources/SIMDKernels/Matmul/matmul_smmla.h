@@ -61,8 +61,8 @@ NEON_INLINE void expanded_pair(const uint8_t *piece, size_t groups, const uint8_
             vfmaq_f32(vld1q_f32(group_scales + 32), vreinterpretq_f32_s32(sum), vld1q_f32(group_scales));
         products = shared || h == 0 ? scaled : vaddq_f32(products, scaled);
       }
-      sums[p] = vaddq_f32(sums[p], vmulq_f32(products, x_scales));
-      NEON_FENCE();
+      sums[p] = vfmaq_f32(sums[p], products, x_scales);
+      NEON_SETTLE(sums[p]);
     }
   }
 #pragma unroll

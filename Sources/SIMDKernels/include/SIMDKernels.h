@@ -2,8 +2,8 @@
 //
 // This library knows no model and no file, allocates nothing, and never fails: callers check shapes.
 // Every function exists once in portable C, which defines what is right, and again for an instruction
-// set where that is faster. All of them give the same bits: no operation is contracted to a fused
-// multiply-add, and every reduction has one fixed order, whatever the instruction set, the number of rows
+// set where that is faster. All of them give the same bits: multiply-adds are fused where the definition says so and
+// nowhere else, and every reduction has one fixed order, whatever the instruction set, the number of rows
 // handed over at once, or the number of threads that share the work.
 
 #ifndef SIMD_KERNELS_H
@@ -155,8 +155,9 @@ typedef struct vl2_kernels {
   // y[i][r] = sum over columns of matrix[r] * x[i], plus bias[r] where bias is given, for rows r of blocks
   // first_block..<last_block and i in 0..<count. x[i] is the quantised row at x + (index ? index[i] : i) *
   // x_step. y is [count][y_stride]; y[i][r] is written at column r. The code is I8 or Q4.
-  // Per 16 rows: integer sums per group times integer group scales, per 32 columns one conversion to float32
-  // times the activation scale, added up in column order; times row_scale; plus bias.
+  // Per 16 rows: integer sums per group times integer group scales, per 32 columns one conversion to float32, which
+  // is multiplied by the activation scale and added with one rounding (fused), in column order; times row_scale; plus
+  // bias.
   void (*matmul_i8)(const vl2_matrix *matrix, size_t first_block, size_t last_block, const uint8_t *x,
                     size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,
                     size_t y_stride);
