@@ -57,6 +57,7 @@ const vl2_kernels vl2_kernels_avx2 = {.name = "avx2",
                                       .matmul_i8 = matmul_i8,
                                       .peak_i8 = vl2_peak_i8_avx2,
                                       .peak_f32 = vl2_peak_f32_avx2,
+                                      .attention_i8 = attention_i8,
                                       SHARED_KERNELS};
 
 #endif

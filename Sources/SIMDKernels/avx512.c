@@ -49,6 +49,7 @@ const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni",
                                             .matmul_i8 = matmul_i8,
                                             .peak_i8 = vl2_peak_i8_avx512vnni,
                                             .peak_f32 = vl2_peak_f32_avx512,
+                                            .attention_i8 = attention_i8,
                                             SHARED_KERNELS};
 
 #endif

@@ -13,6 +13,8 @@ extern const vl2_kernels vl2_kernels_avx512vnni;
 extern const vl2_kernels vl2_kernels_neon;
 extern const vl2_kernels vl2_kernels_dotprod;
 extern const vl2_kernels vl2_kernels_i8mm;
+
+void vl2_attention_i8_dotprod(const vl2_attention_i8_args *args);
 #endif
 
 #endif

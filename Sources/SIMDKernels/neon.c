@@ -1,4 +1,4 @@
-// The kernels compiled for arm64, all of which has NEON; the instruction sets differ in matmul_i8.
+// The kernels compiled for arm64, all of which has NEON; the instruction sets differ in matmul_i8 and attention_i8.
 
 #if defined(__aarch64__)
 
@@ -23,22 +23,8 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 }
 
 #define DOT_BIAS 0
-LANES_INLINE i32x16 dot4(i32x16 sum, i8x64 line, int32_t four) {
-  int8x16_t all = vreinterpretq_s8_s32(vdupq_n_s32(four)), parts[4];
-  int32x4_t sums[4];
-  __builtin_memcpy(parts, &line, sizeof parts);
-  __builtin_memcpy(sums, &sum, sizeof sums);
-#pragma unroll
-  for (size_t i = 0; i < 4; i++) {
-    // Two products of values in -127...127 fit in 16 bits.
-    int16x8_t low = vmull_s8(vget_low_s8(parts[i]), vget_low_s8(all)), high = vmull_high_s8(parts[i], all);
-    sums[i] = vpadalq_s16(sums[i], vpaddq_s16(low, high));
-  }
-  __builtin_memcpy(&sum, sums, sizeof sum);
-  return sum;
-}
-LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) { return dot4(sum, line, four); }
-
+#define DOT_GROUPS_NEON
+#include "Matmul/matmul_smull.h"
 #include "Bodies/kernels.h"
 
 // SMULL keeps its sums in registers with one activation row only; the block is then in the first-level cache.
@@ -54,7 +40,9 @@ static const matmul_i8_set q4_dotprod = {
     .expand = vl2_expand_q4_neon,
     .expanded = vl2_matmul_q4x8_i8_4x16_dotprod};
 static const matmul_i8_set i8_dotprod = {
-    .tiles = {NULL, vl2_matmul_i8_i8_4x16_dotprod, vl2_matmul_i8_i8_2x16_dotprod, vl2_matmul_i8_i8_1x16_dotprod}};
+    .tiles = {NULL, vl2_matmul_i8_i8_4x16_dotprod, vl2_matmul_i8_i8_2x16_dotprod, vl2_matmul_i8_i8_1x16_dotprod},
+    .expand = vl2_expand_i8_neon,
+    .expanded = vl2_matmul_i8x8_i8_4x16_dotprod};
 MATMUL_I8_FUNCTION(matmul_i8_dotprod, q4_dotprod, i8_dotprod)
 
 // SMMLA multiplies two activation rows at a time: half of it would be lost on one row, where SDOT, which every such
@@ -74,16 +62,19 @@ const vl2_kernels vl2_kernels_neon = {.name = "neon",
                                       .matmul_i8 = matmul_i8_neon,
                                       .peak_i8 = vl2_peak_i8_neon,
                                       .peak_f32 = vl2_peak_f32_neon,
+                                      .attention_i8 = attention_i8,
                                       SHARED_KERNELS};
 const vl2_kernels vl2_kernels_dotprod = {.name = "dotprod",
                                          .matmul_i8 = matmul_i8_dotprod,
                                          .peak_i8 = vl2_peak_i8_dotprod,
                                          .peak_f32 = vl2_peak_f32_neon,
+                                         .attention_i8 = vl2_attention_i8_dotprod,
                                          SHARED_KERNELS};
 const vl2_kernels vl2_kernels_i8mm = {.name = "i8mm",
                                       .matmul_i8 = matmul_i8_i8mm,
                                       .peak_i8 = vl2_peak_i8_i8mm,
                                       .peak_f32 = vl2_peak_f32_neon,
+                                      .attention_i8 = vl2_attention_i8_dotprod,
                                       SHARED_KERNELS};
 
 #endif

@@ -55,4 +55,5 @@ const vl2_kernels vl2_kernels_portable = {.name = "portable",
                                           .matmul_i8 = matmul_i8,
                                           .peak_i8 = vl2_peak_i8_portable,
                                           .peak_f32 = vl2_peak_f32_portable,
+                                          .attention_i8 = attention_i8,
                                           SHARED_KERNELS};

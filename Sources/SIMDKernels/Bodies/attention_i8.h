@@ -3,9 +3,8 @@
 // activations, and keys and values the rows of a matrix. What a query computes does not depend on the queries beside
 // it, nor on keys that it does not see.
 //
-// Before it is included come dot4, which adds to lane i the products of the bytes 4 i ... 4 i + 3 of a line of 64 with
-// four int8 values, where DOT_BIAS was added to the line's bytes; and dot4_weights, for four values of 0...127 and no
-// bias.
+// Before it is included comes DOT_BIAS, what sums of products with a query begin at for each of its codes, and what
+// dot_groups.h or, with DOT_GROUPS_NEON, dot_groups_neon.h needs.
 
 #pragma once
 
@@ -100,54 +99,6 @@ LANES_INLINE void dot_rows_store(const dot_rows *rows, int weights, size_t row, 
   if (!weights) rows->begins[at] = DOT_BIAS == 0 ? 0 : -DOT_BIAS * __builtin_reduce_add(low + high);
 }
 
-// sums[q * count + i] += lines[i][0..<lines] . the codes of row q from `column` on; `step` bytes lie between lines[i].
-LANES_INLINE void dot_lines(i32x16 *sums, const uint8_t *at, size_t step, size_t count, size_t lines,
-                            const dot_rows *rows, int weights, size_t queries, size_t column) {
-#pragma unroll
-  for (size_t l = 0; l < lines; l++) {
-#pragma unroll
-    for (size_t i = 0; i < count; i++) {
-      i8x64 line;
-      memcpy(&line, at + i * step + l * 64, sizeof line);
-      if (!weights) line ^= (int8_t)DOT_BIAS;
-#pragma unroll
-      for (size_t q = 0; q < queries; q++) {
-        int32_t four;
-        memcpy(&four, rows->codes + q * rows->columns + column + l * 4, sizeof four);
-        i32x16 *sum = sums + q * count + i;
-        *sum = weights ? dot4_weights(*sum, line, four) : dot4(*sum, line, four);
-      }
-    }
-  }
-}
-
-// totals += the integer sums of group `group` of each row times its scale.
-LANES_INLINE void dot_group(f32x16 *totals, const uint8_t *at, size_t step, size_t count, size_t lines,
-                            const dot_rows *rows, int weights, size_t queries, size_t group) {
-  i32x16 sums[16];
-  size_t groups = rows->columns / 32;
-#pragma unroll
-  for (size_t q = 0; q < queries; q++) {
-#pragma unroll
-    for (size_t i = 0; i < count; i++) sums[q * count + i] = weights ? 0 : rows->begins[q * groups + group];
-  }
-  if (lines == 8) {
-    dot_lines(sums, at, step, count, 8, rows, weights, queries, group * 32);
-  } else {
-    for (size_t l = 0; l < lines; l++) {
-      dot_lines(sums, at + l * 64, step, count, 1, rows, weights, queries, group * 32 + l * 4);
-    }
-  }
-#pragma unroll
-  for (size_t q = 0; q < queries; q++) {
-#pragma unroll
-    for (size_t i = 0; i < count; i++) {
-      totals[q * count + i] +=
-          __builtin_convertvector(sums[q * count + i], f32x16) * rows->scales[q * groups + group];
-    }
-  }
-}
-
 // One query is bound by memory. Asks for `bytes` bytes as far into a block that comes some blocks later.
 enum { attention_i8_ahead = 3 };
 
@@ -156,18 +107,19 @@ LANES_INLINE void attention_i8_prefetch(const uint8_t *at, size_t block_bytes, s
   for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(ahead + i, 0, 2);
 }
 
+#ifdef DOT_GROUPS_NEON
+#include "dot_groups_neon.h"
+#else
+#include "dot_groups.h"
+#endif
+
 // Scores of `queries` queries for `count` (1 or 2) times 16 keys of one block.
 LANES_INLINE void attention_i8_scores(const vl2_attention_i8_args *a, const attention_i8_scratch *s,
                                       size_t queries, const uint8_t *block, size_t half, size_t count,
                                       float *scores) {
   f32x16 totals[16];
-#pragma unroll
-  for (size_t t = 0; t < queries * count; t++) totals[t] = 0.0f;
   size_t bytes = key_bytes_of_16(a->key_dim), lines = (a->key_dim + 3) / 4;
-  const uint8_t *keys = block + half * bytes;
-  size_t g = 0;
-  for (; g + 1 <= lines / 8; g++) dot_group(totals, keys + g * 512, bytes, count, 8, &s->queries, 0, queries, g);
-  if (lines % 8) dot_group(totals, keys + g * 512, bytes, count, lines % 8, &s->queries, 0, queries, g);
+  dot_groups(totals, block + half * bytes, 512, bytes, count, lines, &s->queries, 0, queries, 0);
 #pragma unroll
   for (size_t i = 0; i < count; i++) {
     f32x16 scale = lanes_load((const float *)(block + key_scales(a->key_dim)) + (half + i) * 16) * a->scale;
@@ -183,16 +135,9 @@ LANES_INLINE void attention_i8_values(const vl2_attention_i8_args *a, const atte
                                       size_t queries, size_t chunks, size_t first, size_t blocks,
                                       const float *factors, float *out) {
   f32x16 totals[16];
-#pragma unroll
-  for (size_t t = 0; t < queries * chunks; t++) totals[t] = 0.0f;
   size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim);
   const uint8_t *values = a->blocks + values_of_32(a->key_dim) + first * 512;
-  for (size_t b = 0; b < blocks; b++) {
-    if (queries == 1 && b + attention_i8_ahead < blocks) {
-      attention_i8_prefetch(values + b * block_bytes, block_bytes, chunks * 512);
-    }
-    dot_group(totals, values + b * block_bytes, 512, chunks, 8, &s->weights, 1, queries, b);
-  }
+  dot_groups(totals, values, block_bytes, 512, chunks, blocks * 8, &s->weights, 1, queries, queries == 1);
 #pragma unroll
   for (size_t q = 0; q < queries; q++) {
 #pragma unroll

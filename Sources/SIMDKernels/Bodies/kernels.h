@@ -14,7 +14,7 @@
 #define SHARED_KERNELS                                                                                        \
   .encode_block = encode_block, .quantize_rows = quantize_rows, .matmul_f32 = matmul_f32,                     \
   .matmul_transposed = matmul_transposed, .attention = attention,                                             \
-  .store_key_values = store_key_values, .attention_i8 = attention_i8, .rms_norm = rms_norm,                   \
+  .store_key_values = store_key_values, .rms_norm = rms_norm,                                                 \
   .layer_norm = layer_norm, .softmax = softmax, .sigmoid = sigmoid, .gelu_tanh = gelu_tanh,                   \
   .gelu_erf = gelu_erf, .silu_multiply = silu_multiply, .add = add, .add_scaled = add_scaled,                 \
   .rope_halves = rope_halves, .rope_pairs = rope_pairs, .argmax = argmax
