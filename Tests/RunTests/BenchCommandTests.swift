@@ -78,8 +78,8 @@ import VL2Run
       let names = Set(kernels.filter { $0["isa"] as? String == isa }.compactMap { $0["name"] as? String })
       #expect(
         names.isSuperset(of: [
-          "matmul_i8 q4", "matmul_i8 int8", "matmul_f32 q4", "attention", "quantize_rows", "gelu_tanh",
-          "argmax",
+          "matmul_i8 q4", "matmul_i8 int8", "matmul_f32 q4", "attention", "attention_i8", "quantize_rows",
+          "gelu_tanh", "argmax",
         ]), "\(isa)")
     }
     for kernel in kernels {

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Show that vl2 is right on the processors of small arm64 boards, from an amd64 machine: cross-build with
 # Debian 13's Swift 6.0.3, run every test under qemu as a Cortex-A72, a Cortex-A76 and all that qemu knows (i8mm), and
-# hold what the golden cases give there against what they give here: the same packed files, the same bits at every
-# stage.
+# hold what the golden cases and the model that ships give there against what they give here: the same packed files, the
+# same bits at every stage, the same answers.
+# Pages of 16 KiB, as Raspberry Pi OS has them on a Pi 5: QEMU_PAGESIZE=16384, which tells programs so but does not
+# enforce it.
 # Usage: test.sh [test options...]      for example --filter REGEX; without any, everything
 #   VL2_ARM64   where the cross-build place is made (about 5.5 GB); else ~/.cache/vl2/arm64
 #   VL2_CPUS    the processors, else "cortex-a72 cortex-a76 max"
@@ -73,4 +75,19 @@ for checkpoint in nano-mha nano-outliers nano-mla nano-sigmoid; do
     done
   done
 done
-say "arm64: the tests pass, and packed files and traces are identical, on ${cpus[*]}"
+# Packs the model that ships and asks it a few questions.
+ask_pocket() {                              # ask_pocket FOLDER PROGRAMS [RUNNER...]
+  local folder=$1 programs=$2
+  shift 2
+  "$@" "$programs/vl2-convert" pack models/pocket/checkpoint -o "$folder/pocket.vl2q" --sections raw
+  "$@" "$programs/vl2" eval --model "$folder/pocket.vl2q" --items models/pocket/eval/ci/items.jsonl --limit 8 \
+    --answers "$folder/pocket.jsonl"
+}
+ask_pocket "$work/here" "$here"
+for cpu in "${cpus[@]}"; do
+  say "pocket: $cpu against this machine"
+  ask_pocket "$work/$cpu" "$arm64" scripts/arm64/run.sh "$place" "$cpu"
+  cmp "$work/here/pocket.vl2q" "$work/$cpu/pocket.vl2q"
+  cmp "$work/here/pocket.jsonl" "$work/$cpu/pocket.jsonl"
+done
+say "arm64: the tests pass, and packed files, traces and pocket's answers are identical, on ${cpus[*]}"

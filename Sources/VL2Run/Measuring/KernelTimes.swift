@@ -101,6 +101,7 @@ private final class Operands {
   private let output = AlignedBuffer()
   private let scratch = AlignedBuffer()
   private let quantized = AlignedBuffer()
+  private let keyValues = AlignedBuffer()
 
   private struct Matrix {
     var code: WeightCode
@@ -114,6 +115,7 @@ private final class Operands {
   private let y: UnsafeMutablePointer<Float>
   private let work: UnsafeMutablePointer<Float>
   private let x8: UnsafeMutablePointer<UInt8>
+  private let keyValueBlocks: UnsafeMutablePointer<UInt8>
   private let step = vl2_quantized_row_bytes(Operands.columns)
 
   init() {
@@ -124,7 +126,11 @@ private final class Operands {
     for i in 0..<count { x[i] = Float(Int(random.next() % 2001) - 1000) / 1000 }
     y = output.reserve(max(Self.most * Self.rows, Self.most * Self.columns))
     y.initialize(repeating: 0, count: max(Self.most * Self.rows, Self.most * Self.columns))
-    work = scratch.reserve(max(16 * Self.columns, vl2_attention_scratch(Self.keys)))
+    let (keys, size) = (Self.keys, Self.headSize)
+    work = scratch.reserve(
+      max(16 * Self.columns, vl2_attention_scratch(keys), vl2_attention_i8_scratch(keys, size) / 4))
+    keyValueBlocks = keyValues.reserve(keys / 32 * vl2_key_value_block_bytes(size, size))
+    kernels.store_key_values(keyValueBlocks, 0, keys, x, size, size, x + keys * size, size, size)
     x8 = quantized.reserve(Self.most * step)
     kernels.quantize_rows(x, Self.columns, Self.most, Self.columns, 32, x8, step)
     // Any weights do, so each block is the first rows of x.
@@ -146,7 +152,8 @@ private final class Operands {
   }
 
   func works(_ kernels: vl2_kernels) -> [KernelWork] {
-    products(kernels) + [attention(kernels, queries: 1), attention(kernels, queries: Self.most)]
+    products(kernels)
+      + [1, Self.most].flatMap { [attention(kernels, queries: $0), attentionInt8(kernels, queries: $0)] }
       + rowWorks(kernels)
   }
 
@@ -204,6 +211,30 @@ private final class Operands {
       arguments.out_stride = size
       arguments.scratch = work
       kernels.attention(&arguments)
+    }
+  }
+
+  private func attentionInt8(_ kernels: vl2_kernels, queries: Int) -> KernelWork {
+    let (keys, size) = (Self.keys, Self.headSize)
+    return KernelWork(
+      name: "attention_i8", shape: "\(queries) x \(keys) keys of \(size)",
+      bytes: keys / 32 * vl2_key_value_block_bytes(size, size) + 2 * queries * size * 4,
+      operations: 4 * Double(queries * keys * size), isInt8: true
+    ) { [self] in
+      var arguments = vl2_attention_i8_args()
+      arguments.query = UnsafePointer(x)
+      arguments.query_stride = size
+      arguments.queries = queries
+      arguments.blocks = UnsafePointer(keyValueBlocks)
+      arguments.key_count = keys
+      arguments.key_dim = size
+      arguments.value_dim = size
+      arguments.visible = 1
+      arguments.scale = 0.1
+      arguments.out = y
+      arguments.out_stride = size
+      arguments.scratch = UnsafeMutableRawPointer(work)
+      kernels.attention_i8(&arguments)
     }
   }
 

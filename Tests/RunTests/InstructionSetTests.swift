@@ -1,0 +1,53 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Quant
+import VL2Run
+
+/// Every instruction set that this processor runs gives the bits of the portable kernels, through all of a model.
+@Suite struct InstructionSetTests {
+  private let vl2 = Tool("vl2")
+
+  /// Every stage of the golden cases.
+  @Test(
+    arguments: ["nano-mha", "nano-outliers", "nano-mla", "nano-sigmoid"], [WeightCode.q4, .int8, .bf16])
+  func sameStages(checkpoint: String, weights: WeightCode) throws {
+    let model = try PackedModels.path(checkpoint, weights)
+    try withTemporaryFolder { folder in
+      let words = ["trace", "--model", model, "--cases", Fixtures.path("golden/cases.json")]
+      for isa in InstructionSet.available {
+        let exact = weights == .bf16 ? ["--exact"] : []
+        let run = try vl2.run(words + ["-o", "\(folder)/\(isa)"] + exact, environment: ["VL2_ISA": isa])
+        #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+        for name in GoldenCase.names {
+          let found = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(isa)/\(name).safetensors"))
+          let right = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/portable/\(name).safetensors"))
+          #expect(found == right, "\(isa), \(name)")
+        }
+      }
+    }
+  }
+
+  /// Answers of the model that ships.
+  @Test func sameAnswers() throws {
+    let pocket = Fixtures.folder + "/../../../models/pocket"
+    try withTemporaryFolder { folder in
+      let model = folder + "/pocket.vl2q"
+      try ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "tests").pack(
+        Checkpoint(folder: pocket + "/checkpoint"), to: model)
+      var answers: [String] = []
+      for isa in InstructionSet.available {
+        let path = "\(folder)/\(isa).jsonl"
+        let run = try vl2.run(
+          [
+            "eval", "--model", model, "--items", pocket + "/eval/ci/items.jsonl", "--limit", "4",
+            "--answers", path
+          ], environment: ["VL2_ISA": isa])
+        #expect(run.status == 0, "\(isa): \(run.errors)")
+        answers.append(try String(contentsOfFile: path, encoding: .utf8))
+      }
+      #expect(answers[0].split(separator: "\n").count == 4)
+      for (isa, found) in zip(InstructionSet.available, answers) { #expect(found == answers[0], "\(isa)") }
+    }
+  }
+}
