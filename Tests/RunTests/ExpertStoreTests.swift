@@ -230,6 +230,14 @@ import VL2Run
     }
   }
 
+  /// Giving a slot back takes nothing from its neighbours, whatever the size of pages.
+  @Test(arguments: ["nano-mha", "nano-mla"]) func slotsAreWholePages(checkpoint: String) throws {
+    let file = try PackedFile(path: PackedModels.path(checkpoint, .q4))
+    let largest = file.manifest.sections.filter { $0.name.contains(".expert.") }.map(\.rawLength).max() ?? 0
+    let slot = SlotExpertStore.slotBytes(file)
+    #expect(largest > 0 && slot >= largest && slot % 65536 == 0)
+  }
+
   /// Truncated between two tokens, under the eyes of the kernels.
   @Test(arguments: [nil, 2] as [Int?]) func truncatedWhileWriting(slots: Int?) throws {
     let whole = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", .q4)))

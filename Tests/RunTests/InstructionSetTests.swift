@@ -41,7 +41,7 @@ import VL2Run
         let run = try vl2.run(
           [
             "eval", "--model", model, "--items", pocket + "/eval/ci/items.jsonl", "--limit", "4",
-            "--answers", path
+            "--answers", path,
           ], environment: ["VL2_ISA": isa])
         #expect(run.status == 0, "\(isa): \(run.errors)")
         answers.append(try String(contentsOfFile: path, encoding: .utf8))
