@@ -60,7 +60,8 @@ extension RouteTrace {
   /// - Throws: `RouteTraceError` for a file that is missing or says what cannot be.
   package init(contentsOf path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw RouteTraceError(path, "no such file, or not readable", isMissing: true)
+      throw RouteTraceError(
+        path, "no such file, or not readable; give a file of vl2 trace --routes", isMissing: true)
     }
     let lines = data.split(separator: 0x0A)
     let decoder = JSONDecoder()
@@ -95,13 +96,8 @@ extension RouteTrace {
 extension Model {
   /// Writes which experts were used since the model was opened, where `RuntimeOptions.recordsRoutes` asked for it.
   ///
-  /// - Throws: `TraceError` where the file cannot be written.
-  public func writeRoutes(to path: String) throws {
-    guard let text = try routes?.text() else { return }
-    do {
-      try text.write(to: URL(fileURLWithPath: path))
-    } catch {
-      throw TraceError(status: .inputOutput, description: "\(path): cannot be written; name another file")
-    }
+  /// - Throws: `OutputError` where the file cannot be written.
+  package func writeRoutes(to file: OutputFile) throws {
+    if let text = try routes?.text() { try file.write(text) }
   }
 }
