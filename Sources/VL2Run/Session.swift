@@ -15,83 +15,6 @@ public final class Session {
     memory = remembers ? PromptMemory() : nil
   }
 
-  /// What is asked for.
-  public struct Request {
-    /// System, user and assistant turns, the last of them the user's.
-    public var turns: [Turn]
-    public var pictures: [Picture]
-    /// Tokens to write at the most.
-    public var maxTokens: Int
-    public var sampling: Sampling
-    /// End an answer that goes round in circles.
-    public var stopsLoops = true
-    /// The answer is a text of this schema, whole before `maxTokens` are written.
-    public var schema: JSONSchema?
-    public var tileLimit = TileLimit.context
-    /// The most tiles of the first pictures, instead of `tileLimit`: those that an earlier answer's plan had.
-    public var fixedTiles: [Int] = []
-
-    public init(
-      turns: [Turn], pictures: [Picture] = [], maxTokens: Int = 512, sampling: Sampling = .greedy
-    ) {
-      self.turns = turns
-      self.pictures = pictures
-      self.maxTokens = maxTokens
-      self.sampling = sampling
-    }
-  }
-
-  /// Why an answer ended.
-  public enum Ending: String, Sendable, Codable {
-    /// The model wrote its end token.
-    case complete
-    /// `maxTokens` were written.
-    case maxTokens = "max_tokens"
-    /// The context is full.
-    case context
-    /// `onText` asked to stop.
-    case stopped
-    /// The answer went round in circles.
-    case loop
-  }
-
-  /// An answer and what it took.
-  public struct Answer: Sendable {
-    public var text: String
-    /// Ids written, the end token left out.
-    public var tokens: [Int]
-    public var ending: Ending
-    public var promptTokens: Int
-    /// Of these, the ones that an earlier request of this session had read.
-    public var rememberedTokens: Int
-    /// Tiles that went through the vision tower.
-    public var tiles: Int
-    /// How the pictures were looked at.
-    public var plan: TilePlan
-    public var seconds: StageSeconds
-    public var memory: MemoryPeaks
-  }
-
-  /// Seconds of each stage.
-  public struct StageSeconds: Sendable {
-    /// Cutting pictures into tiles.
-    public var tiling = 0.0
-    /// Tower and projector.
-    public var vision = 0.0
-    /// The prompt through the decoder, the first token picked.
-    public var prompt = 0.0
-    /// All further tokens.
-    public var writing = 0.0
-  }
-
-  /// What a session is doing before the answer begins.
-  public enum Progress: Sendable {
-    /// Tiles through the vision tower.
-    case encoding(tiles: Int, of: Int)
-    /// Prompt tokens through the decoder.
-    case reading(tokens: Int, of: Int)
-  }
-
   /// Answers a request.
   ///
   /// - Parameters:
@@ -284,32 +207,5 @@ extension Rows {
   /// The last row's values.
   var lastRow: UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(start: self[count - 1], count: columns)
-  }
-}
-
-extension Model {
-  /// The rows that a prompt enters the decoder as: token embeddings, with pictures' rows in their places.
-  ///
-  /// - Parameters:
-  ///   - pictures: one for each picture of the prompt; nil for those that end before `first`.
-  ///   - first: the position of the first row.
-  package func promptRows(
-    _ prompt: Prompt, _ pictures: [EncodedPicture?], from first: Int = 0, buffer: AlignedBuffer
-  ) throws -> Rows {
-    let hidden = config.language.hiddenSize
-    let count = prompt.tokens.count - first
-    let rows = Rows(buffer.reserve(count * hidden), count: count, columns: hidden)
-    for position in first..<prompt.tokens.count {
-      try decoder.embed(prompt.tokens[position], into: rows[position - first])
-    }
-    let spans = prompt.pictureSpans(
-      imageToken: tokenizer.imageToken, places: ImagePlaces(config.processor))
-    for (span, picture) in zip(spans, pictures) {
-      guard let picture else { continue }
-      for position in span where position >= first {
-        rows[position - first].update(from: picture.rows[position - span.lowerBound], count: hidden)
-      }
-    }
-    return rows
   }
 }
