@@ -30,6 +30,7 @@ import VL2Run
       "/proc/meminfo":
         "MemTotal:        8255024 kB\nMemAvailable:    7000000 kB\nSwapTotal:        204784 kB\nSwapFree:         204784 kB\n",
       "/proc/self/cgroup": "0::/user.slice/session-1.scope\n",
+      "/proc/self/mounts": "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n",
       "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io pids\n",
       "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
       "/sys/class/thermal/thermal_zone0/temp": "61450\n",
@@ -43,7 +44,7 @@ import VL2Run
     #expect(machine.memory == 8_255_024 << 10 && machine.availableMemory == 7_000_000 << 10)
     #expect(machine.swap == 204_784 << 10 && machine.freeSwap == machine.swap)
     // As it comes, this system has no memory controller.
-    #expect(machine.memoryGroup == .unavailable)
+    #expect(machine.memoryLimit == .unavailable)
     #expect(machine.governor == "ondemand" && machine.temperature == 61.45 && machine.isThrottled == true)
   }
 
@@ -61,7 +62,7 @@ import VL2Run
   @Test(arguments: [
     (
       ["/service/memory.max": "1073741824\n", "/service/memory.current": "1000\n"],
-      Machine.MemoryGroup.limited(1 << 30, used: 1000)
+      Machine.MemoryLimit.limited(1 << 30, used: 1000)
     ),
     (["/service/memory.max": "max\n"], .unlimited),
     // The group above is the tighter one.
@@ -72,10 +73,34 @@ import VL2Run
       ], .limited(500, used: 7)
     ),
   ])
-  func memoryGroups(files: [String: String], expected: Machine.MemoryGroup) throws {
-    var all = ["/proc/self/cgroup": "0::/service\n", "/sys/fs/cgroup/cgroup.controllers": "cpu memory\n"]
+  func memoryGroups(files: [String: String], expected: Machine.MemoryLimit) throws {
+    var all = [
+      "/proc/self/cgroup": "0::/service\n", "/sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
+      "/proc/self/mounts": "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n",
+    ]
     for (path, text) in files { all["/sys/fs/cgroup" + path] = text }
-    #expect(try machine(all).memoryGroup == expected)
+    #expect(try machine(all).memoryLimit == expected)
+  }
+
+  /// As systemd mounts both versions: the memory controller belongs to the first, and version 2 has none.
+  @Test func memoryGroupsOfBothVersions() throws {
+    var files = [
+      "/proc/self/cgroup": "4:memory:/service\n1:cpu:/\n0::/\n",
+      "/proc/self/mounts": "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n"
+        + "cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0\n"
+        + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0\n",
+      "/sys/fs/cgroup/unified/cgroup.controllers": "\n",
+      "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+      "/sys/fs/cgroup/memory/service/memory.limit_in_bytes": "9223372036854771712\n",
+    ]
+    #expect(try machine(files).memoryLimit == .unlimited)
+    files["/sys/fs/cgroup/memory/service/memory.limit_in_bytes"] = "2000\n"
+    files["/sys/fs/cgroup/memory/service/memory.usage_in_bytes"] = "900\n"
+    files["/sys/fs/cgroup/memory/service/memory.stat"] = "total_inactive_file 300\ntotal_active_file 100\n"
+    #expect(try machine(files).memoryLimit == .limited(2000, used: 500))
+    // Without the controller of version 1 there is none.
+    files["/proc/self/mounts"] = "cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0\n"
+    #expect(try machine(files).memoryLimit == .unavailable)
   }
 
   /// Whatever is missing or nonsense is left out.
@@ -85,10 +110,10 @@ import VL2Run
     let odd = try machine([
       "/proc/cpuinfo": ":\n\n:::\nCPU part : 0xd08\nprocessor\n", "/proc/meminfo": "MemTotal: x kB\n\n:",
       "/sys/class/thermal/thermal_zone0/temp": "hot", "/proc/self/cgroup": "0::",
-      "/sys/fs/cgroup/cgroup.controllers": "memory",
+      "/sys/fs/cgroup/cgroup.controllers": "memory", "/proc/self/mounts": "x\n\nc /sys/fs/cgroup cgroup2 rw",
       "/sys/fs/cgroup/memory.max": "-",
     ])
-    #expect(odd.memory == 0 && odd.temperature == nil && odd.memoryGroup == .unlimited)
+    #expect(odd.memory == 0 && odd.temperature == nil && odd.memoryLimit == .unlimited)
   }
 
   @Test func thisMachine() {

@@ -41,6 +41,7 @@ import VL2Run
     var files = [
       "/proc/meminfo": free, "/proc/self/cgroup": "0::/a/b\n",
       "/proc/self/mounts": "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n",
+      "/sys/fs/cgroup/cgroup.controllers": "cpu memory\n",
       "/sys/fs/cgroup/a/b/memory.max": "max\n", "/sys/fs/cgroup/a/b/memory.current": "10\n",
       "/sys/fs/cgroup/a/memory.max": "1000000\n", "/sys/fs/cgroup/a/memory.current": "900000\n",
       "/sys/fs/cgroup/a/memory.stat": "anon 1\ninactive_file 200000\nactive_file 50000\n",
@@ -117,6 +118,6 @@ import VL2Run
     #expect(known.count == 2 && known.keys.filter { $0.contains(" memory ") }.count == 1, "\(known.keys)")
 
     let wrong = try ask("1T")
-    #expect(wrong.status == 64 && wrong.errors.contains("--memory 1T"))
+    #expect(wrong.status == 64 && wrong.errors.contains("'1T' is invalid for '--memory <size>'"))
   }
 }

@@ -12,7 +12,9 @@ struct Doctor: ParsableCommand {
         vl2 doctor --model tiny.vl2q
       """)
 
-  @Option(help: ArgumentHelp("The packed model. Default: $VL2_MODEL, if that is set.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The packed model. (default: $VL2_MODEL, where that is set)", valueName: "file"),
+    completion: .file(extensions: ["vl2q"]))
   var model: String?
 
   func run() throws {
@@ -67,10 +69,12 @@ struct Doctor: ParsableCommand {
     rows.append(("memory", "\(size(machine.memory)), \(size(machine.availableMemory)) available"))
     rows.append(
       ("swap", machine.swap == 0 ? "none" : "\(size(machine.swap)), \(size(machine.freeSwap)) free"))
-    switch machine.memoryGroup {
-    case .unavailable: rows.append(("cgroup", "this system cannot limit memory"))
-    case .unlimited: rows.append(("cgroup", "no limit of memory"))
-    case .limited(let limit, let used): rows.append(("cgroup", "\(size(limit)), \(size(used)) used"))
+    switch machine.memoryLimit {
+    case .unavailable:
+      rows.append(("cgroup", "no memory controller: this system cannot limit a program's memory"))
+    case .unlimited: rows.append(("cgroup", "no limit of memory for this program"))
+    case .limited(let limit, let used):
+      rows.append(("cgroup", "memory limited to \(size(limit)), of which \(size(used)) are in use"))
     }
     if let temperature = machine.temperature {
       rows.append(("temperature", String(format: "%.0f degrees Celsius", temperature)))
@@ -83,7 +87,7 @@ struct Doctor: ParsableCommand {
 
   private static func text(_ storage: StorageSpeed) -> String {
     let speed = String(format: "%.0f MB/s", storage.bytesPerSecond / 1e6)
-    return storage.isFromMemory ? "\(speed), from memory: the system did not let go of the file" : speed
+    return storage.isFromMemory ? "\(speed), but from memory, so this says nothing about the storage" : speed
   }
 
   /// What would make answers faster, or keep the board alive.
@@ -112,10 +116,14 @@ struct Doctor: ParsableCommand {
     }
     if let modelSize {
       var room = machine.availableMemory
-      if case .limited(let limit, let used) = machine.memoryGroup { room = min(room, max(0, limit - used)) }
+      var remedy = "Close other programs"
+      if case .limited(let limit, let used) = machine.memoryLimit, limit - used < room {
+        room = max(0, limit - used)
+        remedy = "Raise the limit of its control group"
+      }
       if modelSize > room {
         advice.append(
-          "The model is larger than the memory that is free (\(size(room))): parts of it are read again for each token. Close other programs, or take a smaller model."
+          "The model is larger than the memory that is free (\(size(room))): parts of it are read again for each token. \(remedy), or take a smaller model."
         )
         if let storage, !storage.isFromMemory, storage.bytesPerSecond < 200e6 {
           advice.append(
@@ -123,7 +131,7 @@ struct Doctor: ParsableCommand {
         }
       }
     }
-    if machine.memoryGroup == .unavailable, machine.board?.contains("Raspberry Pi") == true {
+    if machine.memoryLimit == .unavailable, machine.board?.contains("Raspberry Pi") == true {
       advice.append(
         "To limit the memory of a service, add 'cgroup_enable=memory' to /boot/firmware/cmdline.txt and start again."
       )

@@ -17,12 +17,12 @@ public struct Machine: Sendable, Equatable {
     }
   }
 
-  /// What a control group allows of memory.
-  public enum MemoryGroup: Sendable, Equatable {
+  /// What control groups allow of memory.
+  public enum MemoryLimit: Sendable, Equatable {
     /// This system cannot limit memory: the controller is switched off, or there are no control groups.
     case unavailable
     case unlimited
-    /// Bytes.
+    /// Bytes; used are those that the page cache could not give back.
     case limited(Int, used: Int)
   }
 
@@ -42,7 +42,7 @@ public struct Machine: Sendable, Equatable {
   public var availableMemory: Int
   public var swap: Int
   public var freeSwap: Int
-  public var memoryGroup: MemoryGroup
+  public var memoryLimit: MemoryLimit
   /// Of the hottest place, in degrees Celsius; nil without a sensor.
   public var temperature: Double?
   /// Whether the board slows down now, or has since it was switched on, for heat or for lack of power; nil where the
@@ -84,7 +84,7 @@ public struct Machine: Sendable, Equatable {
     availableMemory = meminfo["MemAvailable"] ?? 0
     swap = meminfo["SwapTotal"] ?? 0
     freeSwap = meminfo["SwapFree"] ?? 0
-    memoryGroup = Self.memoryGroup(text)
+    memoryLimit = Self.memoryLimit(root: root)
 
     let zones = list("/sys/class/thermal").filter { $0.hasPrefix("thermal_zone") }
     temperature = zones.compactMap { number("/sys/class/thermal/\($0)/temp") }.max().map { Double($0) / 1000 }
@@ -106,26 +106,10 @@ public struct Machine: Sendable, Equatable {
     return kinds.sorted { ($0.megahertz ?? 0) > ($1.megahertz ?? 0) }
   }
 
-  /// The tightest limit of the group that this process is in and of those above it. Source: cgroups(7), version 2.
-  private static func memoryGroup(_ text: (String) -> String?) -> MemoryGroup {
-    let mount = "/sys/fs/cgroup"
-    guard let controllers = text(mount + "/cgroup.controllers") else { return .unavailable }
-    guard controllers.split(separator: " ").contains("memory") else { return .unavailable }
-    var path =
-      (text("/proc/self/cgroup") ?? "").split(separator: "\n").first { $0.hasPrefix("0::") }
-      .map { String($0.dropFirst(3)) } ?? "/"
-    var tightest: (limit: Int, used: Int)?
-    while true {
-      let folder = path == "/" ? mount : mount + path
-      if let limit = text(folder + "/memory.max").flatMap({ Int($0) }),
-        tightest.map({ limit < $0.limit }) ?? true
-      {
-        tightest = (limit, text(folder + "/memory.current").flatMap { Int($0) } ?? 0)
-      }
-      if path == "/" || path.isEmpty { break }
-      path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-      if path.isEmpty { path = "/" }
-    }
+  /// The tightest limit of the groups that this process is in.
+  private static func memoryLimit(root: String) -> MemoryLimit {
+    guard let groups = MemoryGroup.all(root: root) else { return .unavailable }
+    let tightest = groups.min { $0.limit - $0.used < $1.limit - $1.used }
     return tightest.map { .limited($0.limit, used: $0.used) } ?? .unlimited
   }
 }

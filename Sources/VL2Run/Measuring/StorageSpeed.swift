@@ -1,24 +1,27 @@
 import Foundation
+import SystemSupport
 
 /// How fast a file can be read from its storage.
 public struct StorageSpeed: Sendable {
-  /// Large reads, one after the other.
+  /// Large reads past the page cache, one after the other, as experts are read under a budget.
   public var bytesPerSecond: Double
-  /// Whether the system kept the file in memory in spite of being asked not to, so that the figure is the memory's.
+  /// Whether the bytes came from memory all the same, so that the figure is not the storage's: a file system in memory,
+  /// or one without reads past the page cache whose system did not let go of the file.
   public var isFromMemory: Bool
 
-  /// Reads up to 256 MiB of a file in pieces of 1 MiB, from storage as far as the system allows.
+  /// Reads up to 256 MiB of a file, for two seconds at the most.
   ///
   /// - Returns: nil where the file cannot be read.
   public static func measure(_ path: String) -> StorageSpeed? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    var descriptor = vl2_open_direct(path)
+    if descriptor < 0 {
+      descriptor = open(path, O_RDONLY | O_CLOEXEC)
+      // Pages that nobody has mapped or changed are given up; the next read comes from storage.
+      if descriptor >= 0 { vl2_drop_cached(descriptor, 0, 0) }
+    }
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    let size = Int(lseek(descriptor, 0, SEEK_END))
-    let piece = 1 << 20
-    guard size > 0 else { return nil }
-    // Pages that nobody has mapped or changed are given up; the next read comes from storage.
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+    let piece = 2 << 20
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: piece, alignment: 1 << 16)
     defer { buffer.deallocate() }
     var total = 0
@@ -26,10 +29,9 @@ public struct StorageSpeed: Sendable {
     let begin = ContinuousClock.now
     while total < 256 << 20 {
       let count = pread(descriptor, buffer, piece, off_t(total))
-      guard count > 0 else { break }
-      total += count
-      // A slow card has said enough after two seconds.
-      if ContinuousClock.now - begin > .seconds(2) { break }
+      if count > 0 { total += count }
+      // The file's end; or a slow card has said enough.
+      if count < piece || ContinuousClock.now - begin > .seconds(2) { break }
     }
     let seconds = (ContinuousClock.now - begin) / .seconds(1)
     guard total > 0, seconds > 0 else { return nil }
