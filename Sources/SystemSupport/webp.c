@@ -15,5 +15,6 @@ static int find(void *handle, const char *name, void *function) {
 int vl2_webp_open(const char *library, vl2_webp *webp) {
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   if (!handle) return 0;
-  return find(handle, "WebPGetInfo", &webp->get_info) && find(handle, "WebPDecodeRGBInto", &webp->decode_rgb_into);
+  return find(handle, "WebPGetInfo", &webp->get_info) && find(handle, "WebPINewRGB", &webp->new_decoder) &&
+         find(handle, "WebPIUpdate", &webp->update) && find(handle, "WebPIDelete", &webp->delete_decoder);
 }

@@ -67,6 +67,15 @@ let isWebPInstalled: Bool = {
     }
   }
 
+  /// Decoders take several times the picture's memory; where a small board has not that much, the file is not to blame.
+  @Test func onlyBadDataAreCalledDamaged() {
+    #expect(Picture.webPError(0, name: "x.webp") == nil)
+    #expect(Picture.webPError(1, name: "x.webp") == .outOfMemory(name: "x.webp"))
+    for status: Int32 in 2...7 {
+      #expect(Picture.webPError(status, name: "x.webp")?.description.contains("damaged") == true, "\(status)")
+    }
+  }
+
   /// A lossless file's head; nothing follows it.
   private func head(width: UInt32, height: UInt32) -> [UInt8] {
     let size = (width - 1) | (height - 1) << 14

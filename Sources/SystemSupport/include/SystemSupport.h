@@ -27,8 +27,13 @@ void vl2_drop_cached(int descriptor, int64_t offset, int64_t length);
 typedef struct {
   // 1 where the data begin with a sensible header, whose size is then set.
   int (*get_info)(const uint8_t *data, size_t size, int *width, int *height);
-  // NULL where the data cannot be decoded or the buffer is too small.
-  uint8_t *(*decode_rgb_into)(const uint8_t *data, size_t size, uint8_t *buffer, size_t buffer_size, int stride);
+  // A decoder that writes to `buffer`, in colour mode `mode` (0: RGB); NULL where there is not enough memory for it.
+  // This one and not the simple functions, because it says why it fails.
+  void *(*new_decoder)(int mode, uint8_t *buffer, size_t buffer_size, int stride);
+  // Decodes from the beginning of a file, all of which is at `data`. Returns a VP8StatusCode: 0 when the picture is whole,
+  // 1 where memory ran out, 5 where data are missing.
+  int (*update)(void *decoder, const uint8_t *data, size_t size);
+  void (*delete_decoder)(void *decoder);
 } vl2_webp;
 // Opens it at run time. 0 where there is no such library, or none with these functions.
 int vl2_webp_open(const char *library, vl2_webp *webp);

@@ -35,6 +35,7 @@ extension Picture {
     let channels = colorSpace == TJCS_CMYK.number || colorSpace == TJCS_YCCK.number ? 4 : 3
     let format = channels == 4 ? TJPF_CMYK.number : TJPF_RGB.number
     let count = Int(width) * Int(height) * channels
+    try Self.checkMemory(count, name: name)
     var status: Int32 = -1
     var pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       status = tjDecompress2(
@@ -45,6 +46,7 @@ extension Picture {
     }
     if status != 0 {
       let reason = complaint()
+      if reason.hasPrefix("Insufficient memory") { throw PictureError.outOfMemory(name: name) }
       guard status > 0 else { throw damaged(reason) }
       // Of the warnings, only this one means that a part of the picture is missing.
       guard !reason.lowercased().contains("premature end") else {

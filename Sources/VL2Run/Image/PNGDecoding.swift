@@ -38,6 +38,7 @@ extension Picture {
       try check(spng_get_ihdr(decoder, &header))
       let (width, height) = (Int(header.width), Int(header.height))
       let count = width * height * 3
+      try Self.checkMemory(count, name: name)
       let format = Int32(SPNG_FMT_RGB8.rawValue)
       let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
         try check(spng_decode_image(decoder, buffer.baseAddress, count, format, 0))

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A decoded picture: 8 bits for each of red, green and blue, upright.
 public struct Picture: Sendable, Equatable {
   /// Pictures with more pixels are refused before they are decoded.
@@ -14,6 +16,15 @@ public struct Picture: Sendable, Equatable {
     self.width = width
     self.height = height
     self.pixels = pixels
+  }
+
+  /// Asks the system whether a decoded picture finds room: Swift's arrays end the program where it does not.
+  ///
+  /// - Throws: `PictureError.outOfMemory`.
+  static func checkMemory(_ bytes: Int, name: String) throws {
+    let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let memory, memory != MAP_FAILED else { throw PictureError.outOfMemory(name: name) }
+    munmap(memory, bytes)
   }
 
   /// Endings of file names, in lower case and with their dot, that say a file is a picture that can be read.

@@ -14,7 +14,8 @@ extension Picture {
     guard chunks.isComplete else { throw PictureError.cutShort(name: name, format: "WebP") }
     guard !chunks.isAnimated else { throw PictureError.animated(name: name, format: "WebP") }
     var webp = vl2_webp()
-    guard vl2_webp_open(library, &webp) != 0, let size = webp.get_info, let decode = webp.decode_rgb_into
+    guard vl2_webp_open(library, &webp) != 0, let size = webp.get_info, let new = webp.new_decoder,
+      let update = webp.update, let delete = webp.delete_decoder
     else {
       throw PictureError.libraryMissing(name: name, format: "WebP", library: library, package: "libwebp7")
     }
@@ -28,13 +29,28 @@ extension Picture {
       throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height))
     }
     let count = Int(width) * Int(height) * 3
+    try Self.checkMemory(count, name: name)
     let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      guard decode(data, data.count, buffer.baseAddress, count, width * 3) != nil else {
-        throw damaged("its data cannot be decoded")
+      guard let decoder = new(0, buffer.baseAddress, count, width * 3) else {
+        throw PictureError.outOfMemory(name: name)
       }
+      defer { delete(decoder) }
+      if let error = Self.webPError(update(decoder, data, data.count), name: name) { throw error }
       initialized = count
     }
     let orientation = chunks.exif.map { Orientation(exif: data[$0]) } ?? .upright
     self = Picture(width: Int(width), height: Int(height), pixels: pixels).turnedUpright(from: orientation)
+  }
+
+  /// What a VP8StatusCode of libwebp's decode.h means; nil for a picture that is whole.
+  package static func webPError(_ status: Int32, name: String) -> PictureError? {
+    func damaged(_ reason: String) -> PictureError { .damaged(name: name, format: "WebP", reason: reason) }
+    switch status {
+    case 0: return nil
+    case 1: return .outOfMemory(name: name)
+    case 4: return damaged("it uses something that libwebp does not know")
+    case 5, 7: return damaged("its data end too early")
+    default: return damaged("its data cannot be decoded")
+    }
   }
 }
