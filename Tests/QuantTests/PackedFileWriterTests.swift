@@ -47,7 +47,10 @@ import VL2Quant
       try redirect(writerOf: path, to: "/dev/full")
       let error = try #require(reported { try SyntheticModel.append(to: writer) })
       #expect(error.exitStatus == .inputOutput)
-      #expect(error.description == "\(path): cannot be written: No space left on device")
+      #expect(
+        error.description
+          == "\(path): cannot be written: no space left on device; make room, or give a path where there is some"
+      )
     }
     try expectOldFile { path in
       let writer = try PackedFileWriter(path: path)

@@ -6,9 +6,9 @@ public enum CheckpointError: ReportableError, Equatable {
   case missingShard(path: String, index: String)
   /// A file is shorter than its own header says.
   case truncated(path: String, expected: Int, actual: Int)
-  /// The operating system refused to read; `reason` is its message.
+  /// The operating system refused to read; `reason` is its message and what to do.
   case unreadable(path: String, reason: String)
-  /// The operating system refused to write; `reason` is its message.
+  /// The operating system refused to write; `reason` is its message and what to do.
   case unwritable(path: String, reason: String)
   /// A checkpoint is to be written where something is already.
   case folderInUse(path: String)

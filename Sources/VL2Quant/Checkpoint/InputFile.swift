@@ -19,12 +19,12 @@ package final class InputFile: Sendable {
       let code = errno
       throw code == ENOENT || code == ENOTDIR
         ? CheckpointError.missingFile(path: path)
-        : CheckpointError.unreadable(path: path, reason: String(cString: strerror(code)))
+        : CheckpointError.unreadable(path: path, reason: SystemReason.reading(code))
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw CheckpointError.unreadable(path: path, reason: "not a regular file")
+      throw CheckpointError.unreadable(path: path, reason: "not a regular file; give another path")
     }
     self.descriptor = descriptor
     length = Int(status.st_size)
@@ -48,7 +48,7 @@ package final class InputFile: Sendable {
         descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
       if count < 0 {
         if errno == EINTR { continue }
-        throw CheckpointError.unreadable(path: path, reason: String(cString: strerror(errno)))
+        throw CheckpointError.unreadable(path: path, reason: SystemReason.reading(errno))
       }
       guard count > 0 else {
         throw CheckpointError.truncated(path: path, expected: offset + buffer.count, actual: offset + done)

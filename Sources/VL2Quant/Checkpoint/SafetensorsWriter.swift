@@ -69,6 +69,6 @@ package final class SafetensorsWriter {
   }
 
   private static func failure(_ path: String) -> CheckpointError {
-    .unwritable(path: path, reason: String(cString: strerror(errno)))
+    .unwritable(path: path, reason: SystemReason.writing(errno))
   }
 }

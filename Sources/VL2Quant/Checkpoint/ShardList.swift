@@ -27,7 +27,8 @@ struct ShardList {
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
     } catch {
-      throw CheckpointError.unreadable(path: folder, reason: "the folder cannot be listed")
+      throw CheckpointError.unreadable(
+        path: folder, reason: "the folder cannot be listed; let this user read it")
     }
     let shards = names.filter { $0.hasSuffix(".safetensors") }.sorted()
     guard !shards.isEmpty else { throw CheckpointError.missingFile(path: folder + "/model.safetensors") }

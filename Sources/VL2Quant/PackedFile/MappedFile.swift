@@ -52,7 +52,7 @@ final class MappedFile: @unchecked Sendable {
   private static func failure(_ path: String, _ operation: String = "be read") -> PackedFileError {
     errno == ENOENT
       ? .missing(path: path)
-      : .system(path: path, operation: operation, reason: String(cString: strerror(errno)))
+      : .system(path: path, operation: operation, reason: SystemReason.reading(errno))
   }
 
   private static func open(_ path: String) throws -> (Int32, stat) {

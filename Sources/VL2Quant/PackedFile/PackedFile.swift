@@ -134,7 +134,7 @@ public final class PackedFile: @unchecked Sendable {
     guard refusal == 0, let memory else {
       throw PackedFileError.system(
         path: path, operation: "have section \(entry.name) unpacked",
-        reason: String(cString: strerror(refusal)))
+        reason: SystemReason.reading(refusal))
     }
     let bytes = UnsafeMutableRawBufferPointer(start: memory, count: entry.rawLength)
     do {

@@ -2,7 +2,7 @@
 public enum PackedFileError: ReportableError, Equatable {
   /// The file is not there.
   case missing(path: String)
-  /// The system refused an operation; `reason` is its message.
+  /// The system refused an operation; `reason` is its message and what to do.
   case system(path: String, operation: String, reason: String)
   /// Another program is writing the file.
   case busy(path: String)

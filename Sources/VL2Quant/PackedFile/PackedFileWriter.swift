@@ -25,7 +25,8 @@ public final class PackedFileWriter {
     // Found out now rather than after an hour of packing.
     var status = stat()
     guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
-      throw PackedFileError.system(path: path, operation: "be replaced", reason: "it is not a regular file")
+      throw PackedFileError.system(
+        path: path, operation: "be replaced", reason: "it is not a regular file; give another path")
     }
     temporary = Self.unfinishedPath(of: path)
     descriptor = try Self.openAlone(temporary, target: path)
@@ -49,7 +50,9 @@ public final class PackedFileWriter {
       var status = stat()
       guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         close(descriptor)
-        throw PackedFileError.system(path: path, operation: "be written", reason: "it is not a regular file")
+        throw PackedFileError.system(
+          path: path, operation: "be written",
+          reason: "it is not a regular file; delete it, or give another path")
       }
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
         close(descriptor)
@@ -163,6 +166,7 @@ public final class PackedFileWriter {
   }
 
   private static func failure(_ path: String, _ operation: String) -> PackedFileError {
-    .system(path: path, operation: operation, reason: String(cString: strerror(errno)))
+    let reason = operation == "be read" ? SystemReason.reading(errno) : SystemReason.writing(errno)
+    return .system(path: path, operation: operation, reason: reason)
   }
 }

@@ -40,7 +40,7 @@ package final class SectionReader {
           try open(direct: false)
           continue
         }
-        let reason = String(cString: strerror(errno))
+        let reason = SystemReason.reading(errno)
         file.distrust()
         throw PackedFileError.system(path: file.path, operation: "be read", reason: reason)
       }
@@ -69,7 +69,7 @@ package final class SectionReader {
     if descriptor < 0 { descriptor = fcntl(file.mapped.descriptor, F_DUPFD_CLOEXEC, 0) }
     guard descriptor >= 0 else {
       throw PackedFileError.system(
-        path: file.path, operation: "be read", reason: String(cString: strerror(errno)))
+        path: file.path, operation: "be read", reason: SystemReason.reading(errno))
     }
   }
 }

@@ -104,6 +104,6 @@ final class PackingJournal {
   static func remove(of target: String) { unlink(path(of: target)) }
 
   private static func failure(_ path: String) -> PackedFileError {
-    .system(path: path, operation: "be written", reason: String(cString: strerror(errno)))
+    .system(path: path, operation: "be written", reason: SystemReason.writing(errno))
   }
 }
