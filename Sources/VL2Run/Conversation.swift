@@ -18,6 +18,8 @@ public struct Conversation {
   /// Most tokens of an answer, and how they are picked.
   public var maxTokens: Int
   public var sampling: Sampling
+  /// How closely the pictures of the next question are looked at. Those of earlier ones stay as they were.
+  public var tileLimit = TileLimit.context
 
   private let session: Session
 
@@ -101,6 +103,7 @@ public struct Conversation {
     var request = Session.Request(
       turns: turns, pictures: earlier.flatMap(\.pictures) + pictures, maxTokens: maxTokens, sampling: sampling
     )
+    request.tileLimit = tileLimit
     request.fixedTiles = earlier.flatMap(\.tiles)
     return request
   }

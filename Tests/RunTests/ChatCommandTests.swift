@@ -45,6 +45,39 @@ import VL2Run
     }
   }
 
+  /// Each question's own pictures are limited, and said to be so once.
+  @Test func tileLimits() throws {
+    let picture = Fixtures.path("golden/images/wide.jpg")
+    let other = Fixtures.path("golden/images/tall.png")
+    let run = try chat(
+      ["What is it?", "/stats", "And?", "/image \(other)", "This one?", "/stats"],
+      ["--max-tiles", "3", picture])
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+    let lines = run.output.split(separator: "\n")
+    #expect(
+      lines.count { $0.hasPrefix("looking at ") && $0.contains(" tiles, so small print") } == 2,
+      "\(run.output)")
+    // How many tiles went through the tower.
+    let looked = lines.filter { $0.hasPrefix("looking  ") }.compactMap {
+      Int($0.split(separator: " ")[3])
+    }
+    #expect(looked.count == 2 && looked.allSatisfy { (2...3).contains($0) }, "\(run.output)")
+
+    try withTemporaryFolder { cache in
+      let late = try vl2.run(
+        [
+          "chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2", "--deadline",
+          "0.000001", picture,
+        ],
+        input: "What is it?\nAnd?\n", environment: ["XDG_CACHE_HOME": cache])
+      #expect(
+        late.output.contains("looking at 1 of ") && late.output.contains("later than asked for"),
+        "\(late.output)")
+      #expect(late.output.components(separatedBy: "until the answer begins").count == 2, "\(late.output)")
+    }
+    #expect(try chat([], ["--max-tiles", "0"]).status == 64)
+  }
+
   /// What does not fit ends a question, not the conversation; a full context is told.
   @Test func longQuestions() throws {
     let words = String(repeating: "a ", count: 300)

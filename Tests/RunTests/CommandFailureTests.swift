@@ -29,7 +29,10 @@ import Testing
       (["ask", "--temperature", "nan", "Hello"], "--temperature nan: give a number from 0 to 100"),
       (["ask", "--deadline", "inf", "Hello"], "--deadline inf: give seconds over 0"),
       (["ask", "--max-tiles", "-3", "Hello"], "--max-tiles -3: give a number from 1, or auto"),
-      (["ask", "--memory", "1X", "Hello"], "--memory 1X: give a size"),
+      (
+        ["ask", "--memory", "1X", "Hello"],
+        "'1X' is invalid for '--memory <size>': give a size, for example 900M or 2G, or auto; see"
+      ),
       (["ask", "--ground", "the dog"], "give a picture"),
       (["chat", "--threads", "0"], "--threads 0: give a number"), (["trace"], "'--cases <cases.json>'"),
       (["eval"], "see 'vl2 eval --help'"), (["bench", "--runs", "0"], "--runs 0"),
@@ -60,10 +63,32 @@ import Testing
     try expectOneLine("vl2", model + [model[2], "What is it?"], 65, "not a picture")
   }
 
-  @Test func helpAndVersionAreNoErrors() throws {
+  /// Where a result cannot be written, that is found out before the work.
+  @Test func outputFiles() throws {
+    let model = ["--model", try PackedModels.path("nano-mha", .q4)]
+    let cases = Fixtures.path("golden/cases.json")
+    for words in [
+      ["ask"] + model + ["--draw", "/none/x", Fixtures.path("golden/images/small.png"), "What is it?"],
+      ["bench"] + model + ["--memory", "mapped", "--plot", "/none/x"],
+      ["trace"] + model + ["--cases", cases, "--routes", "/none/x"],
+    ] {
+      try expectOneLine("vl2", words, 74, "/none/x: cannot be written: no such folder")
+    }
+    try expectOneLine("vl2", ["trace"] + model + ["--cases", cases, "-o", "/dev/null/x"], 74, "/dev/null/x")
+    try expectOneLine(
+      "vl2-convert", ["pack", Fixtures.path("golden/checkpoints/nano-mha"), "-o", "/none/x"], 74,
+      "/none/x: cannot be written: no such folder; give a path in one that exists")
+  }
+
+  @Test func helpVersionAndCompletions() throws {
     for words in [["--help"], ["ask", "--help"], ["help", "chat"], ["--version"], []] {
       let run = try Tool("vl2").run(words)
       #expect(run.status == 0 && run.errors.isEmpty && !run.output.isEmpty, "\(words): \(run.errors)")
+    }
+    // With completions that know no files, a shell completes none.
+    for shell in ["bash", "zsh", "fish"] {
+      let run = try Tool("vl2").run(["--generate-completion-script", shell])
+      #expect(run.output.contains("vl2q"), "\(shell)")
     }
   }
 

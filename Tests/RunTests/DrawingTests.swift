@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VL2Quant
 import VL2Run
 
 @Suite struct DrawingTests {
@@ -71,7 +72,7 @@ import VL2Run
     try withTemporaryFolder { folder in
       try picture.writePNG(to: folder + "/x.png")
       #expect(try Picture(contentsOf: folder + "/x.png") == picture)
-      #expect(throws: PictureError.self) { try picture.writePNG(to: folder + "/none/x.png") }
+      #expect(throws: OutputError.self) { try picture.writePNG(to: folder + "/none/x.png") }
     }
   }
 }

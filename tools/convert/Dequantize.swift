@@ -8,15 +8,18 @@ struct Dequantize: ParsableCommand {
     abstract: "Turns a packed file back into a checkpoint folder with float32 weights.",
     discussion: "The weights are exactly what the codes say, so that other programs can judge them.")
 
-  @Argument(help: "The packed file.")
+  @Argument(help: "The packed file.", completion: .file(extensions: ["vl2q"]))
   var file: String
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The folder to write; nothing may be there yet.", valueName: "folder"))
+    help: ArgumentHelp("The folder to write; nothing may be there yet.", valueName: "folder"),
+    completion: .directory)
   var output: String
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Threads to use. (default: all cores)", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads to use. (default: one per processor)", valueName: "n"))
   var threads: Int?
 
   func validate() throws {

@@ -9,10 +9,10 @@ struct Diff: ParsableCommand {
     abstract: "Shows in what two packed files differ: config, recipe, errors, tensors.",
     discussion: "Exits with 0 where nothing differs and with 1 where something does, as diff(1) does.")
 
-  @Argument(help: "A packed file.")
+  @Argument(help: "A packed file.", completion: .file(extensions: ["vl2q"]))
   var a: String
 
-  @Argument(help: "Another one.")
+  @Argument(help: "Another one.", completion: .file(extensions: ["vl2q"]))
   var b: String
 
   @Flag(help: "Print one JSON object, with every tensor that differs.")

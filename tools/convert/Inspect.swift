@@ -14,7 +14,7 @@ struct Inspect: ParsableCommand {
         vl2-convert inspect --recipe > recipe.json
       """)
 
-  @Argument(help: "The packed file.")
+  @Argument(help: "The packed file.", completion: .file(extensions: ["vl2q"]))
   var file: String?
 
   @Flag(help: "Print one JSON object, with every section and tensor.")

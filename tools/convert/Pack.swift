@@ -6,7 +6,14 @@ import VL2Quant
 /// `vl2-convert pack`.
 struct Pack: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Packs a checkpoint folder in published format into one file.")
+    abstract: "Packs a checkpoint folder in published format into one file.",
+    discussion: """
+      FILE stays what it was until everything is written. An interrupted run leaves FILE.part, which --resume goes on \
+      with. docs/CONVERTING.md tells about codes, recipes and fine-tuned models.
+
+        vl2-convert pack deepseek-vl2-tiny -o tiny.vl2q
+        vl2-convert pack my-tuned-tiny --base deepseek-vl2-tiny -o mine.vl2q
+      """)
 
   /// Codes that matrices can get.
   enum Weights: String, ExpressibleByArgument, CaseIterable {
@@ -21,27 +28,29 @@ struct Pack: ParsableCommand {
     }
   }
 
-  @Argument(help: "The folder with config.json, tokenizer.json and *.safetensors.")
+  @Argument(help: "The folder with config.json, tokenizer.json and *.safetensors.", completion: .directory)
   var checkpoint: String
 
   @OptionGroup var options: PackingOptions
 
-  @Option(help: ArgumentHelp("The code of matrices; routers stay float32. (default: q4)", valueName: "code"))
+  @Option(
+    help: ArgumentHelp(
+      "The code of matrices; routers stay float32. Without it and --recipe: q4.", valueName: "code"))
   var weights: Weights?
 
   @Option(
     help: ArgumentHelp(
       "A JSON file that gives matrices codes by name, in place of --weights; docs/CONVERTING.md specifies it.",
-      valueName: "recipe.json"))
+      valueName: "recipe.json"), completion: .file(extensions: ["json"]))
   var recipe: String?
 
   @Option(
     help: ArgumentHelp(
       "A folder for the config and tokeniser files that CHECKPOINT lacks: the model it was made from.",
-      valueName: "folder"))
+      valueName: "folder"), completion: .directory)
   var base: String?
 
-  @Flag(help: "Go on with what an interrupted run left in OUTPUT.part; begin anew where there is none.")
+  @Flag(help: "Go on with what an interrupted run left in FILE.part; begin anew where there is none.")
   var resume = false
 
   func validate() throws {

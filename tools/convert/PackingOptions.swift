@@ -9,18 +9,21 @@ struct PackingOptions: ParsableArguments {
     case raw, zstd
   }
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The packed file to write.", valueName: "file"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("The packed file to write.", valueName: "file"),
+    completion: .file(extensions: ["vl2q"]))
   var output: String
 
   @Option(
     help: ArgumentHelp(
-      "raw: all sections can be used in place; zstd: sections that get smaller by 5 % are compressed.",
+      "raw: everything can be used in place; zstd: what gets smaller by 5 % is compressed.",
       valueName: "how"))
   var sections: Sections = .raw
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threads to use; the file does not depend on it. (default: all cores)", valueName: "n")
+    help: ArgumentHelp(
+      "Threads to use; the file does not depend on it. (default: one per processor)", valueName: "n")
   )
   var threads: Int?
 

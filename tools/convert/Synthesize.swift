@@ -8,13 +8,14 @@ struct Synthesize: ParsableCommand {
     abstract: "Writes a model of a published size with random weights, to measure speed and memory.",
     discussion: "The model knows nothing: what it answers has no meaning.")
 
-  @Argument(help: "tiny, small or base.")
+  @Argument(help: "The published size.")
   var size: PublishedSize
 
   @OptionGroup var options: PackingOptions
 
   @Option(
-    help: ArgumentHelp("A tokenizer.json; without one, every byte is a token.", valueName: "tokenizer.json"))
+    help: ArgumentHelp("A tokenizer.json; without one, every byte is a token.", valueName: "tokenizer.json"),
+    completion: .file(extensions: ["json"]))
   var tokenizer: String?
 
   func run() throws {

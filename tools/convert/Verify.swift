@@ -7,7 +7,7 @@ struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Reads every byte of a packed file and holds it against the checksums.")
 
-  @Argument(help: "The packed file.")
+  @Argument(help: "The packed file.", completion: .file(extensions: ["vl2q"]))
   var file: String
 
   func run() throws {

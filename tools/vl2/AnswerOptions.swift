@@ -3,19 +3,22 @@ import VL2Run
 
 /// How answers are written.
 struct AnswerOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("Tokens to write at the most.", valueName: "n"))
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The longest answer, in tokens; one is a short word or a piece of a long one.", valueName: "n"))
   var maxTokens = 512
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "0: the likeliest answer, always the same. Up to 1 and more: freer, drawn at random.", valueName: "t"))
+      "0: the likeliest answer, always the same; 0.7: drawn at random; over 1: wild.", valueName: "t"))
   var temperature: Float = 0
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With a temperature: draw among the likeliest tokens that together have this probability.",
+      "With --temperature: draw among the likeliest tokens only, which together have this probability; 0.9 is usual.",
       valueName: "p"))
   var topP: Float = 1
 
@@ -27,13 +30,14 @@ struct AnswerOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With a temperature: the same number gives the same answer. Default: another each time.", valueName: "n"
+      "With --temperature: the same number gives the same answer. (default: another each time)",
+      valueName: "n"
     ))
   var seed: UInt64?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Text that tells the model how to behave, before the question.", valueName: "text"))
+    help: ArgumentHelp("A text before the question that tells the model how to behave.", valueName: "text"))
   var system: String?
 
   func validate() throws {

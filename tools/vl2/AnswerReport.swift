@@ -117,7 +117,7 @@ struct AnswerReport: Encodable {
     text += line(
       "reading", seconds.prompt, count(promptTokens - rememberedTokens, "token", seconds.prompt) + remembered)
     let rate = writeTokensPerSecond.map { String(format: ", %.1f a second", $0) } ?? ""
-    text += line("writing", seconds.write, "\(answerTokens) tokens\(rate)")
+    text += line("writing", seconds.write, count(answerTokens, "token", 0) + rate)
     text +=
       "memory   \(peakAnonymousBytes >> 20) MiB of its own, \(peakFileBackedBytes >> 20) MiB of the model's file"
     text += "\n" + weightsTable

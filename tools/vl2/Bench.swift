@@ -1,11 +1,17 @@
 import ArgumentParser
 import Foundation
 import VL2Console
+import VL2Quant
 import VL2Run
 
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures a model on this machine.",
+    usage: """
+      vl2 bench [--model FILE] [--runs N] [--json]
+      vl2 bench [--model FILE] --memory SIZE ... [--read-limit SIZE] [--plot OUT.svg]
+      vl2 bench --kernels
+      """,
     discussion: """
       Medians of several runs, and beside them what this machine allows, measured in the same run: how fast the same \
       threads read the same weights, and how fast they multiply int8 and float32 numbers.
@@ -18,8 +24,6 @@ struct Bench: ParsableCommand {
       With --kernels it measures the kernels of every instruction set that this processor has, each alone on one \
       thread; that needs no model.
       """)
-
-  @OptionGroup var options: ModelOptions
 
   @Option(
     parsing: .unconditional,
@@ -34,16 +38,20 @@ struct Bench: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --memory: hold reads to so many bytes a second, as a slow card would.", valueName: "size"),
+      "With --memory: read no more bytes a second than this, as from a slow card.", valueName: "size"),
     transform: Self.size)
   var readLimit: Int?
 
-  @Option(help: ArgumentHelp("With --memory: draw the table into an SVG file.", valueName: "out.svg"))
+  @Option(
+    help: ArgumentHelp("With --memory: draw what was measured into an SVG file.", valueName: "out.svg"),
+    completion: .file(extensions: ["svg"]))
   var plot: String?
+
+  @OptionGroup var options: ModelOptions
 
   private static func size(_ text: String) throws -> Int {
     guard let size = ByteSize(text), size.bytes > 0 else {
-      throw ValidationError("--read-limit \(text): give a size, for example 40M.")
+      throw ValidationError("give a size, for example 40M.")
     }
     return size.bytes
   }
@@ -75,6 +83,7 @@ struct Bench: ParsableCommand {
   }
 
   private func sweep() throws {
+    let plotFile = try plot.map { try OutputFile($0) }
     func open(_ choice: MemoryChoice) throws -> Model {
       try options.open(bytesPerSecond: readLimit, memory: choice)
     }
@@ -82,13 +91,7 @@ struct Bench: ParsableCommand {
       if Terminal.isWatched { Console.tell("measuring: \(stage)") }
     }
     let report = SweepReport(sweep)
-    if let plot {
-      do {
-        try Data(MemoryPlot(sweep).svg.utf8).write(to: URL(fileURLWithPath: plot))
-      } catch {
-        throw Failure(.inputOutput, "\(plot): cannot be written; name another file")
-      }
-    }
+    try plotFile?.write(Data(MemoryPlot(sweep).svg.utf8))
     Console.write(json ? try JSONLine.text(report) : report.table)
   }
 
@@ -129,7 +132,8 @@ struct Bench: ParsableCommand {
       ["weights that a token reads", "\(number(Double(b.weightBytesPerToken) / 1e6)) MB", "", ""],
     ]
     let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
-    var text = "\(b.threads) threads, \(b.isa), medians of \(b.runs) runs\n\n"
+    let threads = "\(b.threads) \(b.threads == 1 ? "thread" : "threads")"
+    var text = "\(threads), \(b.isa), \(b.runs == 1 ? "one run" : "medians of \(b.runs) runs")\n\n"
     for row in rows {
       var line = row[0] + spaces(widths[0] - row[0].count)
       for column in 1..<4 { line += "  " + spaces(widths[column] - row[column].count) + row[column] }

@@ -7,6 +7,7 @@ import VL2Run
 struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talks about pictures, question by question.",
+    usage: "vl2 chat [--model FILE] [PICTURE...]",
     discussion: """
       Type a question and press Enter. Ctrl-C stops an answer, Ctrl-D ends the conversation. The arrow keys bring back \
       what was typed before, also in earlier conversations: $XDG_STATE_HOME/vl2/history (else \
@@ -17,15 +18,18 @@ struct Chat: ParsableCommand {
         vl2 chat --model tiny.vl2q photo.jpg
       """)
 
-  @OptionGroup var options: ModelOptions
-  @OptionGroup var answering: AnswerOptions
-
   @Flag(
     name: .customLong("no-history"),
     help: "Do not recall what was typed in earlier conversations, and keep nothing of this one for later.")
   var noHistory = false
 
-  @Argument(help: ArgumentHelp("Pictures that the first question is about.", valueName: "picture"))
+  @OptionGroup(title: "How answers are written") var answering: AnswerOptions
+  @OptionGroup(title: "How closely pictures are looked at") var looking: TileOptions
+  @OptionGroup(title: "Model and machine") var options: ModelOptions
+
+  @Argument(
+    help: ArgumentHelp("Pictures that the first question is about.", valueName: "picture"),
+    completion: .file())
   var pictures: [String] = []
 
   /// What can be typed instead of a question.
@@ -64,7 +68,7 @@ struct Chat: ParsableCommand {
   func run() throws {
     let model = try options.open()
     if let notice = model.demonstrationNotice { Console.tell(notice) }
-    var talk = Talk(model, answering)
+    var talk = Talk(model, answering, looking, exact: options.exact)
     for path in pictures { try talk.addPicture(path) }
     let file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
     var editor = LineEditor(history: LineHistory(path: Terminal.isInteractive ? file : nil))

@@ -8,31 +8,37 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval",
     abstract: "Counts right answers to questions whose answers are known, or compares two models.",
+    usage: """
+      vl2 eval [--model FILE] --items ITEMS.jsonl
+      vl2 eval [--model FILE] --against OTHER --images FOLDER --questions FILE
+      """,
     discussion: """
       ITEMS.jsonl holds one JSON object a line; docs/EVALUATING.md specifies them and what counts as right:
 
-        {"task": "count", "images": ["a.png"], "question": "How many?", "answer": ["3"]}
+        {"task": "dogs", "images": ["a.jpg"], "question": "How many?", "answer": "3"}
 
       With --against, asks two models every question of a file about every picture of a folder, and says how near \
-      the model is to the other one:
-
-        vl2 eval --model q4.vl2q --against bf16.vl2q --images photos --questions q.txt
+      the model is to the other one.
       """)
 
-  @OptionGroup var options: ModelOptions
-
-  @Option(help: ArgumentHelp("The questions, with pictures relative to this file.", valueName: "items.jsonl"))
+  @Option(
+    help: ArgumentHelp("The questions, with pictures relative to this file.", valueName: "items.jsonl"),
+    completion: .file(extensions: ["jsonl"]))
   var items: String?
 
   @Option(
     help: ArgumentHelp(
-      "Compare with this packed model, the reference, instead of counting right answers.", valueName: "file"))
+      "Compare with this packed model, the reference, instead of counting right answers.", valueName: "file"),
+    completion: .file(extensions: ["vl2q"]))
   var against: String?
 
-  @Option(help: ArgumentHelp("A folder of pictures, for --against.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("A folder of pictures, for --against.", valueName: "folder"), completion: .directory)
   var images: String?
 
-  @Option(help: ArgumentHelp("A file with one question a line, for --against.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A file with one question a line, for --against.", valueName: "file"),
+    completion: .file())
   var questions: String?
 
   @Option(
@@ -42,16 +48,19 @@ struct Evaluate: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Tokens to write for each answer at the most.", valueName: "n"))
+    help: ArgumentHelp("The longest answer, in tokens.", valueName: "n"))
   var maxTokens = 128
 
   @Option(
     help: ArgumentHelp(
-      "Write each answer to this file as it is given, one JSON object a line.", valueName: "file"))
+      "Write each answer to this file as it is given, one JSON object a line.", valueName: "file"),
+    completion: .file())
   var answers: String?
 
   @Flag(help: "Print one JSON object.")
   var json = false
+
+  @OptionGroup var options: ModelOptions
 
   func validate() throws {
     if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
@@ -162,13 +171,6 @@ extension Evaluate {
   }
 }
 
-/// A file by what it is, not by how its path is written.
-private struct FileIdentity: Equatable {
-  private let path: String
-
-  init(_ path: String) { self.path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
-}
-
 /// The answers, written one by one, so that an evaluation that is stopped leaves those that it has.
 private struct AnswerFile {
   private struct Line: Encodable {
@@ -185,8 +187,7 @@ private struct AnswerFile {
   init(_ path: String) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      let reason = String(cString: strerror(errno)).lowercased()
-      throw Failure(.inputOutput, "\(path): cannot be written: \(reason); give another file")
+      throw Failure(.inputOutput, "\(path): cannot be written: \(SystemReason.writing(errno))")
     }
     file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     self.path = path

@@ -6,32 +6,37 @@ import VL2Run
 
 /// Which model, and how it runs.
 struct ModelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The packed model. Default: $VL2_MODEL.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The packed model. (default: $VL2_MODEL)", valueName: "file"),
+    completion: .file(extensions: ["vl2q"]))
   var model: String?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threads that share the arithmetic. Default: one per processor.", valueName: "n"))
+    help: ArgumentHelp(
+      "Threads that share the arithmetic; answers do not depend on it. (default: one per processor)",
+      valueName: "n"))
   var threads: Int?
 
-  @Flag(help: "Float32 activations instead of int8: slower, for comparison.")
+  @Flag(help: "Compute with float32 activations instead of int8: slower, for comparison.")
   var exact = false
 
   @Option(
     name: .customLong("kv"),
     help: ArgumentHelp(
-      "How attention keeps keys and values: int8 or f32. Default: int8; f32 with --exact.", valueName: "code"),
-    transform: Self.keyValues)
+      "How a conversation is kept in memory: int8, or f32, which takes four times as much. (default: int8; f32 with --exact)",
+      valueName: "code"),
+    completion: .list(KeyValueCode.allCases.map(\.rawValue)), transform: Self.keyValues)
   var keyValues: KeyValueCode?
 
   @Option(
     help: ArgumentHelp(
-      "Memory for everything: a size with K, M or G; auto, what this machine has free; or mapped, the system decides. Default: auto.",
+      "Memory for everything together: a size as 900M or 2G; auto: what this machine has free; mapped: as the system sees fit. (default: auto)",
       valueName: "size"),
-    transform: Self.memory)
+    completion: .list(["auto", "mapped"]), transform: Self.memory)
   var memory: [MemoryChoice] = []
 
-  @Flag(name: .customLong("no-check"), help: "Do not hold weights against their checksums when first read.")
+  @Flag(name: .customLong("no-check"), help: "Do not check weights for damage when they are first read.")
   var unchecked = false
 
   func validate() throws {
@@ -45,14 +50,14 @@ struct ModelOptions: ParsableArguments {
 
   private static func memory(_ text: String) throws -> MemoryChoice {
     guard let choice = MemoryChoice(text) else {
-      throw ValidationError("--memory \(text): give a size, for example 900M or 2G, or auto.")
+      throw ValidationError("give a size, for example 900M or 2G, or auto.")
     }
     return choice
   }
 
   private static func keyValues(_ text: String) throws -> KeyValueCode {
     guard let code = KeyValueCode(rawValue: text) else {
-      throw ValidationError("--kv \(text): keys and values are kept as int8 or f32: give one of them.")
+      throw ValidationError("keys and values are kept as int8 or f32.")
     }
     return code
   }

@@ -11,12 +11,13 @@ struct Replay: ParsableCommand {
       expert would have been in memory under each policy, and under the best that is possible, which knows the future.
       """)
 
-  @Argument(help: "The recorded routes.")
+  @Argument(help: "The recorded routes.", completion: .file())
   var routes: String
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Slots for experts. Default: 10, 25, 50, 75 and 90 % of all experts.", valueName: "n"))
+    help: ArgumentHelp("Slots for experts. (default: 10, 25, 50, 75 and 90 % of all experts)", valueName: "n")
+  )
   var slots: [Int] = []
 
   @Option(

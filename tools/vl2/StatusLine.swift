@@ -16,7 +16,7 @@ struct StatusLine {
   /// Says what a session is doing.
   mutating func show(_ progress: Session.Progress) {
     switch progress {
-    case .encoding(let tiles, let all): show("looking: \(tiles) of \(all) tiles")
+    case .encoding(let tiles, let all): show("looking: \(tiles) of \(all) \(all == 1 ? "tile" : "tiles")")
     case .reading(let tokens, let all): show("reading: \(tokens) of \(all) tokens")
     }
   }

@@ -11,15 +11,21 @@ struct Talk {
   private var pictures: [Picture] = []
   private var transcript = ""
   private(set) var stats: String?
+  private let session: Session
+  private let looking: TileOptions
+  private var speeds: SpeedMemory
 
-  init(_ model: Model, _ answering: AnswerOptions) {
+  init(_ model: Model, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool) {
     self.model = model
+    self.looking = looking
+    session = Session(model, remembers: true)
+    speeds = SpeedMemory(model, exact: exact)
     conversation = Conversation(
-      Session(model, remembers: true), system: answering.system, maxTokens: answering.maxTokens,
-      sampling: answering.sampling)
+      session, system: answering.system, maxTokens: answering.maxTokens, sampling: answering.sampling)
   }
 
   mutating func addPicture(_ path: String) throws {
+    guard !path.isEmpty else { throw Failure(.usage, "/image: give a file name after it") }
     let picture = try Picture(contentsOf: path)
     pictures.append(picture)
     transcript += "[\(path)]\n"
@@ -35,13 +41,15 @@ struct Talk {
   }
 
   mutating func ask(_ question: String) throws {
+    let estimate = try limitTiles(question)
     let next = try conversation.next(question, pictures: pictures)
     if next.forgotten > 0 {
       let what =
         next.forgotten == 1 ? "the oldest question goes" : "the \(next.forgotten) oldest questions go"
       say("the model's context is full: \(what), with answer and pictures")
     }
-    if let note = next.plan.note { say(note) }
+    if let note = next.plan.note(from: next.plan.tiles.count - pictures.count) { say(note) }
+    if let estimate { say(estimate) }
 
     var status = StatusLine()
     Interruption.begin()
@@ -58,6 +66,7 @@ struct Talk {
       status.clear()
       Console.write((answer.ending == .stopped ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
       if let note = answer.ending.note(maxTokens: conversation.maxTokens) { say(note) }
+      speeds.learn(from: answer)
       pictures = []
       transcript += "> \(question)\n\(answer.text)\n\n"
       stats =
@@ -74,16 +83,23 @@ struct Talk {
     }
   }
 
+  /// Decides how closely the next question's pictures are looked at. What was read before costs nothing, so the time is
+  /// that of the question by itself; returns what is to be said of it.
+  private mutating func limitTiles(_ question: String) throws -> String? {
+    guard !pictures.isEmpty else { return nil }
+    var alone = Session.Request(
+      turns: [Turn(role: .user, text: question)], pictures: pictures, maxTokens: conversation.maxTokens)
+    try looking.limit(&alone, session, model, &speeds)
+    conversation.tileLimit = alone.tileLimit
+    return looking.estimate(try session.plan(alone), speeds)
+  }
+
   func save(to path: String) throws {
     guard !path.isEmpty else { throw Failure(.usage, "/save: give a file name after it") }
     guard !transcript.isEmpty else {
       throw Failure(.noInput, "\(path): nothing has been said yet that could be saved")
     }
-    do {
-      try Data(transcript.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw Failure(.inputOutput, "\(path): cannot be written; give another path")
-    }
+    try OutputFile(path).write(Data(transcript.utf8))
     say("\(path): saved")
   }
 

@@ -8,14 +8,14 @@ struct TileOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Tiles of all pictures at the most; fewer are faster and see less. auto: as many as the context has room for.",
-      valueName: "n|auto"))
+      "The most tiles, which pictures are cut into, for all pictures of a question; fewer are faster and see less. auto: as many as the model's context has room for.",
+      valueName: "n|auto"), completion: .list(["auto"]))
   var maxTiles = "auto"
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Look at as many tiles as let the answer begin within so many seconds on this machine.",
+      "Look at as many tiles as let the answer begin within so many seconds on this machine, in place of --max-tiles.",
       valueName: "seconds"))
   var deadline: Double?
 
@@ -31,7 +31,7 @@ struct TileOptions: ParsableArguments {
     }
   }
 
-  /// Sets a request's limit. Says what is going to happen, where that takes a while or is less than it could be.
+  /// Sets a request's limit. For a deadline it measures this machine where nothing is known of it.
   ///
   /// - Parameter memory: what earlier answers took.
   func limit(
@@ -49,27 +49,29 @@ struct TileOptions: ParsableArguments {
         request.tileLimit = try session.tileLimit(request, seconds: deadline, speed: speed)
       }
     }
-    let plan = try session.plan(request)
-    if let note = plan.note { Console.tell(note) }
-    guard let speed = memory.speed else { return }
+  }
+
+  /// How long a request is going to take; nil where nothing is known, or where nobody wants to know.
+  func estimate(_ plan: TilePlan, _ memory: SpeedMemory) -> String? {
+    guard let speed = memory.speed else { return nil }
     let seconds = speed.seconds(plan)
-    let isLate = deadline.map { seconds > $0 } ?? false
     // Without a deadline only somebody who waits in front of a terminal wants to know.
-    if deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 {
-      Console.tell(
-        String(format: "about %.*f s until the answer begins: ", seconds < 10 ? 1 : 0, seconds)
-          + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
-          + (isLate ? ", later than asked for, since it cannot be fewer" : ""))
-    }
+    guard deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 else { return nil }
+    let isLate = deadline.map { seconds > $0 } ?? false
+    return String(format: "about %.*f s until the answer begins: ", seconds < 10 ? 1 : 0, seconds)
+      + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
+      + (isLate ? ", later than asked for, since it cannot be fewer" : "")
   }
 }
 
 extension TilePlan {
   /// What a user should know about pictures that are looked at in fewer tiles than they could be; nil where there is
   /// nothing to say.
-  var note: String? {
-    guard tiles != unlimitedTiles else { return nil }
-    let full = unlimitedTiles.reduce(0, +)
-    return "looking at \(total) of \(full) tiles, so small print may be missed"
+  ///
+  /// - Parameter first: the first picture that it is about.
+  func note(from first: Int = 0) -> String? {
+    let tiles = tiles[first...].reduce(0, +)
+    let all = unlimitedTiles[first...].reduce(0, +)
+    return tiles < all ? "looking at \(tiles) of \(all) tiles, so small print may be missed" : nil
   }
 }

@@ -7,33 +7,40 @@ struct TraceStages: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "trace",
     abstract: "Writes the outputs of every stage, or which experts were picked.",
+    usage: """
+      vl2 trace [--model FILE] --cases CASES.json -o FOLDER
+      vl2 trace [--model FILE] --cases CASES.json --routes FILE
+      """,
     discussion: """
       CASES.json is a list of {"name", "images": [path, ...], "turns": [[role, text], ...], "new_tokens"}, with \
-      pictures relative to the file. Each case becomes DIR/NAME.safetensors, for comparison with a reference. \
+      pictures relative to the file. Each case becomes FOLDER/NAME.safetensors, for comparison with a reference. \
       --routes FILE answers the cases instead and writes which experts each layer wanted; vl2 replay reads it.
       """)
 
-  @OptionGroup var options: ModelOptions
-
-  @Option(help: ArgumentHelp("The cases.", valueName: "cases.json"))
+  @Option(help: ArgumentHelp("The cases.", valueName: "cases.json"), completion: .file(extensions: ["json"]))
   var cases: String
 
   @Option(
     name: [.customShort("o"), .customLong("output")],
-    help: ArgumentHelp("The folder to write to.", valueName: "folder"))
+    help: ArgumentHelp("The folder to write to.", valueName: "folder"), completion: .directory)
   var output: String?
 
-  @Option(help: ArgumentHelp("The file to write the picked experts to.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The file to write the picked experts to.", valueName: "file"), completion: .file())
   var routes: String?
+
+  @OptionGroup var options: ModelOptions
 
   func validate() throws {
     if (output == nil) == (routes == nil) {
-      throw ValidationError("Give either -o DIR for the stages or --routes FILE for the picked experts.")
+      throw ValidationError("Give either -o FOLDER for the stages or --routes FILE for the picked experts.")
     }
   }
 
   func run() throws {
     let loaded = try TraceCase.load(cases)
+    let routesFile = try routes.map { try OutputFile($0) }
+    if let output { try StoredTensor.makeFolder(output) }
     let model = try options.open(recordsRoutes: routes != nil)
     let folder = (cases as NSString).deletingLastPathComponent
     for item in loaded {
@@ -47,6 +54,6 @@ struct TraceStages: ParsableCommand {
         _ = try Session(model).answer(item.request(pictures: pictures))
       }
     }
-    if let routes { try model.writeRoutes(to: routes) }
+    if let routesFile { try model.writeRoutes(to: routesFile) }
   }
 }

@@ -46,7 +46,7 @@ public struct Dequantizer: Sendable {
   }
 
   private static func failure(_ path: String) -> CheckpointError {
-    .unwritable(path: path, reason: String(cString: strerror(errno)))
+    .unwritable(path: path, reason: SystemReason.writing(errno))
   }
 
   // MARK: - Texts
@@ -63,11 +63,7 @@ public struct Dequantizer: Sendable {
   }
 
   private func write(_ data: Data, to path: String) throws {
-    do {
-      try data.write(to: URL(fileURLWithPath: path))
-    } catch {
-      throw CheckpointError.unwritable(path: path, reason: error.localizedDescription)
-    }
+    try OutputFile(path).write(data)
   }
 
   // MARK: - Weights

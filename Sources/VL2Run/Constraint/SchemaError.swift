@@ -28,12 +28,15 @@ public enum SchemaError: ReportableError, Equatable {
   public var description: String {
     switch self {
     case .unavailable(let file): "\(file): no such file, or not readable; give a JSON Schema"
-    case .notJSON(let file, let problem): "\(file): not a JSON text, \(problem)"
+    case .notJSON(let file, let problem):
+      "\(file): not a JSON text, \(problem); docs/SCHEMA.md shows what it may say"
     case .malformed(let file, let path, let problem): "\(file): \(path): \(problem)"
     case .unsupported(let file, let path, let what):
       "\(file): \(path): \(what) is not supported; docs/SCHEMA.md says what is"
-    case .endless(let file): "\(file): no finite text fits, since the schema always needs itself"
-    case .unwritable(let file): "\(file): the model's tokeniser has no token for a byte that every text needs"
+    case .endless(let file):
+      "\(file): no finite text fits, since the schema always needs itself; let a member of it be left out or be null"
+    case .unwritable(let file):
+      "\(file): the model's tokeniser has no token for a byte that every text needs; take another model"
     case .budget(let file, let tokens, let least):
       "\(file): the shortest text takes \(least) tokens, and \(tokens) may be written; raise --max-tokens"
     }

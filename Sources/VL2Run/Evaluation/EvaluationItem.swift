@@ -54,7 +54,7 @@ extension EvaluationItem {
 
   private static func bytes(of path: String) throws -> [UInt8] {
     guard let file = FileHandle(forReadingAtPath: path) else {
-      throw EvaluationError(.noInput, path, "no such file, or not readable")
+      throw EvaluationError(.noInput, path, "no such file, or not readable; give a file of items")
     }
     var bytes: [UInt8] = []
     do {

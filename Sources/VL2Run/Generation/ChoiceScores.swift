@@ -40,7 +40,8 @@ public enum ChoiceError: ReportableError, Equatable {
     case .tooFew(let count): "choices: \(count) given; give at least two"
     case .empty: "choices: one of them is empty; give texts"
     case .twice(let text): "choices: \"\(text)\" is there twice; give it once"
-    case .tooLong(let text): "choices: \"\(text)\" does not fit into the model's context after the question"
+    case .tooLong(let text):
+      "choices: \"\(text)\" does not fit into the model's context after the question; give a shorter one"
     }
   }
 }

@@ -1,5 +1,6 @@
 import CSpng
 import Foundation
+import VL2Quant
 
 extension Picture {
   /// The picture as a PNG file's bytes. Throws `PictureError` where memory runs out.
@@ -32,14 +33,9 @@ extension Picture {
     return Array(UnsafeRawBufferPointer(start: bytes, count: count))
   }
 
-  /// Writes the picture as a PNG file, whole or not at all. Throws `PictureError`.
-  public func writePNG(to path: String) throws {
-    let data = Data(try pngData(name: path))
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      let reason = (error as NSError).localizedFailureReason ?? error.localizedDescription
-      throw PictureError.writeFailed(name: path, reason: reason)
-    }
-  }
+  /// Writes the picture as a PNG file, whole or not at all. Throws `PictureError` where memory runs out, `OutputError`
+  /// where the file cannot be written.
+  public func writePNG(to path: String) throws { try writePNG(to: OutputFile(path)) }
+
+  package func writePNG(to file: OutputFile) throws { try file.write(Data(pngData(name: file.path))) }
 }

@@ -22,15 +22,13 @@ public enum PictureError: ReportableError, Equatable {
   case cutShort(name: String, format: String)
   /// A picture file that cannot be decoded; `reason` says why.
   case damaged(name: String, format: String, reason: String)
-  /// A drawn picture could not be saved.
-  case writeFailed(name: String, reason: String)
   /// There is not enough memory for the decoder or the pixels.
   case outOfMemory(name: String)
 
   public var exitStatus: ExitStatus {
     switch self {
     case .unavailable: .noInput
-    case .readFailed, .writeFailed, .outOfMemory: .inputOutput
+    case .readFailed, .outOfMemory: .inputOutput
     case .libraryMissing: .unavailable
     case .empty, .fileTooLarge, .unsupportedFormat, .animated, .tooManyPixels, .cutShort, .damaged: .badData
     }
@@ -41,7 +39,7 @@ public enum PictureError: ReportableError, Equatable {
     case .unavailable(let name, let reason):
       "\(line(name)): \(reason); give the path of a JPEG, PNG or WebP picture"
     case .readFailed(let name, let reason):
-      "\(line(name)): reading the picture failed: \(reason)"
+      "\(line(name)): reading the picture failed: \(reason); copy or save it again"
     case .empty(let name):
       "\(line(name)): the file is empty; give a JPEG, PNG or WebP picture"
     case .fileTooLarge(let name, let limit):
@@ -62,8 +60,6 @@ public enum PictureError: ReportableError, Equatable {
       "\(line(name)): the \(format) file is cut short; copy or download it again"
     case .damaged(let name, let format, let reason):
       "\(line(name)): the \(format) file is damaged (\(line(reason))); copy or save it again"
-    case .writeFailed(let name, let reason):
-      "\(line(name)): the picture cannot be written (\(line(reason))); give a path that can be"
     case .outOfMemory(let name):
       "\(line(name)): not enough memory for this picture; make it smaller"
     }

@@ -20,7 +20,8 @@ public struct TilePlan: Sendable, Equatable {
 public enum TileLimit: Sendable, Equatable {
   /// As many as the context has room for beside the question and an answer.
   case context
-  /// As `context`, and no more than this for all pictures together; each picture has one at least.
+  /// As `context`, and no more than this for all pictures together whose tiles are not fixed; each picture has one at
+  /// least.
   case tiles(Int)
 }
 
@@ -64,7 +65,8 @@ struct TilePlanner {
       grids[index] = grid(pictures[index], mostTiles: tiles)
     }
     func isTooMuch() -> Bool {
-      if case .tiles(let most) = limit, grids.map(\.encodedTiles).reduce(0, +) > most { return true }
+      let tiles = grids.dropFirst(fixed.count).reduce(0) { $0 + $1.encodedTiles }
+      if case .tiles(let most) = limit, tiles > most { return true }
       return tokens(grids, textTokens) > room
     }
     while isTooMuch() {

@@ -37,15 +37,21 @@ extension StoredTensor {
     }
   }
 
-  /// Writes tensors as a safetensors file `name` in `folder`, which is made where it is missing.
+  /// Makes the folder for tensors' files, where it is missing.
   ///
-  /// - Throws: `CheckpointError.unwritable` or `TraceError` where the file cannot be written.
-  package static func write(_ tensors: [StoredTensor], to folder: String, name: String) throws {
+  /// - Throws: `TraceError`.
+  package static func makeFolder(_ folder: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw TraceError(status: .inputOutput, description: "\(folder): cannot be made; name another folder")
     }
+  }
+
+  /// Writes tensors as a safetensors file `name` in `folder`.
+  ///
+  /// - Throws: `CheckpointError.unwritable` where the file cannot be written.
+  package static func write(_ tensors: [StoredTensor], to folder: String, name: String) throws {
     let writer = try SafetensorsWriter(
       path: folder + "/" + name, tensors: tensors.map { ($0.name, $0.element, $0.shape) }, replacing: true)
     for tensor in tensors { try tensor.withBytes(writer.append) }

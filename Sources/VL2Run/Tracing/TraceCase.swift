@@ -21,13 +21,16 @@ public struct TraceCase: Decodable, Sendable {
   /// - Throws: `TraceError`.
   public static func load(_ path: String) throws -> [TraceCase] {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw TraceError(status: .noInput, description: "\(path): no such file, or not readable")
+      throw TraceError(
+        status: .noInput, description: "\(path): no such file, or not readable; give a file of cases")
     }
     do {
       let cases = try JSONDecoder().decode([TraceCase].self, from: data)
       for item in cases {
         let plain = !item.name.isEmpty && item.name != ".." && item.name != "." && !item.name.contains("/")
-        guard plain else { throw TraceError(path, "the name \"\(item.name)\" cannot be a file's name") }
+        guard plain else {
+          throw TraceError(path, "the name \"\(item.name)\" cannot be a file's name; give another")
+        }
         guard item.turns.allSatisfy({ $0.count == 2 && Role(rawValue: $0[0]) != nil }) else {
           throw TraceError(
             path, "case \"\(item.name)\": a turn is [\"system\", \"user\" or \"assistant\", text]")

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Foundation
+import VL2Console
+import VL2Run
+
+/// What is asked, and what comes out.
+struct AskOptions: ParsableArguments {
+  @Flag(help: "Ask about each picture by itself, one after the other.")
+  var each = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Ask where this is, in place of a question; the answer has boxes.", valueName: "description"))
+  var ground: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Save the last picture with the answer's boxes drawn on it, as a PNG file.", valueName: "out.png"),
+    completion: .file(extensions: ["png"]))
+  var draw: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Pick one of these, separated by commas, instead of writing an answer; printed with its probability.",
+      valueName: "a,b,c"))
+  var choices: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --choices: where none is as likely as this, 0 to 1, pick none and exit with status 1.",
+      valueName: "p"))
+  var minProbability = 0.0
+
+  @Option(
+    help: ArgumentHelp(
+      "Answer in JSON that fits the JSON Schema in this file; docs/SCHEMA.md says what it may say.",
+      valueName: "file"), completion: .file(extensions: ["json"]))
+  var schema: String?
+
+  @Flag(help: "Print one JSON object with the answer, its boxes, token counts, seconds and memory.")
+  var json = false
+
+  @Flag(help: "Print seconds, speeds and memory to standard error, after the answer.")
+  var stats = false
+
+  @Argument(
+    help: ArgumentHelp(
+      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question.",
+      valueName: "picture ... question"), completion: .file())
+  var words: [String] = []
+
+  /// The words that are pictures.
+  var picturePaths: [String] { ground == nil ? words.dropLast() : words }
+
+  func validate() throws {
+    if words.isEmpty {
+      throw ValidationError(
+        ground == nil
+          ? "No question given: write one, after the pictures that it is about."
+          : "--ground: give a picture to look at.")
+    }
+    if ground == nil, let last = words.last, Self.namesPicture(last) {
+      throw ValidationError("\(last) is a picture; write the question after it.")
+    }
+    if let ground, ground.allSatisfy(\.isWhitespace) {
+      throw ValidationError("--ground: the description is empty.")
+    }
+    if words.filter({ $0 == "-" }).count > 1 {
+      throw ValidationError("- stands for standard input, which can be read once only.")
+    }
+    if each, picturePaths.isEmpty { throw ValidationError("--each: give pictures before the question.") }
+    if !(0...1).contains(minProbability) {
+      throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
+    }
+    if choices == nil, minProbability != 0 { throw ValidationError("--min-probability goes with --choices.") }
+    for (name, isGiven) in [
+      ("--schema", schema != nil), ("--ground", ground != nil), ("--draw", draw != nil),
+    ]
+    where choices != nil && isGiven {
+      throw ValidationError("--choices writes no answer, so \(name) does not go with it.")
+    }
+    if schema != nil, ground != nil {
+      throw ValidationError("--ground asks for boxes, not for JSON of a --schema.")
+    }
+    if let draw {
+      if picturePaths.isEmpty { throw ValidationError("--draw \(draw): there is no picture to draw on.") }
+      if each, picturePaths.count > 1 {
+        throw ValidationError(
+          "--draw \(draw): with --each give one picture, since there is one file to write.")
+      }
+      if picturePaths.contains(where: { FileIdentity($0) == FileIdentity(draw) }) {
+        throw ValidationError("--draw \(draw): this is a picture that is asked about; give another path.")
+      }
+      let ending = Picture.fileEndings.first { draw.lowercased().hasSuffix($0) }
+      if let ending, ending != ".png" {
+        throw ValidationError("--draw \(draw): boxes are saved as PNG; give a name that ends in .png.")
+      }
+    }
+  }
+
+  /// Whether a word is a picture's file rather than a question.
+  private static func namesPicture(_ word: String) -> Bool {
+    Picture.fileEndings.contains { word.lowercased().hasSuffix($0) }
+      && FileManager.default.fileExists(atPath: word)
+  }
+}
