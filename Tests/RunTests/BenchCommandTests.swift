@@ -51,7 +51,7 @@ import VL2Run
     let run = try vl2.run(["bench", "--model", path, "--threads", "1", "--runs", "2"])
     #expect(run.status == 0, "\(run.errors)")
     let lines = run.output.split(separator: "\n").map(String.init)
-    #expect(lines.first?.hasPrefix("1 threads, ") == true && lines.first?.hasSuffix("of 2 runs") == true)
+    #expect(lines.first?.hasPrefix("1 thread, ") == true && lines.first?.hasSuffix("of 2 runs") == true)
     for part in [
       "opening", "first token", "one tile", "five tiles", "prompt of", "at context 0", "anonymous memory",
       "reading mapped weights", "weights that a token reads", "int8 multiply-adds", "float multiply-adds",
