@@ -45,16 +45,17 @@ LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) { return 
 
 #include "Bodies/kernels.h"
 
-#pragma clang attribute pop
-
 static const matmul_i8_set q4_tiles = {
     .tiles = {NULL, vl2_matmul_q4_i8_4x16_avx2, vl2_matmul_q4_i8_2x16_avx2, vl2_matmul_q4_i8_1x16_avx2}};
 static const matmul_i8_set i8_tiles = {
     .tiles = {NULL, vl2_matmul_i8_i8_4x16_avx2, vl2_matmul_i8_i8_2x16_avx2, vl2_matmul_i8_i8_1x16_avx2}};
 MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
+#pragma clang attribute pop
+
 const vl2_kernels vl2_kernels_avx2 = {.name = "avx2",
                                       .matmul_i8 = matmul_i8,
+                                      .gated_i8 = matmul_i8_gated,
                                       .peak_i8 = vl2_peak_i8_avx2,
                                       .peak_f32 = vl2_peak_f32_avx2,
                                       .attention_i8 = attention_i8,

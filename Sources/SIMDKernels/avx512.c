@@ -35,18 +35,21 @@ LANES_INLINE i32x16 dot4_weights(i32x16 sum, i8x64 line, int32_t four) {
 
 #include "Bodies/kernels.h"
 
-#pragma clang attribute pop
-
 static const matmul_i8_set q4_tiles = {
     .tiles = {vl2_matmul_q4_i8_8x16_avx512vnni, vl2_matmul_q4_i8_4x16_avx512vnni,
-     vl2_matmul_q4_i8_2x16_avx512vnni, vl2_matmul_q4_i8_1x16_avx512vnni}};
+     vl2_matmul_q4_i8_2x16_avx512vnni, vl2_matmul_q4_i8_1x16_avx512vnni},
+    .expand = vl2_expand_q4_avx512vnni,
+    .pair = vl2_matmul_q4x8_i8_4x32_avx512vnni};
 static const matmul_i8_set i8_tiles = {
     .tiles = {vl2_matmul_i8_i8_8x16_avx512vnni, vl2_matmul_i8_i8_4x16_avx512vnni,
      vl2_matmul_i8_i8_2x16_avx512vnni, vl2_matmul_i8_i8_1x16_avx512vnni}};
 MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
+#pragma clang attribute pop
+
 const vl2_kernels vl2_kernels_avx512vnni = {.name = "avx512vnni",
                                             .matmul_i8 = matmul_i8,
+                                            .gated_i8 = matmul_i8_gated,
                                             .peak_i8 = vl2_peak_i8_avx512vnni,
                                             .peak_f32 = vl2_peak_f32_avx512,
                                             .attention_i8 = attention_i8,

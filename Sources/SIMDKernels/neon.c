@@ -60,18 +60,21 @@ MATMUL_I8_FUNCTION(matmul_i8_i8mm, q4_i8mm, i8_i8mm)
 
 const vl2_kernels vl2_kernels_neon = {.name = "neon",
                                       .matmul_i8 = matmul_i8_neon,
+                                      .gated_i8 = matmul_i8_neon_gated,
                                       .peak_i8 = vl2_peak_i8_neon,
                                       .peak_f32 = vl2_peak_f32_neon,
                                       .attention_i8 = attention_i8,
                                       SHARED_KERNELS};
 const vl2_kernels vl2_kernels_dotprod = {.name = "dotprod",
                                          .matmul_i8 = matmul_i8_dotprod,
+                                         .gated_i8 = matmul_i8_dotprod_gated,
                                          .peak_i8 = vl2_peak_i8_dotprod,
                                          .peak_f32 = vl2_peak_f32_neon,
                                          .attention_i8 = vl2_attention_i8_dotprod,
                                          SHARED_KERNELS};
 const vl2_kernels vl2_kernels_i8mm = {.name = "i8mm",
                                       .matmul_i8 = matmul_i8_i8mm,
+                                      .gated_i8 = matmul_i8_i8mm_gated,
                                       .peak_i8 = vl2_peak_i8_i8mm,
                                       .peak_f32 = vl2_peak_f32_neon,
                                       .attention_i8 = vl2_attention_i8_dotprod,

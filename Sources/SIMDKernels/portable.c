@@ -53,6 +53,7 @@ MATMUL_I8_FUNCTION(matmul_i8, q4_tiles, i8_tiles)
 
 const vl2_kernels vl2_kernels_portable = {.name = "portable",
                                           .matmul_i8 = matmul_i8,
+                                          .gated_i8 = matmul_i8_gated,
                                           .peak_i8 = vl2_peak_i8_portable,
                                           .peak_f32 = vl2_peak_f32_portable,
                                           .attention_i8 = attention_i8,

@@ -174,6 +174,47 @@ private func exactProduct(_ weights: [Float], _ x: [Double]) -> (value: Double, 
   }
 }
 
+@Suite struct GatedTests {
+  /// Results of gated_i8, [count][rows]; a column past the last row must stay untouched.
+  private func multiplyGated(
+    _ gate: PackedMatrix, _ up: PackedMatrix, _ x: QuantizedRows, count: Int, with kernels: KernelSet,
+    index: [UInt32]?
+  ) -> [Float] {
+    var (gateMatrix, upMatrix) = (gate.matrix, up.matrix)
+    let stride = gate.rows + 5
+    var y = [Float](repeating: 1234.5, count: count * stride)
+    // In two parts, as two threads would.
+    for blocks in [0..<gate.blocks / 2, gate.blocks / 2..<gate.blocks] {
+      withOptional(index) { index in
+        kernels.functions.gated_i8(
+          &gateMatrix, &upMatrix, blocks.lowerBound, blocks.upperBound, x.storage.start, x.step, index, count,
+          &y, stride)
+      }
+    }
+    return withoutMargin(&y, rows: gate.rows, stride: stride)
+  }
+
+  @Test(arguments: KernelSet.all, packedCodes)
+  func sameBitsAsItsParts(kernels: KernelSet, code: Int) {
+    for (rows, columns) in shapes {
+      let gate = PackedMatrix(random: 1, rows: rows, columns: columns, code: code)
+      let up = PackedMatrix(random: 2, rows: rows, columns: columns, code: code)
+      let most = 70
+      let x = QuantizedRows((0..<most).map { randomFloats(columns, seed: UInt64($0), scale: 20) })
+      for count in rows * columns > 30_000 ? [1, 9] : [1, 2, 5, 37, most] {
+        for index in [nil, (0..<count).map { UInt32((count - 1 - $0) * 7 % most) }] {
+          let gates = multiplyInt8(gate, x, count: count, with: .portable, index: index)
+          let ups = multiplyInt8(up, x, count: count, with: .portable, index: index)
+          var expected = [Float](repeating: 0, count: gates.count)
+          KernelSet.portable.functions.silu_multiply(gates, ups, &expected, gates.count)
+          let found = multiplyGated(gate, up, x, count: count, with: kernels, index: index)
+          #expect(sameBits(expected, found), "\(rows) x \(columns), \(count) rows")
+        }
+      }
+    }
+  }
+}
+
 @Suite struct MatmulFloat32Tests {
   @Test(arguments: allCodes)
   func portableIsRight(code: Int) {

@@ -130,7 +130,7 @@ static void check_matrices(uint32_t code, size_t rows, size_t columns) {
     uint8_t *quantized = guarded(count * step);
     uint32_t *index = guarded(count * sizeof *index);
     for (size_t i = 0; i < count; i++) index[i] = (uint32_t)(count - 1 - i);
-    expectation floats = {0}, gathered = {0}, quantised = {0}, integers = {0};
+    expectation floats = {0}, gathered = {0}, quantised = {0}, integers = {0}, gated = {0};
     EACH_KERNELS(k) {
       k->matmul_f32(&matrix, 0, blocks, x, columns, NULL, count, bias, y, rows, scratch);
       compare(&floats, y, count * rows * sizeof *y, k->name, "matmul_f32");
@@ -144,12 +144,15 @@ static void check_matrices(uint32_t code, size_t rows, size_t columns) {
         k->matmul_i8(&matrix, 0, blocks, quantized, step, NULL, count, NULL, y, rows);
         k->matmul_i8(&matrix, 0, blocks, quantized, step, index, count, bias, y, rows);
         compare(&integers, y, count * rows * sizeof *y, k->name, "matmul_i8");
+        k->gated_i8(&matrix, &matrix, 0, blocks, quantized, step, index, count, y, rows);
+        compare(&gated, y, count * rows * sizeof *y, k->name, "gated_i8");
       }
     }
     free(floats.bytes);
     free(gathered.bytes);
     free(quantised.bytes);
     free(integers.bytes);
+    free(gated.bytes);
     release(inner);
   }
   release(mark);

@@ -21,6 +21,21 @@ INLINE_AVX512VNNI void q4_unpack(const uint8_t *lines, __m512i codebook, __m512i
   }
 }
 
+// The scales of 4 groups from their 48 bytes.
+INLINE_AVX512VNNI void q4_scales(const uint8_t *bytes, __m512i scales[4]) {
+  const __m512i six = _mm512_set1_epi32(63), middle = _mm512_set1_epi32(32);
+  const __m128i *head = (const __m128i *)bytes;
+  __m512i b0 = _mm512_cvtepu8_epi32(_mm_loadu_si128(head));
+  __m512i b1 = _mm512_cvtepu8_epi32(_mm_loadu_si128(head + 1));
+  __m512i b2 = _mm512_cvtepu8_epi32(_mm_loadu_si128(head + 2));
+  __m512i high = _mm512_or_si512(_mm512_srli_epi32(b0, 6), _mm512_slli_epi32(_mm512_srli_epi32(b1, 6), 2));
+  high = _mm512_or_si512(high, _mm512_slli_epi32(_mm512_srli_epi32(b2, 6), 4));
+  scales[0] = _mm512_sub_epi32(_mm512_and_si512(b0, six), middle);
+  scales[1] = _mm512_sub_epi32(_mm512_and_si512(b1, six), middle);
+  scales[2] = _mm512_sub_epi32(_mm512_and_si512(b2, six), middle);
+  scales[3] = _mm512_sub_epi32(high, middle);
+}
+
 // Up to 32 columns from group g on.
 INLINE_AVX512VNNI void q4_pair(const uint8_t *lines, size_t g, int both, __m512i codebook, __m512i scale0,
                                __m512i scale1, const uint8_t *const *x, size_t columns, size_t rows,
@@ -46,7 +61,6 @@ INLINE_AVX512VNNI void q4_i8_rows(const uint8_t *block, size_t columns, const ui
   const uint8_t *lines = block + q4_lines(columns);
   __m512i codebook = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)vl2_q4_codebook));
   codebook = _mm512_xor_si512(codebook, _mm512_set1_epi8(-128));
-  const __m512i six = _mm512_set1_epi32(63), middle = _mm512_set1_epi32(32);
   const uint8_t *from[8];
   __m512 sums[8];
 #pragma unroll
@@ -56,24 +70,16 @@ INLINE_AVX512VNNI void q4_i8_rows(const uint8_t *block, size_t columns, const ui
   }
   size_t groups = (columns + 15) / 16;
   for (size_t g = 0; g < groups; g += 4) {
-    const __m128i *head = (const __m128i *)(block + g * 12);
-    __m512i b0 = _mm512_cvtepu8_epi32(_mm_loadu_si128(head));
-    __m512i b1 = _mm512_cvtepu8_epi32(_mm_loadu_si128(head + 1));
-    __m512i b2 = _mm512_cvtepu8_epi32(_mm_loadu_si128(head + 2));
-    __m512i high = _mm512_or_si512(_mm512_srli_epi32(b0, 6), _mm512_slli_epi32(_mm512_srli_epi32(b1, 6), 2));
-    high = _mm512_or_si512(high, _mm512_slli_epi32(_mm512_srli_epi32(b2, 6), 4));
-    __m512i s0 = _mm512_sub_epi32(_mm512_and_si512(b0, six), middle);
-    __m512i s1 = _mm512_sub_epi32(_mm512_and_si512(b1, six), middle);
-    __m512i s2 = _mm512_sub_epi32(_mm512_and_si512(b2, six), middle);
-    __m512i s3 = _mm512_sub_epi32(high, middle);
+    __m512i s[4];
+    q4_scales(block + g * 12, s);
     if (groups - g >= 4) {
-      q4_pair(lines, g, 1, codebook, s0, s1, from, columns, rows, sums);
-      q4_pair(lines, g + 2, 1, codebook, s2, s3, from, columns, rows, sums);
+      q4_pair(lines, g, 1, codebook, s[0], s[1], from, columns, rows, sums);
+      q4_pair(lines, g + 2, 1, codebook, s[2], s[3], from, columns, rows, sums);
     } else if (groups - g == 1) {
-      q4_pair(lines, g, 0, codebook, s0, s1, from, columns, rows, sums);
+      q4_pair(lines, g, 0, codebook, s[0], s[1], from, columns, rows, sums);
     } else {
-      q4_pair(lines, g, 1, codebook, s0, s1, from, columns, rows, sums);
-      if (groups - g == 3) q4_pair(lines, g + 2, 0, codebook, s2, s3, from, columns, rows, sums);
+      q4_pair(lines, g, 1, codebook, s[0], s[1], from, columns, rows, sums);
+      if (groups - g == 3) q4_pair(lines, g + 2, 0, codebook, s[2], s[3], from, columns, rows, sums);
     }
   }
 #pragma unroll

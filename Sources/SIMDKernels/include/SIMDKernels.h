@@ -162,7 +162,13 @@ typedef struct vl2_kernels {
                     size_t x_step, const uint32_t *index, size_t count, const float *bias, float *y,
                     size_t y_stride);
 
-  // The same with float32 activations, [rows][x_stride], for every code. y[i][r] is the sum in column order of
+  // y[i][r] = silu(g) * u for the products g and u of x[i] with row r of gate and of up, as matmul_i8 computes them
+  // without bias and silu_multiply goes on. Both matrices have the same code and shape. A block of gate and one of up are
+  // read in turn, in the order of addresses where they alternate.
+  void (*gated_i8)(const vl2_matrix *gate, const vl2_matrix *up, size_t first_block, size_t last_block,
+                   const uint8_t *x, size_t x_step, const uint32_t *index, size_t count, float *y, size_t y_stride);
+
+  // The same as matmul_i8 with float32 activations, [rows][x_stride], for every code. y[i][r] is the sum in column order of
   // (decoded weight) * x, each product and each sum rounded to float32.
   // scratch: 16 * columns floats, 64-byte aligned.
   void (*matmul_f32)(const vl2_matrix *matrix, size_t first_block, size_t last_block, const float *x,
