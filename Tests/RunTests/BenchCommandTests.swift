@@ -78,8 +78,8 @@ import VL2Run
       let names = Set(kernels.filter { $0["isa"] as? String == isa }.compactMap { $0["name"] as? String })
       #expect(
         names.isSuperset(of: [
-          "matmul_i8 q4", "matmul_i8 int8", "matmul_f32 q4", "attention", "attention_i8", "quantize_rows",
-          "gelu_tanh", "argmax",
+          "matmul_i8 q4", "matmul_i8 int8", "gated_i8 q4", "matmul_f32 q4", "attention", "attention_i8",
+          "store_key_values", "quantize_rows", "gelu_tanh", "argmax",
         ]), "\(isa)")
     }
     for kernel in kernels {
@@ -90,6 +90,25 @@ import VL2Run
     }
     let both = try vl2.run(["bench", "--kernels", "--memory", "1G"])
     #expect(both.status == 64 && both.errors.contains("--kernels and --memory"))
+  }
+
+  @Test func stages() throws {
+    let path = try PackedModels.path("nano-mha", .q4)
+    let run = try vl2.run(["bench", "--stages", "--model", path, "--threads", "2"])
+    #expect(run.status == 0, "\(run.errors)")
+    for part in ["writing a token", "prompt of", "one tile"] {
+      let table = try #require(
+        run.output.components(separatedBy: "\n\n").first { $0.hasPrefix(part) }, "\(part)")
+      let shares = table.split(separator: "\n").compactMap { line -> Double? in
+        guard let end = line.firstIndex(of: "%") else { return nil }
+        return line[..<end].split(separator: " ").last.flatMap { Double($0) }
+      }
+      // Stages leave out nothing but what starting and stopping the clock takes.
+      #expect(abs(shares.reduce(0, +) - 100) < 5, "\(part): \(shares)")
+    }
+    #expect(run.output.contains("gate and up") && run.output.contains("attention"))
+    let both = try vl2.run(["bench", "--stages", "--kernels"])
+    #expect(both.status == 64 && both.errors.contains("--stages"))
   }
 
   @Test func badInput() throws {

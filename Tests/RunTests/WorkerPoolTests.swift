@@ -21,7 +21,10 @@ import VL2Run
         let short = Counter()
         for _ in 0..<20 {
           pool.share(units, inRangesOf: smallest) { range, _ in
-            if range.count < min(smallest, units) && range.upperBound != units { short.add() }
+            // A thread's part may be shorter, but only where there are not enough units for all.
+            if range.count < min(smallest, units) && range.upperBound != units && units >= 8 * smallest {
+              short.add()
+            }
             for unit in range { counts[unit].add() }
           }
         }

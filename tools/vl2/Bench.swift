@@ -33,6 +33,9 @@ struct Bench: ParsableCommand {
   @Flag(help: "Measure kernels instead of a model.")
   var kernels = false
 
+  @Flag(help: "Measure where the time of writing, of a prompt and of a tile goes.")
+  var stages = false
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -63,11 +66,15 @@ struct Bench: ParsableCommand {
     if kernels && !options.memory.isEmpty {
       throw ValidationError("--kernels and --memory do not go together.")
     }
+    if stages && (kernels || json || !options.memory.isEmpty) {
+      throw ValidationError("--stages goes with neither --kernels nor --memory nor --json.")
+    }
     if !(1...1000).contains(runs) { throw ValidationError("--runs \(runs): give a number from 1 to 1000.") }
   }
 
   func run() throws {
     if kernels { return try timeKernels() }
+    if stages { return Console.write(StageReport(try StageTimes(options.open())).table) }
     if !options.memory.isEmpty { return try sweep() }
     func open() throws -> Model { try options.open() }
     let measured = try Benchmark(runs: runs, open: open) { stage in

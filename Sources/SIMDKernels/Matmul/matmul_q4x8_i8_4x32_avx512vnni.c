@@ -60,8 +60,8 @@ TARGET_AVX512VNNI void vl2_matmul_q4x8_i8_4x32_avx512vnni(const matmul_i8_piece 
 #pragma unroll
     for (size_t i = 0; i < 4; i++) {
       __m512 row = _mm512_set1_ps(load_f32(rows[i] + scales));
-      ones[i] = _mm512_add_ps(ones[i], _mm512_mul_ps(sums[i], row));
-      others[i] = _mm512_add_ps(others[i], _mm512_mul_ps(more_sums[i], row));
+      ones[i] = _mm512_fmadd_ps(sums[i], row, ones[i]);
+      others[i] = _mm512_fmadd_ps(more_sums[i], row, others[i]);
     }
   }
 #pragma unroll

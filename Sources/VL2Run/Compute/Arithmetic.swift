@@ -23,6 +23,8 @@ package struct Linear {
   package var outputs: Int { Int(matrix.rows) }
   package var inputs: Int { Int(matrix.columns) }
   package var blocks: Int { (Int(matrix.rows) + 15) / 16 }
+  package var blockBytes: Int { vl2_block_bytes(matrix.code, inputs) }
+  package var byteCount: Int { blocks * blockBytes }
 
   /// The blocks of 16 that hold `rows`, as a matrix of their own without bias, and the place of the first row in it.
   package func covering(rows: Range<Int>) -> (linear: Linear, skipped: Int) {
@@ -50,6 +52,8 @@ package struct PreparedRows {
 /// One product of a parallel job: rows of `input` (or those that `index` names) with a matrix.
 package struct Product {
   package var linear: Linear
+  /// A matrix of the same shape whose product gates: the output is silu(gate x) * (linear x).
+  package var gate: Linear?
   package var input: PreparedRows
   /// Rows of `input` to take, in order; nil for the first `count`.
   package var index: UnsafePointer<UInt32>?
@@ -57,10 +61,11 @@ package struct Product {
   package var output: Rows
 
   package init(
-    _ linear: Linear, _ input: PreparedRows, index: UnsafePointer<UInt32>? = nil, count: Int,
-    into output: Rows
+    _ linear: Linear, gate: Linear? = nil, _ input: PreparedRows, index: UnsafePointer<UInt32>? = nil,
+    count: Int, into output: Rows
   ) {
     self.linear = linear
+    self.gate = gate
     self.input = input
     self.index = index
     self.count = count
@@ -76,6 +81,8 @@ package final class Arithmetic {
   package let mode: ActivationMode
 
   private var floatScratch: [AlignedBuffer]
+  /// What gates a block, where no kernel does all of it.
+  private var gateScratch: [AlignedBuffer]
   /// Activations as the int8 codes say, for the matrices that only float kernels read.
   private var rounded: [AlignedBuffer]
   private var quantizedRows: [AlignedBuffer]
@@ -84,8 +91,16 @@ package final class Arithmetic {
     self.pool = pool
     self.mode = mode
     floatScratch = (0..<pool.threads).map { _ in AlignedBuffer() }
+    gateScratch = (0..<pool.threads).map { _ in AlignedBuffer() }
     rounded = (0..<3).map { _ in AlignedBuffer() }
     quantizedRows = (0..<3).map { _ in AlignedBuffer() }
+  }
+
+  /// Begins a stage where somebody measures them.
+  ///
+  /// - Returns: the stage that ends.
+  @discardableResult package func enter(_ stage: StageClock.Stage) -> StageClock.Stage {
+    pool.clock?.enter(stage) ?? .other
   }
 
   /// Rows per work item of a parallel job over rows.
@@ -109,6 +124,8 @@ package final class Arithmetic {
   package func prepare(_ rows: Rows, onlyInt8: Bool, slot: Int = 0) -> PreparedRows {
     var prepared = PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
     if mode == .float32 { return prepared }
+    let stage = enter(.quantize)
+    defer { enter(stage) }
     let step = vl2_quantized_row_bytes(rows.columns)
     let bytes = quantizedRows[slot].reserve(rows.count * step, of: UInt8.self)
     let group = mode == .int8 ? 32 : 0
@@ -155,6 +172,15 @@ package final class Arithmetic {
 
   /// Computes several products as one parallel job.
   package func multiply(_ products: [Product]) {
+    if let clock = pool.clock {
+      for product in products where product.count > 0 {
+        for linear in [product.linear, product.gate].compactMap(\.self) {
+          clock.count(
+            bytes: linear.byteCount,
+            products: Double(product.count) * Double(linear.outputs) * Double(linear.inputs))
+        }
+      }
+    }
     if products.allSatisfy({ $0.count < Self.fewRows }) { return multiplyFewRows(products) }
     // Blocks of 16 weight rows per item: few enough that all threads have work when there is one row, and a
     // tile of rows small enough that it stays in a level-2 cache while the weights stream past.
@@ -184,13 +210,13 @@ package final class Arithmetic {
   /// Rows below which a product is bound by reading its weights.
   private static let fewRows = 16
   /// Bytes of weights below which no work item is cut: some microseconds of reading.
-  private static let fewestBytes = 48 << 10
+  private static let fewestBytes = 24 << 10
 
   /// Shares out the blocks of all products in the order of their addresses.
   private func multiplyFewRows(_ products: [Product]) {
     let blocks = products.reduce(0) { $0 + ($1.count > 0 ? $1.linear.blocks : 0) }
-    guard let matrix = products.first?.linear.matrix else { return }
-    let smallest = max(1, Self.fewestBytes / vl2_block_bytes(matrix.code, Int(matrix.columns)))
+    guard let first = products.first else { return }
+    let smallest = max(1, Self.fewestBytes / first.linear.blockBytes / (first.gate == nil ? 1 : 2))
     pool.share(blocks, inRangesOf: smallest) { range, worker in
       var first = 0
       for product in products where product.count > 0 {
@@ -208,20 +234,52 @@ package final class Arithmetic {
 
   private func compute(_ product: Product, rows: Range<Int>, blocks: Range<Int>, worker: Int) {
     let kernels = vl2_kernels_active().pointee
-    var matrix = product.linear.matrix
-    let out = product.output[rows.lowerBound]
+    let output = product.output.slice(rows)
+    guard let gate = product.gate else {
+      return compute(product, product.linear, rows: rows, blocks: blocks, worker: worker, into: output)
+    }
+    if let quantized = product.input.quantized, gate.takesInt8, gate.matrix.code == product.linear.matrix.code
+    {
+      var (gate, up) = (gate.matrix, product.linear.matrix)
+      let skipped = product.index == nil ? rows.lowerBound : 0
+      return kernels.gated_i8(
+        &gate, &up, blocks.lowerBound, blocks.upperBound, quantized + skipped * product.input.quantizedStep,
+        product.input.quantizedStep, product.index.map { $0 + rows.lowerBound }, rows.count, output.base,
+        output.stride)
+    }
+    // Block by block, as the kernel does.
+    let gated = Rows(gateScratch[worker].reserve(16 * rows.count), count: rows.count, columns: 16)
+    for block in blocks {
+      let columns = block * 16..<min(gate.outputs, block * 16 + 16)
+      let up = Rows(
+        output.base + columns.lowerBound, count: rows.count, columns: columns.count, stride: output.stride)
+      for (linear, out) in [(gate, gated), (product.linear, up)] {
+        compute(
+          product, linear.covering(rows: columns).linear, rows: rows, blocks: 0..<1, worker: worker, into: out
+        )
+      }
+      for row in 0..<rows.count { kernels.silu_multiply(gated[row], up[row], up[row], columns.count) }
+    }
+  }
+
+  /// The product of a product's rows with one matrix.
+  private func compute(
+    _ product: Product, _ linear: Linear, rows: Range<Int>, blocks: Range<Int>, worker: Int, into out: Rows
+  ) {
+    let kernels = vl2_kernels_active().pointee
+    var matrix = linear.matrix
     let index = product.index.map { $0 + rows.lowerBound }
     let skipped = product.index == nil ? rows.lowerBound : 0
-    if let quantized = product.input.quantized, product.linear.takesInt8 {
+    if let quantized = product.input.quantized, linear.takesInt8 {
       kernels.matmul_i8(
         &matrix, blocks.lowerBound, blocks.upperBound, quantized + skipped * product.input.quantizedStep,
-        product.input.quantizedStep, index, rows.count, product.linear.bias, out, product.output.stride)
+        product.input.quantizedStep, index, rows.count, linear.bias, out.base, out.stride)
     } else {
-      let scratch = floatScratch[worker].reserve(16 * product.linear.inputs, of: Float.self)
+      let scratch = floatScratch[worker].reserve(16 * linear.inputs, of: Float.self)
       kernels.matmul_f32(
         &matrix, blocks.lowerBound, blocks.upperBound, product.input.float[skipped],
         product.input.float.stride,
-        index, rows.count, product.linear.bias, out, product.output.stride, scratch)
+        index, rows.count, linear.bias, out.base, out.stride, scratch)
     }
   }
 

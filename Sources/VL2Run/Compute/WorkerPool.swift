@@ -2,13 +2,15 @@ import Foundation
 import Synchronization
 import SystemSupport
 
-/// Threads that share one job at a time. Work items are handed out in ascending order, so that threads read
-/// mapped weights in address order; between jobs a thread spins for a bounded while, then sleeps.
+/// Threads that share one job at a time. Work is handed out so that each thread reads mapped weights in address order;
+/// between jobs a thread spins for a bounded while, then sleeps.
 ///
 /// One thread at a time may call `run`; it works too.
 package final class WorkerPool: @unchecked Sendable {
   /// Threads that work on a job, the caller's included.
   package let threads: Int
+  /// Told of jobs and of waiting, and by others of stages; nil unless somebody measures.
+  package var clock: StageClock?
 
   /// Spins before a waiting thread sleeps: some hundred microseconds, more than lie between
   /// two jobs of one token.
@@ -17,6 +19,9 @@ package final class WorkerPool: @unchecked Sendable {
   private let jobNumber: UnsafeMutablePointer<Atomic<UInt32>>
   private let unfinished: UnsafeMutablePointer<Atomic<UInt32>>
   private let nextItem = Atomic<Int>(0)
+  /// For each thread the units of its part that nobody has taken, in a cache line of its own: the first in the lower
+  /// half, the end in the upper.
+  private let parts: UnsafeMutablePointer<Atomic<UInt64>>
   private let stopping = Atomic<Bool>(false)
   /// Threads that sleep, or are about to: nobody needs to be woken while there are none.
   private let sleepers = Atomic<Int>(0)
@@ -29,6 +34,8 @@ package final class WorkerPool: @unchecked Sendable {
     jobNumber.initialize(to: Atomic(0))
     unfinished = .allocate(capacity: 1)
     unfinished.initialize(to: Atomic(0))
+    parts = .allocate(capacity: self.threads * Self.partStep)
+    for i in 0..<self.threads * Self.partStep { (parts + i).initialize(to: Atomic(0)) }
     guard self.threads > 1 else { return }
     unfinished.pointee.store(UInt32(self.threads - 1), ordering: .releasing)
     for worker in 1..<self.threads {
@@ -50,6 +57,8 @@ package final class WorkerPool: @unchecked Sendable {
     jobNumber.deallocate()
     unfinished.deinitialize(count: 1)
     unfinished.deallocate()
+    parts.deinitialize(count: threads * Self.partStep)
+    parts.deallocate()
   }
 
   /// Calls `body(item, worker)` for every item of 0..<items and returns when all are done. `worker` is below
@@ -68,8 +77,8 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// Calls `body(range, worker)` for consecutive ranges that make up 0..<units: long ones first, so that each is read
-  /// in one go, then ever shorter ones, so that all threads end together.
+  /// Calls `body(range, worker)` for ranges that make up 0..<units. Each thread has a part of its own and goes through it
+  /// in order, so that what it reads is read in one go; who has finished takes from the ends of the others' parts.
   ///
   /// - Parameter smallest: units below which no range is cut; at least 1.
   package func share(
@@ -79,19 +88,39 @@ package final class WorkerPool: @unchecked Sendable {
       if units > 0 { body(0..<units, 0) }
       return
     }
+    var first = 0
+    for worker in 0..<threads {
+      let end = worker == threads - 1 ? units : units * (worker + 1) / threads / smallest * smallest
+      parts[worker * Self.partStep].store(Self.pack(first, end), ordering: .relaxed)
+      first = end
+    }
     onAllThreads { worker in
-      var first = nextItem.load(ordering: .relaxed)
-      while first < units {
-        let end = min(units, first + max(smallest, (units - first) / (2 * threads)))
-        let (isOurs, found) = nextItem.weakCompareExchange(
-          expected: first, desired: end, ordering: .relaxed)
-        if isOurs {
-          body(first..<end, worker)
-          first = nextItem.load(ordering: .relaxed)
-        } else {
-          first = found
-        }
+      for other in 0..<threads {
+        let owner = (worker + other) % threads
+        while let range = take(from: owner, smallest, fromFront: owner == worker) { body(range, worker) }
       }
+    }
+  }
+
+  /// Entries between the parts of two threads: a cache line.
+  private static let partStep = 8
+
+  private static func pack(_ first: Int, _ end: Int) -> UInt64 { UInt64(first) | UInt64(end) << 32 }
+
+  /// Takes a quarter of what is left of a part, or what is too little to be cut.
+  private func take(from owner: Int, _ smallest: Int, fromFront: Bool) -> Range<Int>? {
+    let part = parts + owner * Self.partStep
+    var seen = part.pointee.load(ordering: .relaxed)
+    while true {
+      let (first, end) = (Int(seen & 0xFFFF_FFFF), Int(seen >> 32))
+      if first >= end { return nil }
+      var count = max(smallest, (end - first) / 4)
+      if end - first - count < smallest { count = end - first }
+      let left = fromFront ? Self.pack(first + count, end) : Self.pack(first, end - count)
+      let (isOurs, found) = part.pointee.weakCompareExchange(
+        expected: seen, desired: left, ordering: .relaxed)
+      if isOurs { return fromFront ? first..<first + count : end - count..<end }
+      seen = found
     }
   }
 
@@ -103,7 +132,11 @@ package final class WorkerPool: @unchecked Sendable {
       unfinished.pointee.store(UInt32(threads - 1), ordering: .releasing)
       announce()
       job(0)
-      waitUntilFinished()
+      if let clock {
+        clock.countJob(waited: ContinuousClock().measure { waitUntilFinished() })
+      } else {
+        waitUntilFinished()
+      }
       self.job = nil
     }
   }

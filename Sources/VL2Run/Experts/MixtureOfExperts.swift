@@ -54,6 +54,7 @@ package final class MixtureOfExperts {
     // once; otherwise in any order, and it is added up at the end.
     let inOrder = count > chunk
     if let router {
+      arithmetic.enter(.router)
       router.route(x, forced: forced, experts: &scratch.picked, weights: &scratch.pickedWeights)
       observer?.observeRoutes(
         layer: layer, experts: scratch.picked, weights: scratch.pickedWeights, perRow: kept)
@@ -65,6 +66,7 @@ package final class MixtureOfExperts {
     } else {
       scratch.groups.removeAll(keepingCapacity: true)
     }
+    arithmetic.enter(.inner)
     let groups = scratch.groups
     let input = arithmetic.prepare(x, onlyInt8: expertsTakeInt8 && shared?.takesInt8 ?? true, slot: 0)
     let sum = Rows(scratch.sum.reserve(count * hidden), count: count, columns: hidden)
@@ -103,6 +105,7 @@ package final class MixtureOfExperts {
       }
       dense = nil
     }
+    arithmetic.enter(.sum)
     if !inOrder { combine(out, places: 0..<mostPairs, into: sum) }
     let kernels = vl2_kernels_active().pointee
     arithmetic.forEachRowRange(count) { range in
@@ -160,7 +163,7 @@ package final class MixtureOfExperts {
   }
 
   /// Computes experts for the rows that picked them and, where `dense` names rows, the shared weights for those:
-  /// gate and up of all in one parallel job, down of all in another.
+  /// gate, up and the activation of all in one parallel job, down of all in another.
   ///
   /// - Parameters:
   ///   - outputs: [pairs][hidden]: a pair's output is written to its place less `placesFrom`.
@@ -173,38 +176,40 @@ package final class MixtureOfExperts {
     let denseRows = dense ?? 0..<0
     let denseWidth = shared?.inner ?? 0
     let routed = Rows(
-      scratch.routedInner.reserve(2 * pairs * expertWidth), count: pairs, columns: expertWidth)
-    let routedUp = Rows(routed.base + pairs * expertWidth, count: pairs, columns: expertWidth)
+      scratch.routedInner.reserve(pairs * expertWidth), count: pairs, columns: expertWidth)
     let densePairs = denseRows.count
     let inner = Rows(
-      scratch.sharedInner.reserve(2 * densePairs * denseWidth), count: densePairs, columns: denseWidth)
-    let innerUp = Rows(inner.base + densePairs * denseWidth, count: densePairs, columns: denseWidth)
+      scratch.sharedInner.reserve(densePairs * denseWidth), count: densePairs, columns: denseWidth)
     let numbers = scratch.consecutive(max(pairs, denseRows.upperBound))
     scratch.rowsByExpert.withUnsafeBufferPointer { rows in
       numbers.withUnsafeBufferPointer { numbers in
         var products: [Product] = []
-        products.reserveCapacity(2 * tasks.count + 2)
+        products.reserveCapacity(tasks.count + 1)
+        // In the order of the file.
+        if let shared {
+          let index = numbers.baseAddress.map { $0 + denseRows.lowerBound }
+          products.append(
+            Product(shared.up, gate: shared.gate, input, index: index, count: densePairs, into: inner))
+        }
         var local = 0
         for task in tasks {
           let index = rows.baseAddress.map { $0 + task.pairs.lowerBound }
           let places = local..<local + task.pairs.count
           products.append(
             Product(
-              task.weights.gate, input, index: index, count: places.count, into: routed.slice(places)))
-          products.append(
-            Product(task.weights.up, input, index: index, count: places.count, into: routedUp.slice(places)))
+              task.weights.up, gate: task.weights.gate, input, index: index, count: places.count,
+              into: routed.slice(places)))
           local = places.upperBound
         }
-        if let shared {
-          let index = numbers.baseAddress.map { $0 + denseRows.lowerBound }
-          products.append(Product(shared.gate, input, index: index, count: densePairs, into: inner))
-          products.append(Product(shared.up, input, index: index, count: densePairs, into: innerUp))
-        }
+        arithmetic.enter(.inner)
         arithmetic.multiply(products)
-        activate(routed, up: routedUp)
-        activate(inner, up: innerUp)
 
+        arithmetic.enter(.down)
         products.removeAll(keepingCapacity: true)
+        if let shared {
+          let prepared = arithmetic.prepare(inner, for: [shared.down], slot: 2)
+          products.append(Product(shared.down, prepared, count: densePairs, into: sum.slice(denseRows)))
+        }
         if pairs > 0 {
           let prepared = arithmetic.prepare(routed, onlyInt8: expertsTakeInt8, slot: 1)
           local = 0
@@ -216,10 +221,6 @@ package final class MixtureOfExperts {
                 task.weights.down, prepared, index: index, count: places.count, into: outputs.slice(places)))
             local += places.count
           }
-        }
-        if let shared {
-          let prepared = arithmetic.prepare(inner, for: [shared.down], slot: 2)
-          products.append(Product(shared.down, prepared, count: densePairs, into: sum.slice(denseRows)))
         }
         arithmetic.multiply(products)
       }
@@ -255,15 +256,6 @@ package final class MixtureOfExperts {
       scratch.rowsByExpert[place] = UInt32(pick / kept)
       scratch.pairOfPick[pick] = place
       scratch.next[expert] += 1
-    }
-  }
-
-  /// gate = silu(gate) * up
-  private func activate(_ gate: Rows, up: Rows) {
-    let kernels = vl2_kernels_active().pointee
-    arithmetic.forEachRowRange(gate.count) { range in
-      let first = gate[range.lowerBound]
-      kernels.silu_multiply(first, up[range.lowerBound], first, range.count * gate.columns)
     }
   }
 

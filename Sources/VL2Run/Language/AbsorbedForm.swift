@@ -10,6 +10,7 @@ extension LatentAttention {
     _ queries: Rows, start: Int, cache: UnsafeMutablePointer<Float>, into attended: Rows
   ) {
     let (count, shape) = (queries.count, shape)
+    arithmetic.enter(.absorbed)
     let kernels = vl2_kernels_active().pointee
     let absorbed = Rows(
       scratch.keys.reserve(count * shape.heads * shape.kept), count: count * shape.heads, columns: shape.kept)
@@ -29,6 +30,7 @@ extension LatentAttention {
     let mixed = Rows(
       scratch.latents.reserve(count * shape.heads * shape.rank), count: count * shape.heads,
       columns: shape.rank)
+    arithmetic.enter(.attention)
     let together = max(1, min(8, count * shape.heads / arithmetic.pool.threads))
     let tiles = (shape.heads + together - 1) / together
     arithmetic.pool.run(count * tiles) { item, worker in
@@ -50,6 +52,7 @@ extension LatentAttention {
   /// attended[row][head] = V of the head times mixed[row][head]
   private func multiplyValues(_ mixed: Rows, into attended: Rows) {
     let (count, shape) = (attended.count, shape)
+    arithmetic.enter(.absorbed)
     // Rows of `kv_b_proj` that share a block of 16 with others come along and are left behind.
     let width = (shape.value + 15) / 16 * 16 + 16
     let out = Rows(

@@ -173,6 +173,7 @@ package final class Decoder {
         layer.attention.attend(
           normed.slice(rows), start: cache.length + rows.lowerBound, phase: phase, cache: cache.layer(i),
           capacity: cache.capacity, into: attended)
+        arithmetic.enter(.sum)
         arithmetic.forEachRowRange(rows.count) { range in
           for row in range { kernels.add(part[row], attended[row], x.columns) }
         }
@@ -181,6 +182,7 @@ package final class Decoder {
       try layer.feedForward.apply(
         normed, addingTo: x, chunk: chunk, forced: forcedRoutes?[i], observer: observer
       ) { lookAhead(from: i, x) }
+      arithmetic.enter(.other)
       observer?.observe("layer.\(i)", x)
       try progress(x.count * (i + 1) / layers.count)
     }
@@ -231,6 +233,7 @@ package final class Decoder {
   private func rmsNorm(_ rows: Rows, _ weight: UnsafePointer<Float>, into out: Rows) {
     let kernels = vl2_kernels_active().pointee
     let epsilon = config.normEpsilon
+    arithmetic.enter(.norm)
     arithmetic.forEachRowRange(rows.count) { range in
       kernels.rms_norm(
         rows[range.lowerBound], rows.stride, range.count, rows.columns, weight, epsilon,
@@ -258,7 +261,9 @@ package final class Decoder {
 
   /// The token of the largest logit in the last row.
   package func likeliest(_ logits: Rows) -> Int {
-    vl2_kernels_active().pointee.argmax(logits[logits.count - 1], logits.columns)
+    arithmetic.enter(.pick)
+    defer { arithmetic.enter(.other) }
+    return vl2_kernels_active().pointee.argmax(logits[logits.count - 1], logits.columns)
   }
 
   /// Final norm and output matrix.
@@ -268,6 +273,8 @@ package final class Decoder {
   package func logits(_ x: Rows) -> Rows {
     let normed = Rows(self.normed.reserve(x.count * x.columns), count: x.count, columns: x.columns)
     rmsNorm(x, finalNorm, into: normed)
+    arithmetic.enter(.head)
+    defer { arithmetic.enter(.other) }
     let out = Rows(
       logitRows.reserve(x.count * head.outputs, of: Float.self), count: x.count, columns: head.outputs)
     arithmetic.multiply(head, arithmetic.prepare(normed, for: [head]), count: x.count, into: out)

@@ -32,10 +32,10 @@ extension LanguageConfig {
     }
     // Feed-forward.
     let wide = max(denseWidth, sharedWidth)
-    bytes += part * (2 * wide * float + vl2_quantized_row_bytes(wide))
+    bytes += part * (wide * float + vl2_quantized_row_bytes(wide))
     if let routing {
       let pairs = part * routing.expertsPerToken
-      bytes += pairs * (2 * expertWidth * float + vl2_quantized_row_bytes(expertWidth) + hiddenSize * float)
+      bytes += pairs * (expertWidth * float + vl2_quantized_row_bytes(expertWidth) + hiddenSize * float)
       bytes += rows * (2 * routing.expertsPerToken * 24 + routing.experts * float)
     }
     if !onlyInt8 { bytes += rows * hiddenSize * float + part * wide * float }

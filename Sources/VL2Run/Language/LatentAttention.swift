@@ -125,6 +125,7 @@ package final class LatentAttention: Attention {
     case .reading: attendExpanded(queries, start: start, cache: cache, into: attended)
     case .writing: attendAbsorbed(queries, start: start, cache: cache, into: attended)
     }
+    arithmetic.enter(.output)
     arithmetic.multiply(output, arithmetic.prepare(attended, for: [output]), count: x.count, into: out)
   }
 
@@ -136,6 +137,7 @@ package final class LatentAttention: Attention {
   private func project(_ x: Rows, start: Int, cache: UnsafeMutablePointer<Float>) -> Rows {
     let (count, shape) = (x.count, shape)
     let (query, down) = (weights.query, weights.down)
+    arithmetic.enter(.queries)
     let queries = Rows(scratch.queries.reserve(count * query.outputs), count: count, columns: query.outputs)
     let latents = Rows(scratch.newLatents.reserve(count * shape.kept), count: count, columns: shape.kept)
     let kernels = vl2_kernels_active().pointee
@@ -160,6 +162,7 @@ package final class LatentAttention: Attention {
         Product(down, prepared, count: count, into: latents),
       ])
     }
+    arithmetic.enter(.positions)
     rotary.reach(start + count)
     rotary.withTables { cosines, sines in
       arithmetic.forEachRowRange(count) { range in

@@ -51,6 +51,7 @@ package final class MultiHeadAttention: Attention {
     let newValues = Rows(scratch.values.reserve(count * v.outputs), count: count, columns: v.outputs)
     let attended = Rows(scratch.attended.reserve(count * q.outputs), count: count, columns: q.outputs)
 
+    arithmetic.enter(.queries)
     let prepared = arithmetic.prepare(x, for: [q, k, v])
     arithmetic.multiply([
       Product(q, prepared, count: count, into: queries), Product(k, prepared, count: count, into: newKeys),
@@ -67,11 +68,13 @@ package final class MultiHeadAttention: Attention {
         queries, newKeys, newValues, start: start, cache: cache.assumingMemoryBound(to: Float.self),
         capacity: capacity, into: attended)
     }
+    arithmetic.enter(.output)
     arithmetic.multiply(o, arithmetic.prepare(attended, for: [o]), count: count, into: out)
   }
 
   private func rotate(_ queries: Rows, _ keys: Rows, start: Int) {
     let kernels = vl2_kernels_active().pointee
+    arithmetic.enter(.positions)
     rotary.reach(start + queries.count)
     rotary.withTables { cosines, sines in
       arithmetic.forEachRowRange(queries.count) { range in
@@ -88,6 +91,7 @@ package final class MultiHeadAttention: Attention {
   private func forEachTile(
     _ count: Int, _ body: (_ head: Int, _ keyValueHead: Int, _ rows: Range<Int>, _ worker: Int) -> Void
   ) {
+    arithmetic.enter(.attention)
     let tile = 32
     let tiles = (count + tile - 1) / tile
     let shared = heads / keyValueHeads

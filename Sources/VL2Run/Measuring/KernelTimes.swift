@@ -154,7 +154,7 @@ private final class Operands {
   func works(_ kernels: vl2_kernels) -> [KernelWork] {
     products(kernels)
       + [1, Self.most].flatMap { [attention(kernels, queries: $0), attentionInt8(kernels, queries: $0)] }
-      + rowWorks(kernels)
+      + [storing(kernels)] + rowWorks(kernels)
   }
 
   private func products(_ kernels: vl2_kernels) -> [KernelWork] {
@@ -172,6 +172,17 @@ private final class Operands {
           ) { [self] in
             var matrix = matrix.matrix
             kernels.matmul_i8(&matrix, 0, rows / 16, x8, step, nil, count, nil, y, rows)
+          })
+      }
+      for count in [1, 64] where matrix.code != .bf16 {
+        works.append(
+          KernelWork(
+            name: "gated_i8 \(matrix.code.rawValue)", shape: "2 x " + shape(count),
+            bytes: 2 * matrix.bytes + count * (step + rows * 4), operations: 2 * operations * Double(count),
+            isInt8: true
+          ) { [self] in
+            var matrix = matrix.matrix
+            kernels.gated_i8(&matrix, &matrix, 0, rows / 16, x8, step, nil, count, y, rows)
           })
       }
       for count in [1, 64] {
@@ -235,6 +246,16 @@ private final class Operands {
       arguments.out_stride = size
       arguments.scratch = UnsafeMutableRawPointer(work)
       kernels.attention_i8(&arguments)
+    }
+  }
+
+  private func storing(_ kernels: vl2_kernels) -> KernelWork {
+    let (keys, size) = (Self.keys, Self.headSize)
+    let bytes = (keys + 31) / 32 * vl2_key_value_block_bytes(size, size)
+    return KernelWork(
+      name: "store_key_values", shape: "\(keys) x 2 x \(size)", bytes: bytes + 2 * keys * size * 4
+    ) { [self] in
+      kernels.store_key_values(keyValueBlocks, 0, keys, x, size, size, x + keys * size, size, size)
     }
   }
 

@@ -43,6 +43,8 @@ package final class Projector {
     _ patches: Rows, tiles: Int, into out: Rows, observer: StageObserver? = nil
   ) throws {
     try weights.use("projector")
+    arithmetic.enter(.projector)
+    defer { arithmetic.enter(.other) }
     let (grid, ratio, width) = (config.vision.grid, config.projector.downsampleRatio, config.vision.width)
     let columns = width * ratio * ratio
     let unfolded = Rows(self.unfolded.reserve(out.count * columns), count: out.count, columns: columns)

@@ -120,23 +120,30 @@ package final class VisionTower {
     let qkv = Rows(wideBase, count: rows, columns: 3 * config.width)
     let hidden = Rows(wideBase, count: rows, columns: config.mlpWidth)
     layerNorm(out, block.norm1, into: normed)
+    arithmetic.enter(.queries)
     arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: [block.qkv]), count: rows, into: qkv)
+    arithmetic.enter(.attention)
     attend(qkv, tiles: tiles, into: attended)
+    arithmetic.enter(.output)
     arithmetic.multiply(
       block.proj, arithmetic.prepare(attended, for: [block.proj]), count: rows, into: normed)
     add(normed, to: out)
 
     layerNorm(out, block.norm2, into: normed)
+    arithmetic.enter(.inner)
     arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: [block.fc1]), count: rows, into: hidden)
+    arithmetic.enter(.activation)
     arithmetic.forEachRowRange(rows) { range in
       kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)
     }
+    arithmetic.enter(.down)
     arithmetic.multiply(block.fc2, arithmetic.prepare(hidden, for: [block.fc2]), count: rows, into: normed)
     add(normed, to: out)
   }
 
   /// Pixels to patch rows, [3][patch][patch] as the checkpoint's kernel has it, times the kernel, plus positions.
   private func embedPatches(_ tiles: UnsafePointer<UInt8>, count: Int, into out: Rows) {
+    arithmetic.enter(.patches)
     let (patch, grid, side) = (config.patchSize, config.grid, config.imageSize)
     let area = patch * patch
     let columns = 3 * area
@@ -166,6 +173,7 @@ package final class VisionTower {
   }
 
   private func layerNorm(_ rows: Rows, _ norm: Norm, into out: Rows) {
+    arithmetic.enter(.norm)
     let kernels = vl2_kernels_active().pointee
     arithmetic.forEachRowRange(rows.count) { range in
       kernels.layer_norm(
@@ -175,6 +183,7 @@ package final class VisionTower {
   }
 
   private func add(_ rows: Rows, to out: Rows) {
+    arithmetic.enter(.sum)
     let kernels = vl2_kernels_active().pointee
     arithmetic.forEachRowRange(rows.count) { range in
       kernels.add(out[range.lowerBound], rows[range.lowerBound], range.count * rows.columns)
