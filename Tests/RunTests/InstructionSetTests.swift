@@ -8,9 +8,10 @@ import VL2Run
 @Suite struct InstructionSetTests {
   private let vl2 = Tool("vl2")
 
-  /// Every stage of the golden cases.
+  /// Every stage of the golden cases. A checkpoint with one code each, since a trace takes seconds.
   @Test(
-    arguments: ["nano-mha", "nano-outliers", "nano-mla", "nano-sigmoid"], [WeightCode.q4, .int8, .bf16])
+    arguments: zip(
+      ["nano-mha", "nano-mla", "nano-sigmoid", "nano-outliers"], [WeightCode.q4, .q4, .int8, .bf16]))
   func sameStages(checkpoint: String, weights: WeightCode) throws {
     let model = try PackedModels.path(checkpoint, weights)
     try withTemporaryFolder { folder in
