@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from bindings import NUMBERS
 from tiles import CELLS, GRID, PATCH, SIDE
 
 
@@ -164,6 +165,22 @@ class PatchHeads(nn.Module):
         self.classes = nn.Linear(width, sum(self.sizes))
         self.box = nn.Linear(width, 4)
         self.place = nn.Linear(hidden, 4 * hidden)
+        self.number = nn.Linear(hidden, NUMBERS * hidden)
+
+    def number_loss(self, cells, known, numbers):
+        """Cross entropy of the numbers that belong to what a projected cell shows, read off the cell as in place_loss.
+
+        cells [n, CELLS, CELLS, hidden]; known [n, patches, NUMBERS], negative where there is nothing; numbers
+        [1000, hidden].
+        """
+        n = cells.shape[0]
+        by_cell = known.view(n, CELLS, 2, CELLS, 2, NUMBERS).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, NUMBERS)
+        target = by_cell.amax(1)        # where a cell shows two things, any
+        rows = (target[:, 0] >= 0).nonzero()[:, 0]
+        if not len(rows):
+            return cells.sum() * 0
+        told = self.number(cells.flatten(0, 2)[rows]).view(len(rows) * NUMBERS, -1)
+        return F.cross_entropy(F.linear(told, numbers).float(), target[rows].flatten())
 
     def place_loss(self, cells, places, spread, numbers):
         """Cross entropy of the four coordinates of what a projected cell shows, each read off the cell by one map and

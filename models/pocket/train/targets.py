@@ -7,6 +7,7 @@ half, and the whole word or number that they belong to.
 
 import numpy as np
 
+from bindings import BOUND, MOST_WORDS, NUMBERS, numbers_of, words_of
 from scenes import COLOURS, SHAPES, WORDS
 from tiles import GRID, PATCH, SIDE, placement
 
@@ -61,8 +62,23 @@ def _most_common(samples, count):
     return best, hits[np.arange(len(hits)), best]
 
 
+def _bound(scene):
+    """(words [labels, MOST_WORDS], numbers [labels, NUMBERS]) of everything that has a label."""
+    words = np.full((len(scene.labelled), MOST_WORDS), NONE, np.int64)
+    numbers = np.full((len(scene.labelled), NUMBERS), NONE, np.int64)
+    words_by, numbers_by = words_of(scene), numbers_of(scene)
+    for i, owner in enumerate(scene.labelled):
+        key = id(owner[0] if isinstance(owner, tuple) else owner)
+        for j, word in enumerate(words_by.get(key, [])):
+            words[i, j] = word
+        if key in numbers_by:
+            numbers[i] = numbers_by[key]
+    return words, numbers
+
+
 def patch_targets(scene, view):
-    """(classes int64 [patches, heads], boxes and places float32 [patches, 4]) of one tile of a scene.
+    """Of one tile of a scene: classes int64 [patches, heads], boxes and places float32 [patches, 4], bound words int64
+    [patches, MOST_WORDS] and numbers int64 [patches, NUMBERS].
 
     Boxes are distances from the patch's centre to the left, top, right and bottom of what it shows, in sides of a
     tile. Places are left, top, right and bottom in shares of the picture, as answers give them; only the global view
@@ -98,22 +114,28 @@ def patch_targets(scene, view):
     c = corners[best]
     boxes[shown] = (np.stack([cx - c[:, 0], cy - c[:, 1], c[:, 2] - cx, c[:, 3] - cy], 1) / SIDE)[shown]
     places = np.full((patches, 4), np.nan, np.float32)
+    words = np.full((patches, MOST_WORDS), NONE, np.int64)
+    numbers = np.full((patches, NUMBERS), NONE, np.int64)
     if view.canvas == (SIDE, SIDE):
+        bound, counted = _bound(scene)
+        words[shown], numbers[shown] = bound[best[shown]], counted[best[shown]]
         places[shown] = ((c - [ox, oy, ox, oy]) / [sx * width, sy * height, sx * width, sy * height])[shown]
-    return classes, boxes, places
+    return classes, boxes, places, words, numbers
 
 
 class CellWords:
-    """Word ids for what the patches of a picture's row show: colour, shape, word or number."""
+    """Word ids for what the patches of a picture's row show (colour, shape, word or number), and what belongs to it."""
 
     def __init__(self, vocabulary):
         def ids(names):
             return np.array([-1] + [vocabulary.fast.token_to_id(n) if n else -1 for n in names])
         self.colour, self.shape = ids(COLOURS), ids(list(SHAPES) + ["bar", None])
         self.word, self.number = ids(WORDS), np.array(vocabulary.numbers)
+        self.bound = ids([w.replace(" ", "Ġ") for w in BOUND])
 
-    def __call__(self, classes):
-        """Targets of a tile, [patches, heads] -> word ids [CELLS * CELLS, 12], -1 where there is none."""
+    def __call__(self, classes, bound):
+        """Targets of a tile, [patches, heads] and [patches, MOST_WORDS] -> word ids [CELLS * CELLS, n], -1 where
+        there is none."""
         def column(name):
             return classes[:, COLUMNS[name]]
 
@@ -122,6 +144,7 @@ class CellWords:
         digits = [column(n) for n in ("hundreds", "tens", "ones")]
         value = sum(np.clip(d - 1, 0, 9) * scale for d, scale in zip(digits, (100, 10, 1)))
         text = np.where(digits[2] > 0, self.number[np.clip(value, 0, 999)], looked_up(self.word, column("word")))
-        words = np.stack([looked_up(self.colour, column("colour")), looked_up(self.shape, column("shape")), text], 1)
-        cells = GRID // 2
-        return words.reshape(cells, 2, cells, 2, 3).transpose(0, 2, 1, 3, 4).reshape(cells * cells, 12)
+        words = np.stack([looked_up(self.colour, column("colour")), looked_up(self.shape, column("shape")), text]
+                         + list(looked_up(self.bound, bound + 1).T), 1)
+        cells, each = GRID // 2, words.shape[1]
+        return words.reshape(cells, 2, cells, 2, each).transpose(0, 2, 1, 3, 4).reshape(cells * cells, 4 * each)
