@@ -3,8 +3,6 @@
 # Debian 13's Swift 6.0.3, run every test under qemu as a Cortex-A72, a Cortex-A76 and all that qemu knows (i8mm), and
 # hold what the golden cases and the model that ships give there against what they give here: the same packed files, the
 # same bits at every stage, the same answers.
-# Pages of 16 KiB, as Raspberry Pi OS has them on a Pi 5: QEMU_PAGESIZE=16384, which tells programs so but does not
-# enforce it.
 # Usage: test.sh [test options...]      for example --filter REGEX; without any, everything
 #   VL2_ARM64   where the cross-build place is made (about 5.5 GB); else ~/.cache/vl2/arm64
 #   VL2_CPUS    the processors, else "cortex-a72 cortex-a76 max"
