@@ -68,14 +68,17 @@ import Testing
     let model = try PackedModels.path("nano-mha", .q4)
     let cases = Fixtures.path("golden/cases.json")
     let commands: [[String]] = [
-      ["ask", "--model", model, "--draw", "/none/x", Fixtures.path("golden/images/small.png"), "What is it?"],
+      [
+        "ask", "--model", model, "--draw", "/none/x", Fixtures.path("golden/images/small.png"), "What is it?",
+      ],
       ["bench", "--model", model, "--memory", "mapped", "--plot", "/none/x"],
       ["trace", "--model", model, "--cases", cases, "--routes", "/none/x"],
     ]
     for words in commands {
       try expectOneLine("vl2", words, 74, "/none/x: cannot be written: no such folder")
     }
-    try expectOneLine("vl2", ["trace", "--model", model, "--cases", cases, "-o", "/dev/null/x"], 74, "/dev/null/x")
+    try expectOneLine(
+      "vl2", ["trace", "--model", model, "--cases", cases, "-o", "/dev/null/x"], 74, "/dev/null/x")
     try expectOneLine(
       "vl2-convert", ["pack", Fixtures.path("golden/checkpoints/nano-mha"), "-o", "/none/x"], 74,
       "/none/x: cannot be written: no such folder; give a path in one that exists")

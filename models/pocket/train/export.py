@@ -16,8 +16,8 @@ from tiles import CANDIDATES, PATCH, SIDE
 from vocabulary import BOS, EOS, PAD, Vocabulary
 
 CONTEXT = 2048
-DEMONSTRATION = ("pocket is a small demonstration model: it knows coloured shapes, signs and "
-                 "receipts drawn by a program, not photos.")
+DEMONSTRATION = ("pocket is a small demonstration model: it knows coloured shapes, signs, bar charts "
+                 "and receipts drawn by a program, not photos.")
 
 
 def configs(vision, language):
