@@ -11,7 +11,7 @@
 #define ATTENTION_QUERIES 4
 #define MATMUL_F32_ROWS 4
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 
 #include "lanes.h"
 

@@ -15,6 +15,9 @@
 
 #include "lanes.h"
 
+// a * 2^n, rounded once.
+#define LANES_SCALE(a, n) ((f32x16)_mm512_scalef_ps((__m512)(a), (__m512)(n)))
+
 typedef uint8_t codebook_line __attribute__((ext_vector_type(64)));
 LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
   __m512i codebook = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)vl2_q4_codebook)), line;

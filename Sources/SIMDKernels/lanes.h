@@ -56,6 +56,9 @@ LANES_INLINE f32x16 lanes_max(f32x16 a, f32x16 b) { return a > b ? a : b; }
 LANES_INLINE f32x16 lanes_min(f32x16 a, f32x16 b) { return a < b ? a : b; }
 LANES_INLINE f32x16 lanes_abs(f32x16 a) { return (f32x16)((u32x16)a & 0x7FFFFFFFu); }
 
+// a * b + c, rounded once.
+LANES_INLINE f32x16 lanes_fma(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+
 // The nearest integer, halves to even, for |a| < 2^22: adding 1.5 * 2^23 leaves no bits for a fraction.
 LANES_INLINE f32x16 lanes_round(f32x16 a) { return (a + 12582912.0f) - 12582912.0f; }
 
@@ -76,6 +79,48 @@ LANES_INLINE float lanes_largest(f32x16 a) {
   f32x4 c = b.lo > b.hi ? b.lo : b.hi;
   float even = c[0] > c[2] ? c[0] : c[2], odd = c[1] > c[3] ? c[1] : c[3];
   return even > odd ? even : odd;
+}
+
+// Of two vectors, lanes in pairs of halves, quarters, eighths and sixteenths: the first of each pair, or the second.
+#define LANES_FIRST_8(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define LANES_SECOND_8(a, b) __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#define LANES_FIRST_4(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+#define LANES_SECOND_4(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)
+#define LANES_FIRST_2(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define LANES_SECOND_2(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#define LANES_FIRST_1(a, b) __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+#define LANES_SECOND_1(a, b) __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
+
+// Lane i: the largest lane of a[i]. Sixteen at once take a third of the operations of one after the other.
+LANES_INLINE f32x16 lanes_largest_of_each(f32x16 *a) {
+#pragma unroll
+  for (size_t i = 0; i < 8; i++) a[i] = lanes_max(LANES_FIRST_8(a[i], a[i + 8]), LANES_SECOND_8(a[i], a[i + 8]));
+#pragma unroll
+  for (size_t i = 0; i < 4; i++) a[i] = lanes_max(LANES_FIRST_4(a[i], a[i + 4]), LANES_SECOND_4(a[i], a[i + 4]));
+#pragma unroll
+  for (size_t i = 0; i < 2; i++) a[i] = lanes_max(LANES_FIRST_2(a[i], a[i + 2]), LANES_SECOND_2(a[i], a[i + 2]));
+  return lanes_max(LANES_FIRST_1(a[0], a[1]), LANES_SECOND_1(a[0], a[1]));
+}
+
+// Lane i: the sum of the lanes of a[i], added in the order of lanes_sum.
+LANES_INLINE f32x16 lanes_sum_of_each(f32x16 *a) {
+#pragma unroll
+  for (size_t i = 0; i < 8; i++) a[i] = LANES_FIRST_8(a[i], a[i + 8]) + LANES_SECOND_8(a[i], a[i + 8]);
+#pragma unroll
+  for (size_t i = 0; i < 4; i++) a[i] = LANES_FIRST_4(a[i], a[i + 4]) + LANES_SECOND_4(a[i], a[i + 4]);
+#pragma unroll
+  for (size_t i = 0; i < 2; i++) a[i] = LANES_FIRST_2(a[i], a[i + 2]) + LANES_SECOND_2(a[i], a[i + 2]);
+  return LANES_FIRST_1(a[0], a[1]) + LANES_SECOND_1(a[0], a[1]);
+}
+
+LANES_INLINE i32x16 lanes_sum_of_each_int(i32x16 *a) {
+#pragma unroll
+  for (size_t i = 0; i < 8; i++) a[i] = LANES_FIRST_8(a[i], a[i + 8]) + LANES_SECOND_8(a[i], a[i + 8]);
+#pragma unroll
+  for (size_t i = 0; i < 4; i++) a[i] = LANES_FIRST_4(a[i], a[i + 4]) + LANES_SECOND_4(a[i], a[i + 4]);
+#pragma unroll
+  for (size_t i = 0; i < 2; i++) a[i] = LANES_FIRST_2(a[i], a[i + 2]) + LANES_SECOND_2(a[i], a[i + 2]);
+  return LANES_FIRST_1(a[0], a[1]) + LANES_SECOND_1(a[0], a[1]);
 }
 
 LANES_INLINE double lanes_sum_f64(f64x16 a) {

@@ -87,7 +87,7 @@ LANES_INLINE uint8_t *dot_rows_at(uint8_t *at, size_t columns, int weights, dot_
   return at + columns * (weights ? 9 : 10);
 }
 
-LANES_INLINE void dot_rows_store(const dot_rows *rows, int weights, size_t row, size_t group, f32x32 values) {
+LANES_INLINE void dot_rows_store(const dot_rows *rows, size_t row, size_t group, f32x32 values) {
   row_scale scale = scale_of_largest(lanes_largest(quantize_larger(values, lanes_splat(0))));
   i32x16 low = lanes_round_int(values.low * scale.inverse), high = lanes_round_int(values.high * scale.inverse);
   i8x16 narrow_low = __builtin_convertvector(low, i8x16), narrow_high = __builtin_convertvector(high, i8x16);
@@ -96,7 +96,7 @@ LANES_INLINE void dot_rows_store(const dot_rows *rows, int weights, size_t row, 
   memcpy(codes + 16, &narrow_high, 16);
   size_t at = row * (rows->columns / 32) + group;
   rows->scales[at] = scale.scale;
-  if (!weights) rows->begins[at] = DOT_BIAS == 0 ? 0 : -DOT_BIAS * __builtin_reduce_add(low + high);
+  rows->begins[at] = DOT_BIAS == 0 ? 0 : -DOT_BIAS * __builtin_reduce_add(low + high);
 }
 
 // One query is bound by memory. Asks for `bytes` bytes as far into a block that comes some blocks later.
@@ -161,18 +161,34 @@ LANES_INLINE float attention_i8_weights(const vl2_attention_i8_args *a, const at
   float *scores = s->scores + row * s->step;
   float sum = exponentials(scores, visible, largest_of(scores, visible));
   size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim);
-  const uint8_t *scales = a->blocks + value_scales(a->key_dim, a->value_dim);
-  for (size_t b = 0; b < blocks; b++) {
-    f32x32 weights = {0.0f, 0.0f};
-    if (b * 32 < visible) {
-      weights = quantize_load(scores, visible, b * 32);
-      const float *scale = (const float *)(scales + b * block_bytes);
-      // Scales of keys that were never written may be anything.
-      f32x32 seen = quantize_load(scale, visible - b * 32, 0);
-      weights.low *= seen.low;
-      weights.high *= seen.high;
+  const uint8_t *value_scale = a->blocks + value_scales(a->key_dim, a->value_dim);
+  int8_t *codes = s->weights.codes + row * s->weights.columns;
+  float *scales = s->weights.scales + row * (s->weights.columns / 32);
+  for (size_t first = 0; first < blocks; first += 16) {
+    size_t count = blocks - first < 16 ? blocks - first : 16;
+    f32x32 weights[16];
+    f32x16 largest[16];
+    for (size_t b = 0; b < 16; b++) {
+      weights[b] = (f32x32){0.0f, 0.0f};
+      size_t key = (first + b) * 32;
+      if (b < count && key < visible) {
+        weights[b] = quantize_load(scores, visible, key);
+        // Scales of keys that were never written may be anything.
+        f32x32 seen = quantize_load((const float *)(value_scale + (first + b) * block_bytes), visible - key, 0);
+        weights[b].low *= seen.low;
+        weights[b].high *= seen.high;
+      }
+      largest[b] = quantize_larger(weights[b], lanes_splat(0));
     }
-    dot_rows_store(&s->weights, 1, row, b, weights);
+    quantize_scales both = quantize_scales_of(lanes_largest_of_each(largest));
+    float inverses[16], stored[16];
+    lanes_store(inverses, both.inverses);
+    lanes_store(stored, both.scales);
+    memcpy(scales + first, stored, count * sizeof *scales);
+    for (size_t b = 0; b < count; b++) {
+      quantize_store(weights[b].low, inverses[b], codes + (first + b) * 32);
+      quantize_store(weights[b].high, inverses[b], codes + (first + b) * 32 + 16);
+    }
   }
   return 1.0f / sum;
 }
@@ -185,7 +201,7 @@ LANES_INLINE void attention_i8_tile(const vl2_attention_i8_args *a, const attent
     visible[q] = seen < a->key_count ? seen : a->key_count;
     const float *query = a->query + (first + q) * a->query_stride;
     for (size_t d = 0; d < a->key_dim; d += 32) {
-      dot_rows_store(&s->queries, 0, q, d / 32, quantize_load(query, a->key_dim, d));
+      dot_rows_store(&s->queries, q, d / 32, quantize_load(query, a->key_dim, d));
     }
   }
   size_t blocks = (visible[queries - 1] + 31) / 32;

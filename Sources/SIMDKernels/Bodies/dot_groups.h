@@ -47,8 +47,8 @@ LANES_INLINE void dot_group(f32x16 *totals, const uint8_t *at, size_t step, size
   for (size_t q = 0; q < queries; q++) {
 #pragma unroll
     for (size_t i = 0; i < count; i++) {
-      totals[q * count + i] +=
-          __builtin_convertvector(sums[q * count + i], f32x16) * rows->scales[q * groups + group];
+      f32x16 *total = &totals[q * count + i];
+      *total = lanes_fma(__builtin_convertvector(sums[q * count + i], f32x16), rows->scales[q * groups + group], *total);
     }
   }
 }

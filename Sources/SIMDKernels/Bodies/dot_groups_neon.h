@@ -29,7 +29,7 @@ LANES_INLINE void dot_quads_group(float32x4_t *sums, const uint8_t *group, size_
   for (size_t s = 0; s < queries * count * quads; s++) {
     float scale = rows->scales[s / (count * quads) * (rows->columns / 32) + g];
     float32x4_t value = vsubq_f32(end_sums(products[s]), vdupq_n_f32(neon_begin));
-    sums[s] = vaddq_f32(sums[s], vmulq_n_f32(value, scale));
+    sums[s] = vfmaq_n_f32(sums[s], value, scale);
     NEON_SETTLE(sums[s]);
   }
 }

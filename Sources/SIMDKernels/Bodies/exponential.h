@@ -10,21 +10,24 @@
 LANES_INLINE f32x16 lanes_exp(f32x16 x) {
   x = x > 89.0f ? lanes_splat(89.0f) : x;
   x = x < -105.0f ? lanes_splat(-105.0f) : x;
-  f32x16 scaled = x * 1.44269504f;
-  f32x16 n = lanes_round(scaled);
-  i32x16 power = lanes_round_int(scaled);
-  f32x16 r = x - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
+  f32x16 raised = lanes_fma(x, 1.44269504f, 12582912.0f), n = raised - 12582912.0f;    // lanes_round
+  f32x16 r = lanes_fma(n, -0.693359375f, x);
+  r = lanes_fma(n, 2.12194440e-4f, r);
   f32x16 p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
+  p = lanes_fma(p, r, 1.3981999507e-3f);
+  p = lanes_fma(p, r, 8.3334519073e-3f);
+  p = lanes_fma(p, r, 4.1665795894e-2f);
+  p = lanes_fma(p, r, 1.6666665459e-1f);
+  p = lanes_fma(p, r, 5.0000001201e-1f);
+  p = lanes_fma(p, r * r, r) + 1.0f;
+#ifdef LANES_SCALE
+  return LANES_SCALE(p, n);
+#else
   // In two steps, because 2^n itself may be neither a normal number nor finite.
+  i32x16 power = (i32x16)((u32x16)raised - 0x4B400000u);
   u32x16 half = (u32x16)(power >> 1), rest = (u32x16)power - half;
   return p * (f32x16)((half + 127) << 23) * (f32x16)((rest + 127) << 23);
+#endif
 }
 
 // 0.5 x (1 + tanh(u)) = x / (1 + e^(-2u)) loses nothing where tanh(u) is near -1.

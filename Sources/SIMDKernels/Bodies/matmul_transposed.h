@@ -6,7 +6,7 @@
 #include "matmul_f32.h"
 
 // Rows of x that share decoded weights, and columns decoded at a time: as many sums as one row has registers for.
-enum { transposed_rows = 4, transposed_piece = 16 };
+enum { transposed_rows = 4, transposed_piece = 16 };    // pieces as wide as lanes_sum_of_each
 
 // The values of x that meet the rows of a block; 0 for rows that do not take part.
 LANES_INLINE f32x16 transposed_factors(const float *x, size_t first_row, size_t end_row, size_t block) {
@@ -42,8 +42,11 @@ LANES_INLINE void transposed_some(const vl2_matrix *matrix, size_t first_row, si
       }
     }
     for (size_t i = 0; i < rows; i++) {
-      for (size_t c = 0; c < count; c++) {
-        y[i * y_stride + first + c] = lanes_sum(sums[i * transposed_piece + c]);
+      f32x16 all = lanes_sum_of_each(sums + i * transposed_piece);
+      if (count == transposed_piece) {
+        lanes_store(y + i * y_stride + first, all);
+      } else {
+        lanes_store_some(y + i * y_stride + first, count, all);
       }
     }
   }

@@ -116,21 +116,32 @@ package final class Arithmetic {
 
   /// Makes `rows` ready for products with `linears`. Memory comes from one of three slots; what a slot held before
   /// is lost, and the result is valid until the slot is used again.
-  package func prepare(_ rows: Rows, for linears: [Linear], slot: Int = 0) -> PreparedRows {
-    prepare(rows, onlyInt8: linears.allSatisfy(\.takesInt8), slot: slot)
+  ///
+  /// - Parameter change: called for ranges of rows before they are read, in the same job: rows that it has changed are
+  ///   still in a cache.
+  package func prepare(
+    _ rows: Rows, for linears: [Linear], slot: Int = 0, change: ((Range<Int>) -> Void)? = nil
+  ) -> PreparedRows {
+    prepare(rows, onlyInt8: linears.allSatisfy(\.takesInt8), slot: slot, change: change)
   }
 
   /// - Parameter onlyInt8: whether kernels multiply all the matrices that will come by int8 rows.
-  package func prepare(_ rows: Rows, onlyInt8: Bool, slot: Int = 0) -> PreparedRows {
+  package func prepare(
+    _ rows: Rows, onlyInt8: Bool, slot: Int = 0, change: ((Range<Int>) -> Void)? = nil
+  ) -> PreparedRows {
     var prepared = PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
-    if mode == .float32 { return prepared }
-    let stage = enter(.quantize)
-    defer { enter(stage) }
+    if mode == .float32 {
+      if let change { forEachRowRange(rows.count, change) }
+      return prepared
+    }
+    let stage = change == nil ? enter(.quantize) : nil
+    defer { if let stage { enter(stage) } }
     let step = vl2_quantized_row_bytes(rows.columns)
     let bytes = quantizedRows[slot].reserve(rows.count * step, of: UInt8.self)
     let group = mode == .int8 ? 32 : 0
     let kernels = vl2_kernels_active().pointee
     forEachRowRange(rows.count) { range in
+      change?(range)
       kernels.quantize_rows(
         rows[range.lowerBound], rows.stride, range.count, rows.columns, group,
         bytes + range.lowerBound * step, step)

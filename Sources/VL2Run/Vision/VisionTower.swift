@@ -133,11 +133,11 @@ package final class VisionTower {
     arithmetic.enter(.inner)
     arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: [block.fc1]), count: rows, into: hidden)
     arithmetic.enter(.activation)
-    arithmetic.forEachRowRange(rows) { range in
+    let activated = arithmetic.prepare(hidden, for: [block.fc2]) { range in
       kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)
     }
     arithmetic.enter(.down)
-    arithmetic.multiply(block.fc2, arithmetic.prepare(hidden, for: [block.fc2]), count: rows, into: normed)
+    arithmetic.multiply(block.fc2, activated, count: rows, into: normed)
     add(normed, to: out)
   }
 
