@@ -32,25 +32,35 @@ LANES_INLINE f32x16 f32_signed_byte(u8x64 line, uint32_t place) {
   return __builtin_convertvector((i32x16)((u32x16)line << (24 - 8 * place)) >> 24, f32x16);
 }
 
+// The scales of group g of a block, without those of its rows.
+LANES_INLINE f32x16 f32_q4_scale(const uint8_t *block, size_t g) {
+  const uint8_t *head = block + g / 4 * 48;
+  u32x16 b0 = f32_bytes(head), b1 = f32_bytes(head + 16), b2 = f32_bytes(head + 32), six;
+  switch (g % 4) {
+    case 0: six = b0 & 63; break;
+    case 1: six = b1 & 63; break;
+    case 2: six = b2 & 63; break;
+    default: six = b0 >> 6 | b1 >> 6 << 2 | b2 >> 6 << 4; break;
+  }
+  return __builtin_convertvector((i32x16)(six - 32), f32x16);
+}
+
+// Columns 4 * part... of group g, `lines` the block's.
+LANES_INLINE u8x64 f32_q4_codes(const uint8_t *lines, size_t g, size_t part) {
+  u8x64 line;
+  __builtin_memcpy(&line, lines + g * 128 + part / 2 * 64, sizeof line);
+  return codebook_lookup(part % 2 ? line >> 4 : line & 15);
+}
+
 LANES_INLINE void f32_decode_q4(const uint8_t *block, size_t columns, size_t first, size_t count, float *out) {
   f32x16 row_scale = f32_row_scale(block + q4_row_scales(columns));
   const uint8_t *lines = block + q4_lines(columns);
   for (size_t g = first / 16; g * 16 < first + count; g++) {
-    const uint8_t *head = block + g / 4 * 48;
-    u32x16 b0 = f32_bytes(head), b1 = f32_bytes(head + 16), b2 = f32_bytes(head + 32), six;
-    switch (g % 4) {
-      case 0: six = b0 & 63; break;
-      case 1: six = b1 & 63; break;
-      case 2: six = b2 & 63; break;
-      default: six = b0 >> 6 | b1 >> 6 << 2 | b2 >> 6 << 4; break;
-    }
-    f32x16 scale = __builtin_convertvector((i32x16)(six - 32), f32x16);
-    for (size_t half = 0; half < 4; half++) {
-      u8x64 line;
-      __builtin_memcpy(&line, lines + g * 128 + half / 2 * 64, sizeof line);
-      u8x64 codes = codebook_lookup(half % 2 ? line >> 4 : line & 15);
+    f32x16 scale = f32_q4_scale(block, g);
+    for (size_t part = 0; part < 4; part++) {
+      u8x64 codes = f32_q4_codes(lines, g, part);
       for (uint32_t j = 0; j < 4; j++) {
-        size_t column = g * 16 + half * 4 + j;
+        size_t column = g * 16 + part * 4 + j;
         if (column >= first + count) return;
         lanes_store(out + (column - first) * 16, row_scale * (scale * f32_signed_byte(codes, j)));
       }
