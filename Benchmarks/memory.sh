@@ -3,10 +3,12 @@
 # a question about a photo, and slow cards. Needs root (cgroup version 1 or 2, dropping caches), python3 for the photo,
 # and about 2 GB of disk for random weights of DeepSeek-VL2-Tiny's size. Prints a table for each limit.
 # Usage: memory.sh [MODEL]          READ_LIMIT=600M holds the reads of every case to 600 MB a second
+#        LIMITS="4096:3800M" memory.sh SMALL     other limits (MiB of the group:--memory), as for Small, without slow cards
 set -euo pipefail
 cd "$(dirname "$0")/.."
 model=${1:-.build/bench/tiny.vl2q}
 read_limit=${READ_LIMIT:-}
+limits=${LIMITS:-1536:1400M 1024:900M 512:420M}
 
 if [ "$(id -u)" != 0 ]; then
   echo "memory.sh: has to run as root, for control groups and for dropping caches" >&2
@@ -72,23 +74,26 @@ bench() { "$vl2" bench --model "$model" "$@"; }
 held=()
 if [ -n "$read_limit" ]; then held=(--read-limit "$read_limit"); fi
 
-echo "== no limit: the mapped file"
-cat "$model" >/dev/null
-bench --memory mapped
-for pair in 1536:1400M 1024:900M 512:420M; do
+if [ -z "${LIMITS:-}" ]; then
+  echo "== no limit: the mapped file"
+  cat "$model" >/dev/null
+  bench --memory mapped
+fi
+for pair in $limits; do
   echo
   echo "== limit ${pair%:*} MiB, --memory ${pair#*:} ${held[*]}"
   limited "${pair%:*}" "$vl2" bench --model "$model" --memory "${pair#*:}" "${held[@]}"
 done
+echo
+echo "== limit ${pair%:*} MiB, --memory ${pair#*:}: a question about a photo"
+limited "${pair%:*}" "$vl2" ask --model "$model" --memory "${pair#*:}" --max-tokens 40 --stats "$scratch/photo.png" \
+  "What is in the picture?"
+if [ -n "${LIMITS:-}" ]; then exit; fi
 for speed in 400M 90M 40M; do
   echo
   echo "== limit 1024 MiB, --memory 900M, reads held to $speed"
   limited 1024 "$vl2" bench --model "$model" --memory 900M --read-limit "$speed"
 done
-echo
-echo "== limit 512 MiB, --memory 420M: a question about a photo"
-limited 512 "$vl2" ask --model "$model" --memory 420M --max-tokens 40 --stats "$scratch/photo.png" \
-  "What is in the picture?"
 if [ -d /sys/fs/cgroup/blkio ]; then
   device=$(lsblk -ndo MAJ:MIN "$(df --output=source "$model" | tail -1)" | tr -d ' ')
   slow=/sys/fs/cgroup/blkio/$group
