@@ -11,6 +11,7 @@ from scenes import COLOURS, WORDS
 BOUND = ([" tallest", " shortest", " leftmost", " rightmost", " topmost", " lowest", " largest", " smallest", " total"]
          + list(COLOURS) + WORDS + list("ABCD") + [str(n) for n in range(1000)])
 MOST_WORDS = 3         # of one thing or text
+BOUND_WEIGHT = 2.0     # of a word that belongs to a thing, beside one for what the thing is
 NUMBERS = 4            # of one thing: rank from left to right, how many of its shape, of its colour, and of all
 _PLACE = {word: i for i, word in enumerate(BOUND)}
 
@@ -32,15 +33,14 @@ def words_of(scene):
     if scene.kind == "table":
         left = iter(texts[len(facts["heads"]):])
         for name, row in zip(facts["names"], facts["values"]):
-            next(left)
+            bind(next(left), *(map(str, row) if len(row) == 1 else []))
             for column in range(len(row)):
-                # Few rows show a number, many a bar: what is bound here counts for more by being said again.
-                bind(next(left), name, name, *(facts["heads"][column:column + 1] or [name]))
+                bind(next(left), name, *facts["heads"][column:column + 1])
     if scene.kind == "receipt":
         left = iter(texts[1:])
-        for name in facts["names"] + [" total"]:
-            next(left)
-            bind(next(left), name, name, name)
+        for name, price in zip(facts["names"] + [" total"], facts["prices"] + [facts["total"]]):
+            bind(next(left), str(price))
+            bind(next(left), name)
     things = shapes_of(scene)
     if len(things) > 1:
         for axis, words in enumerate(((" leftmost", " rightmost"), (" topmost", " lowest"))):

@@ -387,17 +387,17 @@ class WordVectors(nn.Module):
             self.free.copy_(table - self.features @ self.shared)
 
 
-def cell_word_loss(cells, words, table):
+def cell_word_loss(cells, words, weights, table):
     """Cross entropy of the words for what a picture's row shows, read off the row by the words' own vectors.
 
-    cells [n, CELLS, CELLS, hidden]; words [n, CELLS * CELLS, most], -1 where there are fewer; table [words, hidden].
-    It puts pictures and words into one space before there is anything to answer with.
+    cells [n, CELLS, CELLS, hidden]; words [n, CELLS * CELLS, most], -1 where there are fewer; weights [most]; table
+    [words, hidden]. It puts pictures and words into one space before there is anything to answer with.
     """
     words = words.flatten(0, 1)
     rows = (words >= 0).any(1).nonzero()[:, 0]
     logp = F.linear(cells.flatten(0, 2)[rows], table).float().log_softmax(-1)
     row, place = (words[rows] >= 0).nonzero(as_tuple=True)
-    return -logp[row, words[rows][row, place]].mean()
+    return -(logp[row, words[rows][row, place]] * weights[place]).sum() / weights[place].sum()
 
 
 class Pocket(nn.Module):

@@ -13,6 +13,7 @@ from tiles import image_places, views
 
 
 EXERCISE = "exercise"      # the task of what exercises.py makes: no chat layout around it
+WRITTEN = "written"        # the task of its `written`, in the chat layout
 
 
 @dataclass

@@ -7,7 +7,7 @@ half, and the whole word or number that they belong to.
 
 import numpy as np
 
-from bindings import BOUND, MOST_WORDS, NUMBERS, numbers_of, words_of
+from bindings import BOUND, BOUND_WEIGHT, MOST_WORDS, NUMBERS, numbers_of, words_of
 from scenes import COLOURS, SHAPES, WORDS
 from tiles import GRID, PATCH, SIDE, placement
 
@@ -125,6 +125,9 @@ def patch_targets(scene, view):
 
 class CellWords:
     """Word ids for what the patches of a picture's row show (colour, shape, word or number), and what belongs to it."""
+
+    # Of a row's words in the loss: four patches with colour, shape, text and what belongs to them.
+    WEIGHTS = np.tile(np.array([1.0] * 3 + [BOUND_WEIGHT] * MOST_WORDS, np.float32), 4)
 
     def __init__(self, vocabulary):
         def ids(names):

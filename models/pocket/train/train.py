@@ -20,21 +20,22 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 import questions
-from exercises import exercises
+from exercises import exercises, written
 from model import BLOCK, LanguageConfig, PatchHeads, Pocket, VisionConfig, cell_word_loss
-from prompts import EXERCISE, collate, embedded, make_sample, visible
+from prompts import EXERCISE, WRITTEN, collate, embedded, make_sample, visible
 from scenes import draw_scene
 from targets import HEADS, WEIGHTS, CellWords, patch_targets
 from vocabulary import Vocabulary
 
-KINDS = {"shapes": 9, "sign": 3, "table": 3, "chart": 3, "receipt": 2}
+KINDS = {"shapes": 9, "sign": 2, "table": 5, "chart": 1.5, "receipt": 2.5}
 # How often a task is asked where it can be. Those that come first in the project's list weigh most.
-ASKED = {"naming": 1.5, "count": 4, "colour": 3, "relation": 5, "yes-no": 3, "word": 2, "number": 3, "table": 7, "bar": 4,
-         "total": 3, "json": 2, "ground": 5, "grounded-caption": 3, "caption": 3, "follow-up": 3}
+ASKED = {"naming": 1, "count": 3.5, "colour": 2, "relation": 4, "yes-no": 2, "word": 1.5, "number": 3, "table": 9, "bar": 2,
+         "total": 1.5, "json": 7, "ground": 5, "grounded-caption": 6, "caption": 2, "follow-up": 3}
+WRITE = 0.5               # share of the pictures with a question from `written`
 WIDE = 0.22               # share of the batches with two pictures, or one that is cut into tiles
 QUESTION_WORDS = 230      # of all questions about a picture together
 DENSE = 0.06              # of the tower's dense targets in the loss
-ALIGN = 0.2               # of the words that picture rows should resemble, and of the coordinates and numbers they should tell
+ALIGN = 0.3               # of the words that picture rows should resemble, and of the coordinates and numbers they should tell
 COORDINATE_SPREAD = 6.0   # standard deviation of the soft target around a coordinate, in thousandths of a side
 
 
@@ -74,6 +75,8 @@ class AskedPictures(torch.utils.data.IterableDataset):
             return None
         if len(scenes) == 1:
             asked += [(EXERCISE, [pair]) for pair in exercises(rng, scenes[0])]
+            if rng.random() < WRITE:
+                asked.append((WRITTEN, [written(rng, scenes[0])]))
         return scenes, make_sample(vocabulary, [s.image for s in scenes], asked)
 
     def __iter__(self):
@@ -209,6 +212,7 @@ def main():
     loader = iter(torch.utils.data.DataLoader(AskedPictures(f"{got.seed} {step}", got.batch, got.tokenizer, easy),
                                               batch_size=None, num_workers=1, prefetch_factor=6))
     loss_of = AnswerLoss(vocabulary)
+    cell_weights = torch.from_numpy(CellWords.WEIGHTS)
     parameters = tower_side + rest
     start, first, before = time.time(), step, pictures
     saved_at, score, mean = start, defaultdict(lambda: [0, 0]), None
@@ -230,7 +234,7 @@ def main():
         with torch.autocast("cpu", torch.bfloat16):
             features, cells, hidden = forward(model, batch, not got.keep_tower)
             answer, right = loss_of(model, hidden, batch)
-            aligned = cell_word_loss(cells, batch["cell words"], model.embed_tokens.table())
+            aligned = cell_word_loss(cells, batch["cell words"], cell_weights, model.embed_tokens.table())
             classes, boxes, places, _, counted = batch["dense"]
             numbers = model.lm_head.table()[loss_of.numbers]
             placed = heads.place_loss(cells, places, loss_of.spread, numbers)
@@ -249,7 +253,7 @@ def main():
             score[task][0] += r
             score[task][1] += n
         if step % 100 == 0:
-            done, asked = (sum(v[i] for t, v in score.items() if t != EXERCISE) for i in (0, 1))
+            done, asked = (sum(v[i] for t, v in score.items() if t not in (EXERCISE, WRITTEN)) for i in (0, 1))
             print(f"{time.time() - start:6.0f} s  step {step:6d}  pictures {pictures:7d}  loss {mean:6.3f} {aligned.item():6.3f} {placed.item():6.3f} {counted.item():6.3f}  right "
                   f"{done / asked:.3f}  "
                   f"{(pictures - before) / (time.time() - start):5.1f} pictures/s", flush=True)
