@@ -30,5 +30,5 @@ import VL2Run
     }
   }
 
-  private static let floor = 0.77
+  private static let floor = 0.87
 }
