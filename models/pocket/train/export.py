@@ -16,7 +16,7 @@ from tiles import CANDIDATES, PATCH, SIDE
 from vocabulary import BOS, EOS, PAD, Vocabulary
 
 CONTEXT = 2048
-DEMONSTRATION = ("pocket is a small demonstration model: it knows coloured shapes, signs, bar charts "
+DEMONSTRATION = ("pocket is a small demonstration model: it knows coloured shapes, signs, tables, bar charts "
                  "and receipts drawn by a program, not photos.")
 
 
