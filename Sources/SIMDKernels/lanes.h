@@ -91,37 +91,25 @@ LANES_INLINE float lanes_largest(f32x16 a) {
 #define LANES_FIRST_1(a, b) __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
 #define LANES_SECOND_1(a, b) __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31)
 
-// Lane i: the largest lane of a[i]. Sixteen at once take a third of the operations of one after the other.
-LANES_INLINE f32x16 lanes_largest_of_each(f32x16 *a) {
-#pragma unroll
-  for (size_t i = 0; i < 8; i++) a[i] = lanes_max(LANES_FIRST_8(a[i], a[i + 8]), LANES_SECOND_8(a[i], a[i + 8]));
-#pragma unroll
-  for (size_t i = 0; i < 4; i++) a[i] = lanes_max(LANES_FIRST_4(a[i], a[i + 4]), LANES_SECOND_4(a[i], a[i + 4]));
-#pragma unroll
-  for (size_t i = 0; i < 2; i++) a[i] = lanes_max(LANES_FIRST_2(a[i], a[i + 2]), LANES_SECOND_2(a[i], a[i + 2]));
-  return lanes_max(LANES_FIRST_1(a[0], a[1]), LANES_SECOND_1(a[0], a[1]));
-}
-
-// Lane i: the sum of the lanes of a[i], added in the order of lanes_sum.
-LANES_INLINE f32x16 lanes_sum_of_each(f32x16 *a) {
-#pragma unroll
-  for (size_t i = 0; i < 8; i++) a[i] = LANES_FIRST_8(a[i], a[i + 8]) + LANES_SECOND_8(a[i], a[i + 8]);
-#pragma unroll
-  for (size_t i = 0; i < 4; i++) a[i] = LANES_FIRST_4(a[i], a[i + 4]) + LANES_SECOND_4(a[i], a[i + 4]);
-#pragma unroll
-  for (size_t i = 0; i < 2; i++) a[i] = LANES_FIRST_2(a[i], a[i + 2]) + LANES_SECOND_2(a[i], a[i + 2]);
-  return LANES_FIRST_1(a[0], a[1]) + LANES_SECOND_1(a[0], a[1]);
-}
-
-LANES_INLINE i32x16 lanes_sum_of_each_int(i32x16 *a) {
-#pragma unroll
-  for (size_t i = 0; i < 8; i++) a[i] = LANES_FIRST_8(a[i], a[i + 8]) + LANES_SECOND_8(a[i], a[i + 8]);
-#pragma unroll
-  for (size_t i = 0; i < 4; i++) a[i] = LANES_FIRST_4(a[i], a[i + 4]) + LANES_SECOND_4(a[i], a[i + 4]);
-#pragma unroll
-  for (size_t i = 0; i < 2; i++) a[i] = LANES_FIRST_2(a[i], a[i + 2]) + LANES_SECOND_2(a[i], a[i + 2]);
-  return LANES_FIRST_1(a[0], a[1]) + LANES_SECOND_1(a[0], a[1]);
-}
+// name(a): lane i is what `both` makes of the lanes of a[i], 16 vectors, in the order of lanes_sum. Sixteen at once take a
+// third of the operations of one after the other.
+#define LANES_OF_EACH(name, type, both)                                                                                 \
+  LANES_INLINE type name(type *a) {                                                                                     \
+    _Pragma("unroll") for (size_t i = 0; i < 8; i++) {                                                                  \
+      a[i] = both(LANES_FIRST_8(a[i], a[i + 8]), LANES_SECOND_8(a[i], a[i + 8]));                                       \
+    }                                                                                                                   \
+    _Pragma("unroll") for (size_t i = 0; i < 4; i++) {                                                                  \
+      a[i] = both(LANES_FIRST_4(a[i], a[i + 4]), LANES_SECOND_4(a[i], a[i + 4]));                                       \
+    }                                                                                                                   \
+    _Pragma("unroll") for (size_t i = 0; i < 2; i++) {                                                                  \
+      a[i] = both(LANES_FIRST_2(a[i], a[i + 2]), LANES_SECOND_2(a[i], a[i + 2]));                                       \
+    }                                                                                                                   \
+    return both(LANES_FIRST_1(a[0], a[1]), LANES_SECOND_1(a[0], a[1]));                                                 \
+  }
+#define LANES_ADD(a, b) ((a) + (b))
+LANES_OF_EACH(lanes_largest_of_each, f32x16, lanes_max)
+LANES_OF_EACH(lanes_sum_of_each, f32x16, LANES_ADD)
+LANES_OF_EACH(lanes_sum_of_each_int, i32x16, LANES_ADD)
 
 LANES_INLINE double lanes_sum_f64(f64x16 a) {
   double sum = 0;

@@ -118,7 +118,7 @@ package final class Arithmetic {
   /// is lost, and the result is valid until the slot is used again.
   ///
   /// - Parameter change: called for ranges of rows before they are read, in the same job: rows that it has changed are
-  ///   still in a cache.
+  ///   still in a cache. The caller's stage goes on then.
   package func prepare(
     _ rows: Rows, for linears: [Linear], slot: Int = 0, change: ((Range<Int>) -> Void)? = nil
   ) -> PreparedRows {
