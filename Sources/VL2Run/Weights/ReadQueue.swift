@@ -36,7 +36,7 @@ package final class ReadQueue: @unchecked Sendable {
   }
 
   private static let urgentPiece = 2 << 20
-  private static let expectedPiece = 512 << 10
+  private static let expectedPiece = 256 << 10
 
   private let file: PackedFile
   private let checks: Bool
