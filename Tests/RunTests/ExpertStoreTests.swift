@@ -101,9 +101,11 @@ import VL2Run
         if below(6) == 0 { store.resize(to: 1 + below(16)) }
         try store.begin(
           layer: layer, experts: experts.map { ($0, 1) }, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
-        if below(3) > 0 {
-          store.expect(layer: 3 - layer, experts: isPrompt ? Array(0..<8) : subset(4), certain: isPrompt)
+        // Guesses are revised, come in any order of layers, and may be of a layer that is not the next one.
+        for _ in 0..<below(4) {
+          store.expect(layer: isPrompt ? 3 - layer : 1 + below(2), experts: subset(4), certain: false)
         }
+        if isPrompt { store.expect(layer: 3 - layer, experts: Array(0..<8), certain: true) }
         // Now and then a request ends in the middle.
         if below(20) == 0 { continue }
         var given: [Int] = []
@@ -124,6 +126,141 @@ import VL2Run
         #expect(store.used <= store.capacity)
       }
     }
+  }
+
+  /// A store of nano's experts, 8 in each of the layers 1 and 2, that has read what is given of them.
+  private func store(
+    _ file: PackedFile, reading queue: ReadQueue, slots: Int,
+    having experts: [(layer: Int, experts: [Int])] = []
+  ) throws -> SlotExpertStore {
+    let store = try SlotExpertStore(
+      try Weights(file, checks: false, reading: queue), reading: queue, slots: slots, policy: .likely)
+    for (layer, experts) in experts { try use(store, layer: layer, experts) }
+    return store
+  }
+
+  private func use(_ store: SlotExpertStore, layer: Int, _ experts: [Int]) throws {
+    try store.begin(layer: layer, experts: experts.map { ($0, 1) }, rows: 1, inOrder: false)
+    var given = 0
+    while given < experts.count { given += try store.next(most: 8, waiting: true).count }
+  }
+
+  /// However far ahead is guessed and however wrongly, guesses take no more than two places, a token's experts of a layer,
+  /// from experts that were read because they were wanted.
+  @Test(arguments: [4, 5, 8, 15]) func wrongGuesses(slots: Int) throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let queue = ReadQueue(file, checks: false, bytesPerSecond: nil)
+    defer { queue.stop() }
+    let useful = Array(0..<min(8, slots))
+    let store = try store(file, reading: queue, slots: slots, having: [(1, useful)])
+    for round in 0..<20 {
+      let before = store.counts
+      try store.begin(layer: 1, experts: [(round % 2, 1)], rows: 1, inOrder: false)
+      store.expect(layer: 2, experts: [0, 1, 2, 3, 4, 5, 6], certain: false)
+      #expect(try store.next(most: 1, waiting: true).count == 1)
+      try use(store, layer: 2, [7])
+      #expect(store.counts.guesses - before.guesses == 7)
+      #expect(store.counts.rightGuesses == before.rightGuesses)
+    }
+    let before = store.counts.hits
+    try use(store, layer: 1, useful)
+    // One place for the expert that layer 2 wanted, and those of guesses.
+    #expect(store.counts.hits - before >= useful.count - 3, "\(slots) slots")
+  }
+
+  /// The last that was said of a layer counts: what an earlier look had guessed is not read any more.
+  @Test func revisedGuesses() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
+    // Each read takes 10 ms.
+    let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 100)
+    defer { queue.stop() }
+    let store = try store(file, reading: queue, slots: 16)
+    for (guesses, right) in [
+      ([[3, 4], [5, 6]], 1), ([[5, 1], [2, 3], [1, 0]], 0), ([[6, 7], [7]], 0),
+    ] {
+      let before = store.counts
+      try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+      for guess in guesses { store.expect(layer: 2, experts: guess, certain: false) }
+      #expect(try store.next(most: 1, waiting: true).count == 1)
+      try use(store, layer: 2, [6])
+      #expect(store.counts.guesses - before.guesses == guesses.last?.count)
+      #expect(store.counts.rightGuesses - before.rightGuesses == right)
+    }
+    // Reads that were begun are let go of; those of 3 and 4 were not even that.
+    #expect(queue.snapshot().abandoned > 0)
+  }
+
+  /// A store asks for farther layers while what is wanted is not there and guesses have places left.
+  @Test func asksForFartherLayers() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
+    let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 20)
+    defer { queue.stop() }
+    let store = try store(file, reading: queue, slots: 12, having: [(2, [0, 1])])
+    try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+    // Nothing to read.
+    #expect(store.expect(layer: 2, experts: [0, 1], certain: false))
+    // As much as is read ahead.
+    #expect(!store.expect(layer: 2, experts: [2, 3, 4], certain: false))
+    #expect(store.expect(layer: 2, experts: [1], certain: false))
+    #expect(try store.next(most: 1, waiting: true).count == 1)
+    // It came.
+    try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+    #expect(!store.expect(layer: 2, experts: [0, 1], certain: false))
+    // Too few places to guess at all.
+    store.resize(to: 3)
+    try store.begin(layer: 1, experts: [(5, 1)], rows: 1, inOrder: false)
+    #expect(!store.expect(layer: 2, experts: [6], certain: false))
+  }
+
+  /// Guesses that keep being wrong are not read any more, until they would have been right again.
+  @Test func guessesThatDoNotPay() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
+    let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 500)
+    defer { queue.stop() }
+    // Layer 2 wants its experts in turn, so that the next one is never in memory.
+    let store = try store(file, reading: queue, slots: 6, having: [(1, [0]), (2, [0, 1, 2, 3, 4])])
+    var turn = 4
+    func round(right: Bool) throws -> Int {
+      turn += 1
+      let before = store.counts.expected
+      try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+      store.expect(layer: 2, experts: [(turn + (right ? 0 : 1)) % 8], certain: false)
+      #expect(try store.next(most: 1, waiting: true).count == 1)
+      try use(store, layer: 2, [turn % 8])
+      return store.counts.expected - before
+    }
+    #expect(try round(right: true) == 1)
+    for _ in 0..<60 { _ = try round(right: false) }
+    #expect(try round(right: true) == 0)
+    for _ in 0..<30 { _ = try round(right: true) }
+    #expect(try round(right: true) == 1)
+  }
+
+  /// What is said of the layer after the next one stands until that layer begins.
+  @Test func guessesTwoLayersAhead() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let queue = ReadQueue(file, checks: false, bytesPerSecond: nil)
+    defer { queue.stop() }
+    let store = try store(file, reading: queue, slots: 12)
+    // The dense layer wants no expert.
+    try store.begin(layer: 0, experts: [], rows: 1, inOrder: false)
+    store.expect(layer: 1, experts: [1, 4], certain: false)
+    store.expect(layer: 2, experts: [1, 5], certain: false)
+    try use(store, layer: 1, [1])
+    #expect(store.counts.guesses == 2 && store.counts.rightGuesses == 1)
+    try use(store, layer: 2, [1, 5])
+    #expect(store.counts.guesses == 4 && store.counts.rightGuesses == 3)
+    #expect(store.counts.expected == 3 && store.counts.hits == 0)
+    // A pass that came to no end leaves nothing expected.
+    try store.begin(layer: 0, experts: [], rows: 1, inOrder: false)
+    store.expect(layer: 2, experts: [1], certain: false)
+    try use(store, layer: 1, [])
+    try use(store, layer: 1, [])
+    try use(store, layer: 2, [1])
+    #expect(store.counts.guesses == 4)
   }
 
   /// What is wanted does not wait for what is expected, however much of that there is.

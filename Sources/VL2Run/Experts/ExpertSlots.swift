@@ -35,6 +35,9 @@ final class ExpertSlots {
   /// Slots that hold or will hold an expert.
   var used: Int { table.slots - free.count }
 
+  /// Slots that experts were guessed into, those that were dropped and are still read into included.
+  var guesses: Int { isGuessed.count { $0 } + leaving.count }
+
   /// The first slot's bytes.
   var base: UnsafeMutableRawPointer { memory.base }
 

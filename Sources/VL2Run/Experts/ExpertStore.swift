@@ -21,13 +21,27 @@ package protocol ExpertStore: AnyObject {
   /// - Throws: `PackedFileError` for an expert that cannot be read or is damaged.
   func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)]
 
-  /// Whether being told what comes next is of any use.
-  var readsAhead: Bool { get }
+  /// When being told what comes next is of use.
+  var foresight: Foresight { get }
 
-  /// Tells, between `begin` of one layer and of the next, what the next will probably want.
+  /// Tells, between `begin` of one layer and of the next, what a layer to come will probably want. What it was said to
+  /// want before counts no more.
   ///
   /// - Parameters:
   ///   - experts: in the order in which they should be read, likeliest first.
   ///   - certain: whether the layer will want nearly all of them.
-  func expect(layer: Int, experts: [Int], certain: Bool)
+  /// - Returns: whether it is worth telling what the layer after that one will want.
+  @discardableResult
+  func expect(layer: Int, experts: [Int], certain: Bool) -> Bool
+}
+
+/// When an expert store wants to be told what comes next.
+package enum Foresight: Sendable {
+  /// Never: nothing is read ahead.
+  case never
+  /// Guesses while a layer waits for an expert, when they cost nothing but time that nobody needs; a prompt's next
+  /// layer, which is no guess, at once.
+  case whileWaiting
+  /// In each layer, as soon as that knows its own experts.
+  case always
 }

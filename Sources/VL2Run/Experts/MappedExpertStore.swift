@@ -25,9 +25,9 @@ package final class MappedExpertStore: ExpertStore {
     known = .init(repeating: .init(repeating: nil, count: count), count: language.layers)
   }
 
-  package let readsAhead = false
+  package let foresight = Foresight.never
 
-  package func expect(layer: Int, experts: [Int], certain: Bool) {}
+  package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool { false }
 
   package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
     self.layer = layer

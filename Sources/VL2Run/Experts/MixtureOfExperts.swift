@@ -43,16 +43,18 @@ package final class MixtureOfExperts {
   ///   - x: normalised rows, [count][hidden].
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forced: expert ids to take instead of the router's, [count][kept].
-  ///   - afterRouting: called when the store knows what this layer wants, before anything is computed.
+  ///   - lookAhead: called at most once, when the store wants to be told of layers to come, with what is known of this
+  ///     layer's output by then.
   /// - Throws: what the store throws.
   package func apply(
     _ x: Rows, addingTo residual: Rows, chunk: Int, forced: [Int32]? = nil, observer: StageObserver? = nil,
-    afterRouting: () -> Void = {}
+    lookAhead: (Rows) -> Void = { _ in }
   ) throws {
     let (count, hidden) = (x.count, x.columns)
     // Where there are more rows than a chunk, experts come in ascending order and what they give is added up at
     // once; otherwise in any order, and it is added up at the end.
     let inOrder = count > chunk
+    var looksWhileWaiting = store.foresight == .whileWaiting && count <= Decoder.guessedRows && !inOrder
     if let router {
       arithmetic.enter(.router)
       router.route(x, forced: forced, experts: &scratch.picked, weights: &scratch.pickedWeights)
@@ -62,7 +64,7 @@ package final class MixtureOfExperts {
       try store.begin(
         layer: layer, experts: scratch.groups.map { ($0.expert, $0.pairs.count) }, rows: count,
         inOrder: inOrder)
-      afterRouting()
+      if !looksWhileWaiting && store.foresight != .never { lookAhead(residual) }
     } else {
       scratch.groups.removeAll(keepingCapacity: true)
     }
@@ -82,13 +84,20 @@ package final class MixtureOfExperts {
     let mostPairs = inOrder ? chunk * kept : count * kept
     let out = Rows(scratch.routedOut.reserve(mostPairs * hidden), count: mostPairs, columns: hidden)
     var given = 0
+    scratch.isGiven.removeAll(keepingCapacity: true)
+    scratch.isGiven.append(contentsOf: repeatElement(false, count: groups.count))
     while given < groups.count || dense != nil {
       var batch: [Task] = []
       if given < groups.count {
         let most = inOrder ? prefixCount(groups[given...], pairs: mostPairs) : groups.count - given
-        batch = try store.next(most: most, waiting: dense == nil).map { ready in
-          Task(pairs: groups[ready.place].pairs, weights: ready.weights)
+        var ready = try store.next(most: most, waiting: false)
+        if ready.isEmpty && dense == nil {
+          if looksWhileWaiting { lookAhead(outputSoFar(residual, sum: sum, out)) }
+          looksWhileWaiting = false
+          ready = try store.next(most: most, waiting: true)
         }
+        for (place, _) in ready { scratch.isGiven[place] = true }
+        batch = ready.map { Task(pairs: groups[$0.place].pairs, weights: $0.weights) }
         given += batch.count
       }
       if !inOrder {
@@ -111,6 +120,26 @@ package final class MixtureOfExperts {
     arithmetic.forEachRowRange(count) { range in
       for row in range { kernels.add(residual[row], sum[row], hidden) }
     }
+  }
+
+  /// The layer's output without the experts that were not given yet.
+  ///
+  /// - Parameters:
+  ///   - sum: shared outputs.
+  ///   - outputs: [pairs][hidden] of the experts that were given; the others' rows are overwritten.
+  private func outputSoFar(_ residual: Rows, sum: Rows, _ outputs: Rows) -> Rows {
+    let (count, hidden) = (sum.count, sum.columns)
+    for (group, isGiven) in zip(scratch.groups, scratch.isGiven) where !isGiven {
+      outputs.slice(group.pairs).base.update(repeating: 0, count: group.pairs.count * hidden)
+    }
+    let output = Rows(scratch.outputSoFar.reserve(count * hidden), count: count, columns: hidden)
+    let kernels = vl2_kernels_active().pointee
+    for row in 0..<count {
+      output[row].update(from: residual[row], count: hidden)
+      kernels.add(output[row], sum[row], hidden)
+    }
+    combine(outputs, places: 0..<count * kept, into: output)
+    return output
   }
 
   /// Experts that this layer's router would pick for rows, likeliest first: each row's best, then each row's second.
@@ -293,6 +322,9 @@ package final class FeedForwardScratch {
   fileprivate let sharedInner = AlignedBuffer()
   fileprivate let routedOut = AlignedBuffer()
   fileprivate let sum = AlignedBuffer()
+  fileprivate let outputSoFar = AlignedBuffer()
+  /// By group: whether the store gave the expert.
+  fileprivate var isGiven: [Bool] = []
   fileprivate var picked: [Int32] = []
   fileprivate var pickedWeights: [Float] = []
   fileprivate var guessed: [Int32] = []
@@ -307,9 +339,11 @@ package final class FeedForwardScratch {
   package init() {}
 
   fileprivate func release() {
-    for buffer in [routedInner, sharedInner, routedOut, sum] { buffer.release() }
-    (picked, pickedWeights, guessed, guessedWeights, rowsByExpert, pairOfPick, groups, next, numbers) = (
-      [], [], [], [], [], [], [], [], []
+    for buffer in [routedInner, sharedInner, routedOut, sum, outputSoFar] { buffer.release() }
+    (
+      picked, pickedWeights, guessed, guessedWeights, rowsByExpert, pairOfPick, groups, isGiven, next, numbers
+    ) = (
+      [], [], [], [], [], [], [], [], [], []
     )
   }
 

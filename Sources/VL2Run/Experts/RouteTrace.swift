@@ -68,7 +68,7 @@ package final class RecordingExpertStore: ExpertStore {
     trace = RouteTrace(file)
   }
 
-  package let readsAhead = true
+  package let foresight = Foresight.always
 
   package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
     let guessed = guess.map { $0.layer == layer ? $0.experts : [] } ?? []
@@ -84,8 +84,10 @@ package final class RecordingExpertStore: ExpertStore {
     try store.next(most: most, waiting: waiting)
   }
 
-  package func expect(layer: Int, experts: [Int], certain: Bool) {
+  package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {
     if !certain { guess = (layer, experts.sorted()) }
-    if store.readsAhead { store.expect(layer: layer, experts: experts, certain: certain) }
+    store.expect(layer: layer, experts: experts, certain: certain)
+    // A trace has what the layer before guessed.
+    return false
   }
 }

@@ -40,9 +40,8 @@ package final class SlotExpertStore: ExpertStore {
   private var isPrompt = false
   /// By id: wanted by the layer at work and not given yet.
   private var isNeeded: [Bool]
-  private var expectedLayer = -1
-  private var expectedIDs: [Int] = []
-  private var expectationIsCertain = false
+  private var expectations: Expectations
+  private var guessRecord = GuessRecord()
 
   /// - Parameters:
   ///   - slots: slots that there may ever be; at least 1.
@@ -62,6 +61,7 @@ package final class SlotExpertStore: ExpertStore {
     templates = .init(repeating: nil, count: layers * experts)
     isPinned = .init(repeating: false, count: table.slots)
     isNeeded = .init(repeating: false, count: layers * experts)
+    expectations = Expectations(layers: layers, experts: experts)
   }
 
   /// Bytes of a slot: the largest expert, up to whole pages of any size that systems have.
@@ -84,11 +84,13 @@ package final class SlotExpertStore: ExpertStore {
 
   // MARK: ExpertStore
 
-  package let readsAhead = true
+  package let foresight = Foresight.whileWaiting
 
   package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
     unpin()
     for id in wanted { isNeeded[id] = false }
+    // What is still expected of other layers was expected of a pass that came to no end.
+    if layer <= self.layer { expectations.forgetAll() }
     self.layer = layer
     self.inOrder = inOrder
     isPrompt = inOrder || rows > Decoder.guessedRows
@@ -107,11 +109,11 @@ package final class SlotExpertStore: ExpertStore {
     schedule()
   }
 
-  package func expect(layer: Int, experts: [Int], certain: Bool) {
-    expectedLayer = layer
-    expectedIDs = experts.map { slots.table.id(layer: layer, expert: $0) }
-    expectationIsCertain = certain
+  package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {
+    let ids = experts.map { slots.table.id(layer: layer, expert: $0) }
+    abandonGuesses(expectations.expect(ids, of: layer, certain: certain))
     schedule()
+    return isWaiting && !hasGuessesEnough
   }
 
   package func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)] {
@@ -198,8 +200,7 @@ package final class SlotExpertStore: ExpertStore {
       guard let slot = slotForWanted() else { return }
       read(wanted[place], into: slot)
     }
-    if expectedLayer == layer { return }
-    for id in expectedIDs where slots.table.slot(of: id) == nil {
+    for id in expectations.nearestFirst where slots.table.slot(of: id) == nil {
       guard let slot = slotForExpected() else { return }
       read(id, into: slot, guessed: true)
     }
@@ -210,19 +211,21 @@ package final class SlotExpertStore: ExpertStore {
     slots.read(id, section: section, into: slot, guessed: guessed)
   }
 
-  /// Compares what was expected of the layer that has begun with what it wants, and ends reads in vain.
+  /// Compares what was last expected of the layer that has begun with what it wants, and ends reads in vain.
   private func meetExpectation() {
-    defer {
-      expectedIDs.removeAll(keepingCapacity: true)
-      expectedLayer = -1
-      expectationIsCertain = false
+    let isCertain = expectations.certainLayer == layer
+    let ids = expectations.forget(layer)
+    if !isCertain {
+      counts.guesses += ids.count
+      counts.rightGuesses += ids.count { isNeeded[$0] }
+      for id in ids where isGuessedOrAbsent(id) { guessRecord.note(isRight: isNeeded[id]) }
     }
-    guard expectedLayer == layer else { return }
-    if !expectationIsCertain {
-      counts.guesses += expectedIDs.count
-      counts.rightGuesses += expectedIDs.count { isNeeded[$0] }
-    }
-    for id in expectedIDs where !isNeeded[id] {
+    abandonGuesses(ids)
+  }
+
+  /// Ends reads of experts that were expected and are neither expected any more nor wanted.
+  private func abandonGuesses(_ ids: [Int]) {
+    for id in ids where !isNeeded[id] && !expectations.contains(id) {
       guard let slot = slots.table.slot(of: id), slots.isGuessed[slot], !slots.isSettled(slot) else {
         continue
       }
@@ -230,42 +233,59 @@ package final class SlotExpertStore: ExpertStore {
     }
   }
 
+  /// Whether nothing that the layer at work wants can be given yet.
+  private var isWaiting: Bool {
+    !wanted.indices.contains { place in
+      !isGiven[place] && slots.table.slot(of: wanted[place]).map(slots.isSettled) ?? false
+    }
+  }
+
+  /// Whether as much is expected as may be read ahead.
+  private var hasGuessesEnough: Bool {
+    expectations.nearestFirst.count(where: isGuessedOrAbsent) >= guessedSlots
+  }
+
+  private func isGuessedOrAbsent(_ id: Int) -> Bool {
+    slots.table.slot(of: id).map { slots.isGuessed[$0] } ?? true
+  }
+
   // MARK: what goes
 
   /// Slots that experts may be guessed into: they are taken from the policy, so that wrong guesses never drive out
-  /// more.
+  /// more. None where guesses are mostly wrong.
   private var guessedSlots: Int {
     let kept = weights.config.language.routing?.expertsPerToken ?? 0
-    return capacity >= 2 * kept ? kept : 0
+    return capacity >= 2 * kept && guessRecord.pays ? kept : 0
   }
 
-  private func slotForWanted() -> Int? { wrongGuess() ?? slots.takeFree() ?? victim() }
+  private func slotForWanted() -> Int? {
+    wrongGuess() ?? slots.takeFree() ?? victim(sparing: expectations.contains) ?? victim { _ in false }
+  }
 
   private func slotForExpected() -> Int? {
-    if expectationIsCertain { return slotForWanted() }
     if let slot = wrongGuess() ?? slots.takeFree() { return slot }
-    return slots.isGuessed.count(where: { $0 }) < guessedSlots ? victim() : nil
+    let isAllowed = expectations.certainLayer != nil || slots.guesses < guessedSlots
+    return isAllowed ? victim(sparing: expectations.contains) : nil
   }
 
   /// A slot whose expert was expected in vain.
   private func wrongGuess() -> Int? {
     slots.isGuessed.indices.first { slot in
       guard slots.isGuessed[slot], let id = slots.table.expert(in: slot) else { return false }
-      return !isNeeded[id] && !isExpected(id) && slots.takeGuessed(slot)
+      return !isNeeded[id] && !expectations.contains(id) && slots.takeGuessed(slot)
     }
   }
 
-  private func isExpected(_ id: Int) -> Bool { expectedLayer == id / experts && expectedIDs.contains(id) }
-
   /// The policy's choice among experts that nobody waits for. While a prompt goes by, layers that it has passed go
   /// first: those to come will be wanted before.
-  private func victim() -> Int? {
+  private func victim(sparing isSpared: (_ id: Int) -> Bool) -> Int? {
     func isIdle(_ slot: Int, _ id: Int) -> Bool {
-      !isPinned[slot] && !isNeeded[id] && !slots.isGuessed[slot] && slots.isSettled(slot) && !isExpected(id)
+      !isPinned[slot] && !isNeeded[id] && !slots.isGuessed[slot] && slots.isSettled(slot) && !isSpared(id)
     }
-    if isPrompt || expectationIsCertain {
+    if isPrompt {
       if let slot = slots.table.victim(where: { isIdle($0, $1) && $1 / experts <= layer }) { return slot }
-      return slots.table.victim(where: { isIdle($0, $1) && $1 / experts > max(layer, expectedLayer) })
+      let next = max(layer, expectations.certainLayer ?? layer)
+      return slots.table.victim(where: { isIdle($0, $1) && $1 / experts > next })
     }
     return slots.table.victim(where: isIdle)
   }
@@ -309,7 +329,6 @@ package final class SlotExpertStore: ExpertStore {
     wanted = []
     isGiven = []
     firstLeft = 0
-    expectedIDs = []
-    expectedLayer = -1
+    expectations.forgetAll()
   }
 }

@@ -181,7 +181,7 @@ package final class Decoder {
       rmsNorm(x, layer.postAttentionNorm, into: normed)
       try layer.feedForward.apply(
         normed, addingTo: x, chunk: chunk, forced: forcedRoutes?[i], observer: observer
-      ) { lookAhead(from: i, x) }
+      ) { lookAhead(from: i, $0) }
       arithmetic.enter(.other)
       observer?.observe("layer.\(i)", x)
       try progress(x.count * (i + 1) / layers.count)
@@ -213,21 +213,28 @@ package final class Decoder {
     return parts
   }
 
-  /// Rows up to which the next layer's experts are guessed row by row; more rows want nearly all of them.
+  /// Rows up to which the experts of layers to come are guessed row by row; more rows want nearly all of them.
   package static let guessedRows = 32
+  /// How many layers ahead experts are guessed. Farther ones are wrong too often (Benchmarks/LOG.md).
+  private static let guessedLayers = 4
 
-  /// Tells the store which experts the next layer with experts will probably want: its own router says so, applied
-  /// to what this layer's experts are about to change.
+  /// Tells the store which experts layers to come will probably want: their own routers say so, applied to what is known
+  /// of this layer's output. The nearest layer comes first, and farther ones as long as the store asks.
+  ///
+  /// - Parameter x: the residual rows, with what is known.
   private func lookAhead(from layer: Int, _ x: Rows) {
-    guard store.readsAhead, layer + 1 < layers.count, layers[layer + 1].feedForward.isRouted else { return }
-    let next = layers[layer + 1]
+    let next = layer + 1..<min(layers.count, layer + 1 + Self.guessedLayers)
+    guard let first = next.first, layers[first].feedForward.isRouted else { return }
     if x.count > Self.guessedRows {
-      store.expect(layer: layer + 1, experts: Array(0..<(config.routing?.experts ?? 0)), certain: true)
+      store.expect(layer: first, experts: Array(0..<(config.routing?.experts ?? 0)), certain: true)
       return
     }
     let guess = Rows(guessRow.reserve(x.count * x.columns), count: x.count, columns: x.columns)
-    rmsNorm(x, next.postAttentionNorm, into: guess)
-    store.expect(layer: layer + 1, experts: next.feedForward.picks(for: guess), certain: false)
+    for index in next {
+      rmsNorm(x, layers[index].postAttentionNorm, into: guess)
+      let picks = layers[index].feedForward.picks(for: guess)
+      if !store.expect(layer: index, experts: picks, certain: false) { break }
+    }
   }
 
   private func rmsNorm(_ rows: Rows, _ weight: UnsafePointer<Float>, into out: Rows) {
