@@ -80,6 +80,7 @@ import VL2Run
   @Test func randomSequences() throws {
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     var random = SplitMix64(seed: 5)
+    var ready = PlainList<ReadyExpert>()
     func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
     func subset(_ most: Int) -> [Int] {
       let count = 1 + below(most)
@@ -99,8 +100,9 @@ import VL2Run
         let isPrompt = below(4) == 0
         let experts = subset(isPrompt ? 8 : 4)
         if below(6) == 0 { store.resize(to: 1 + below(16)) }
-        try store.begin(
-          layer: layer, experts: experts.map { ($0, 1) }, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
+        try experts.map { ExpertUse(expert: $0, rows: 1) }.withUnsafeBufferPointer {
+          try store.begin(layer: layer, experts: $0, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
+        }
         if below(3) > 0 {
           store.expect(layer: 3 - layer, experts: isPrompt ? Array(0..<8) : subset(4), certain: isPrompt)
         }
@@ -108,9 +110,10 @@ import VL2Run
         if below(20) == 0 { continue }
         var given: [Int] = []
         while given.count < experts.count {
-          let ready = try store.next(most: 1 + below(8), waiting: true)
-          #expect(!ready.isEmpty)
-          for (place, weights) in ready {
+          try store.next(most: 1 + below(8), waiting: true, into: &ready)
+          #expect(ready.count > 0)
+          for expert in ready.elements {
+            let (place, weights) = (expert.place, expert.weights)
             given.append(place)
             let section = "layer.\(layer).expert.\(experts[place])"
             let bytes = try file.sectionBytes(section)
