@@ -151,7 +151,7 @@ package final class Decoder {
   /// What the layer that keeps most keeps of so many positions.
   private func bytesPerLayer(positions: Int) -> Int {
     var most = 0
-    for i in layers.indices { most = max(most, layers[i].attention.cacheBytes(capacity: positions)) }
+    for i in 0..<layers.count { most = max(most, layers[i].attention.cacheBytes(capacity: positions)) }
     return most
   }
 
@@ -191,7 +191,7 @@ package final class Decoder {
       self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
     cut(count: x.count, chunk: chunk, written: written)
-    for i in layers.indices {
+    for i in 0..<layers.count {
       try weights.use(
         number: layers[i].section, next: i + 1 < layers.count ? layers[i + 1].section : headSection)
       for chunk in parts.elements {
@@ -330,7 +330,7 @@ package final class Decoder {
     normed.release()
     attended.release()
     guessRow.release()
-    for i in layers.indices { layers[i].feedForward.releaseScratch() }
+    for i in 0..<layers.count { layers[i].feedForward.releaseScratch() }
     attentionScratch.release()
   }
 }
