@@ -80,6 +80,7 @@ import VL2Run
   @Test func randomSequences() throws {
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     var random = SplitMix64(seed: 5)
+    var ready = PlainList<ReadyExpert>()
     func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
     func subset(_ most: Int) -> [Int] {
       let count = 1 + below(most)
@@ -99,8 +100,7 @@ import VL2Run
         let isPrompt = below(4) == 0
         let experts = subset(isPrompt ? 8 : 4)
         if below(6) == 0 { store.resize(to: 1 + below(16)) }
-        try store.begin(
-          layer: layer, experts: experts.map { ($0, 1) }, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
+        try begin(store, layer: layer, experts, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
         // Guesses are revised, come in any order of layers, and may be of a layer that is not the next one.
         for _ in 0..<below(4) {
           store.expect(layer: isPrompt ? 3 - layer : 1 + below(2), experts: subset(4), certain: false)
@@ -110,9 +110,10 @@ import VL2Run
         if below(20) == 0 { continue }
         var given: [Int] = []
         while given.count < experts.count {
-          let ready = try store.next(most: 1 + below(8), waiting: true)
-          #expect(!ready.isEmpty)
-          for (place, weights) in ready {
+          try store.next(most: 1 + below(8), waiting: true, into: &ready)
+          #expect(ready.count > 0)
+          for expert in ready.elements {
+            let (place, weights) = (expert.place, expert.weights)
             given.append(place)
             let section = "layer.\(layer).expert.\(experts[place])"
             let bytes = try file.sectionBytes(section)
@@ -139,10 +140,25 @@ import VL2Run
     return store
   }
 
+  private func begin(
+    _ store: SlotExpertStore, layer: Int, _ experts: [Int], rows: Int = 1, inOrder: Bool = false
+  ) throws {
+    try experts.map { ExpertUse(expert: $0, rows: 1) }.withUnsafeBufferPointer {
+      try store.begin(layer: layer, experts: $0, rows: rows, inOrder: inOrder)
+    }
+  }
+
+  /// Waits for experts, and returns how many came.
+  private func next(_ store: SlotExpertStore) throws -> Int {
+    var ready = PlainList<ReadyExpert>()
+    try store.next(most: 8, waiting: true, into: &ready)
+    return ready.count
+  }
+
   private func use(_ store: SlotExpertStore, layer: Int, _ experts: [Int]) throws {
-    try store.begin(layer: layer, experts: experts.map { ($0, 1) }, rows: 1, inOrder: false)
+    try begin(store, layer: layer, experts)
     var given = 0
-    while given < experts.count { given += try store.next(most: 8, waiting: true).count }
+    while given < experts.count { given += try next(store) }
   }
 
   /// However far ahead is guessed and however wrongly, guesses take no more than two places, a token's experts of a layer,
@@ -155,9 +171,9 @@ import VL2Run
     let store = try store(file, reading: queue, slots: slots, having: [(1, useful)])
     for round in 0..<20 {
       let before = store.counts
-      try store.begin(layer: 1, experts: [(round % 2, 1)], rows: 1, inOrder: false)
+      try begin(store, layer: 1, [round % 2])
       store.expect(layer: 2, experts: [0, 1, 2, 3, 4, 5, 6], certain: false)
-      #expect(try store.next(most: 1, waiting: true).count == 1)
+      #expect(try next(store) == 1)
       try use(store, layer: 2, [7])
       #expect(store.counts.guesses - before.guesses == 7)
       #expect(store.counts.rightGuesses == before.rightGuesses)
@@ -180,9 +196,9 @@ import VL2Run
       ([[3, 4], [5, 6]], 1), ([[5, 1], [2, 3], [1, 0]], 0), ([[6, 7], [7]], 0),
     ] {
       let before = store.counts
-      try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+      try begin(store, layer: 1, [0])
       for guess in guesses { store.expect(layer: 2, experts: guess, certain: false) }
-      #expect(try store.next(most: 1, waiting: true).count == 1)
+      #expect(try next(store) == 1)
       try use(store, layer: 2, [6])
       #expect(store.counts.guesses - before.guesses == guesses.last?.count)
       #expect(store.counts.rightGuesses - before.rightGuesses == right)
@@ -198,19 +214,19 @@ import VL2Run
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 20)
     defer { queue.stop() }
     let store = try store(file, reading: queue, slots: 12, having: [(2, [0, 1])])
-    try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+    try begin(store, layer: 1, [0])
     // Nothing to read.
     #expect(store.expect(layer: 2, experts: [0, 1], certain: false))
     // As much as is read ahead.
     #expect(!store.expect(layer: 2, experts: [2, 3, 4], certain: false))
     #expect(store.expect(layer: 2, experts: [1], certain: false))
-    #expect(try store.next(most: 1, waiting: true).count == 1)
+    #expect(try next(store) == 1)
     // It came.
-    try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+    try begin(store, layer: 1, [0])
     #expect(!store.expect(layer: 2, experts: [0, 1], certain: false))
     // Too few places to guess at all.
     store.resize(to: 3)
-    try store.begin(layer: 1, experts: [(5, 1)], rows: 1, inOrder: false)
+    try begin(store, layer: 1, [5])
     #expect(!store.expect(layer: 2, experts: [6], certain: false))
   }
 
@@ -226,9 +242,9 @@ import VL2Run
     func round(right: Bool) throws -> Int {
       turn += 1
       let before = store.counts.expected
-      try store.begin(layer: 1, experts: [(0, 1)], rows: 1, inOrder: false)
+      try begin(store, layer: 1, [0])
       store.expect(layer: 2, experts: [(turn + (right ? 0 : 1)) % 8], certain: false)
-      #expect(try store.next(most: 1, waiting: true).count == 1)
+      #expect(try next(store) == 1)
       try use(store, layer: 2, [turn % 8])
       return store.counts.expected - before
     }
@@ -246,7 +262,7 @@ import VL2Run
     defer { queue.stop() }
     let store = try store(file, reading: queue, slots: 12)
     // The dense layer wants no expert.
-    try store.begin(layer: 0, experts: [], rows: 1, inOrder: false)
+    try begin(store, layer: 0, [])
     store.expect(layer: 1, experts: [1, 4], certain: false)
     store.expect(layer: 2, experts: [1, 5], certain: false)
     try use(store, layer: 1, [1])
@@ -255,7 +271,7 @@ import VL2Run
     #expect(store.counts.guesses == 4 && store.counts.rightGuesses == 3)
     #expect(store.counts.expected == 3 && store.counts.hits == 0)
     // A pass that came to no end leaves nothing expected.
-    try store.begin(layer: 0, experts: [], rows: 1, inOrder: false)
+    try begin(store, layer: 0, [])
     store.expect(layer: 2, experts: [1], certain: false)
     try use(store, layer: 1, [])
     try use(store, layer: 1, [])

@@ -97,7 +97,7 @@ import VL2Run
       memory.update(from: bias, count: size)
       return UnsafePointer(memory)
     }
-    let router = Router(
+    var router = Router(
       weights: Linear(
         vl2_matrix(
           blocks: UnsafeRawPointer(weights).assumingMemoryBound(to: UInt8.self), block_step: size * 64,
@@ -105,11 +105,12 @@ import VL2Run
       routing: routing,
       arithmetic: Arithmetic(pool: WorkerPool(threads: 1), mode: .int8))
     var input = rows.flatMap { $0 }
-    var (experts, shares): ([Int32], [Float]) = ([], [])
+    var picks = ExpertPicks()
     input.withUnsafeMutableBufferPointer {
-      router.route(
-        Rows($0.baseAddress!, count: rows.count, columns: size), experts: &experts, weights: &shares)
+      router.route(Rows($0.baseAddress!, count: rows.count, columns: size), into: &picks)
     }
-    return withExtendedLifetime((identity, biases)) { (experts, shares) }
+    return withExtendedLifetime((identity, biases)) {
+      (Array(picks.experts.elements), Array(picks.weights.elements))
+    }
   }
 }

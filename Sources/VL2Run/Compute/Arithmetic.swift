@@ -10,69 +10,6 @@ public enum ActivationMode: Sendable, Equatable {
   case float32
 }
 
-/// A weight matrix and its bias.
-package struct Linear {
-  package var matrix: vl2_matrix
-  package var bias: UnsafePointer<Float>?
-
-  package init(_ matrix: vl2_matrix, bias: UnsafePointer<Float>? = nil) {
-    self.matrix = matrix
-    self.bias = bias
-  }
-
-  package var outputs: Int { Int(matrix.rows) }
-  package var inputs: Int { Int(matrix.columns) }
-  package var blocks: Int { (Int(matrix.rows) + 15) / 16 }
-  package var blockBytes: Int { vl2_block_bytes(matrix.code, inputs) }
-  package var byteCount: Int { blocks * blockBytes }
-
-  /// The blocks of 16 that hold `rows`, as a matrix of their own without bias, and the place of the first row in it.
-  package func covering(rows: Range<Int>) -> (linear: Linear, skipped: Int) {
-    let first = rows.lowerBound / 16
-    let end = min(outputs, (rows.upperBound + 15) / 16 * 16)
-    var part = matrix
-    part.blocks += first * matrix.block_step
-    part.rows = UInt32(end - first * 16)
-    return (Linear(part), rows.lowerBound - first * 16)
-  }
-
-  /// Whether kernels multiply it by int8 rows.
-  package var takesInt8: Bool {
-    matrix.code == UInt32(VL2_CODE_I8) || matrix.code == UInt32(VL2_CODE_Q4)
-  }
-}
-
-/// Rows made ready for products: quantised to int8 where the mode says so.
-package struct PreparedRows {
-  fileprivate var float: Rows
-  fileprivate var quantized: UnsafeMutablePointer<UInt8>?
-  fileprivate var quantizedStep: Int
-}
-
-/// One product of a parallel job: rows of `input` (or those that `index` names) with a matrix.
-package struct Product {
-  package var linear: Linear
-  /// A matrix of the same shape whose product gates: the output is silu(gate x) * (linear x).
-  package var gate: Linear?
-  package var input: PreparedRows
-  /// Rows of `input` to take, in order; nil for the first `count`.
-  package var index: UnsafePointer<UInt32>?
-  package var count: Int
-  package var output: Rows
-
-  package init(
-    _ linear: Linear, gate: Linear? = nil, _ input: PreparedRows, index: UnsafePointer<UInt32>? = nil,
-    count: Int, into output: Rows
-  ) {
-    self.linear = linear
-    self.gate = gate
-    self.input = input
-    self.index = index
-    self.count = count
-    self.output = output
-  }
-}
-
 /// Products of rows and packed matrices, shared out over the threads of a pool.
 ///
 /// A row's result has the same bits whatever else is in the job and however many threads there are.
@@ -80,20 +17,16 @@ package final class Arithmetic {
   package let pool: WorkerPool
   package let mode: ActivationMode
 
-  private var floatScratch: [AlignedBuffer]
-  /// What gates a block, where no kernel does all of it.
-  private var gateScratch: [AlignedBuffer]
-  /// Activations as the int8 codes say, for the matrices that only float kernels read.
-  private var rounded: [AlignedBuffer]
-  private var quantizedRows: [AlignedBuffer]
+  /// For all threads, what float kernels decode blocks into.
+  private var decoded = AlignedMemory()
+  /// For all threads, what gates blocks, where no kernel does all of it.
+  private var gated = AlignedMemory()
+  private var inputs = PreparedRows.Memory()
+  private var products = PlainList<Product>()
 
   package init(pool: WorkerPool, mode: ActivationMode) {
     self.pool = pool
     self.mode = mode
-    floatScratch = (0..<pool.threads).map { _ in AlignedBuffer() }
-    gateScratch = (0..<pool.threads).map { _ in AlignedBuffer() }
-    rounded = (0..<3).map { _ in AlignedBuffer() }
-    quantizedRows = (0..<3).map { _ in AlignedBuffer() }
   }
 
   /// Begins a stage where somebody measures them.
@@ -102,6 +35,9 @@ package final class Arithmetic {
   @discardableResult package func enter(_ stage: StageClock.Stage) -> StageClock.Stage {
     pool.clock?.enter(stage) ?? .other
   }
+
+  /// Does items 0..<items of `work`, one by one, on all threads.
+  package func run<Work: SharedWork>(_ items: Int, _ work: Work) { pool.run(items, work) }
 
   /// Rows per work item of a parallel job over rows.
   private static let rowsPerItem = 16
@@ -114,20 +50,31 @@ package final class Arithmetic {
     }
   }
 
-  /// Makes `rows` ready for products with `linears`. Memory comes from one of three slots; what a slot held before
-  /// is lost, and the result is valid until the slot is used again.
-  ///
-  /// - Parameter change: called for ranges of rows before they are read, in the same job: rows that it has changed are
-  ///   still in a cache. The caller's stage goes on then.
+  /// Makes `rows` ready for products with `linear`.
   package func prepare(
-    _ rows: Rows, for linears: [Linear], slot: Int = 0, change: ((Range<Int>) -> Void)? = nil
+    _ rows: Rows, for linear: Linear, change: ((Range<Int>) -> Void)? = nil
   ) -> PreparedRows {
-    prepare(rows, onlyInt8: linears.allSatisfy(\.takesInt8), slot: slot, change: change)
+    prepare(rows, onlyInt8: linear.takesInt8, change: change)
   }
 
+  /// Makes `rows` ready for products, in memory that all share who give none.
+  ///
   /// - Parameter onlyInt8: whether kernels multiply all the matrices that will come by int8 rows.
   package func prepare(
-    _ rows: Rows, onlyInt8: Bool, slot: Int = 0, change: ((Range<Int>) -> Void)? = nil
+    _ rows: Rows, onlyInt8: Bool, change: ((Range<Int>) -> Void)? = nil
+  ) -> PreparedRows {
+    prepare(rows, onlyInt8: onlyInt8, in: &inputs, change: change)
+  }
+
+  /// Makes `rows` ready for products.
+  ///
+  /// - Parameters:
+  ///   - onlyInt8: whether kernels multiply all the matrices that will come by int8 rows.
+  ///   - memory: what they are quantised into.
+  ///   - change: called for ranges of rows before they are read, in the same job: rows that it has changed are
+  ///     still in a cache. The caller's stage goes on then.
+  package func prepare(
+    _ rows: Rows, onlyInt8: Bool, in memory: inout PreparedRows.Memory, change: ((Range<Int>) -> Void)? = nil
   ) -> PreparedRows {
     var prepared = PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
     if mode == .float32 {
@@ -137,7 +84,7 @@ package final class Arithmetic {
     let stage = change == nil ? enter(.quantize) : nil
     defer { if let stage { enter(stage) } }
     let step = vl2_quantized_row_bytes(rows.columns)
-    let bytes = quantizedRows[slot].reserve(rows.count * step, of: UInt8.self)
+    let bytes = memory.quantized.reserve(rows.count * step, of: UInt8.self)
     let group = mode == .int8 ? 32 : 0
     let kernels = vl2_kernels_active().pointee
     forEachRowRange(rows.count) { range in
@@ -149,7 +96,7 @@ package final class Arithmetic {
     prepared.quantized = bytes
     prepared.quantizedStep = step
     if !onlyInt8 {
-      let floats = rounded[slot].reserve(rows.count * rows.columns, of: Float.self)
+      let floats = memory.rounded.reserve(rows.count * rows.columns, of: Float.self)
       forEachRowRange(rows.count) { range in
         for row in range {
           Self.widen(bytes + row * step, columns: rows.columns, into: floats + row * rows.columns)
@@ -178,24 +125,32 @@ package final class Arithmetic {
 
   /// Computes one product.
   package func multiply(_ linear: Linear, _ input: PreparedRows, count: Int, into output: Rows) {
-    multiply([Product(linear, input, count: count, into: output)])
+    multiply(Product(linear, input, count: count, into: output))
+  }
+
+  /// Computes up to three products as one parallel job.
+  package func multiply(_ first: Product, _ second: Product? = nil, _ third: Product? = nil) {
+    products.removeAll()
+    products.append(first)
+    if let second { products.append(second) }
+    if let third { products.append(third) }
+    multiply(products.elements)
   }
 
   /// Computes several products as one parallel job.
-  package func multiply(_ products: [Product]) {
+  package func multiply(_ products: UnsafeBufferPointer<Product>) {
     if let clock = pool.clock {
       for product in products where product.count > 0 {
-        for linear in [product.linear, product.gate].compactMap(\.self) {
-          clock.count(
-            bytes: linear.byteCount,
-            products: Double(product.count) * Double(linear.outputs) * Double(linear.inputs))
-        }
+        let (linear, matrices) = (product.linear, product.gate == nil ? 1 : 2)
+        clock.count(
+          bytes: matrices * linear.byteCount,
+          products: Double(matrices * product.count) * Double(linear.outputs) * Double(linear.inputs))
       }
     }
     if products.allSatisfy({ $0.count < Self.fewRows }) { return multiplyFewRows(products) }
-    // Blocks of 16 weight rows per item: few enough that all threads have work when there is one row, and a
-    // tile of rows small enough that it stays in a level-2 cache while the weights stream past.
-    let rowsPerTile = 128
+    // Blocks of 16 weight rows per item: few enough that all threads have work when there is one row.
+    let rowsPerTile = Self.rowsPerTile
+    let scratch = scratch(for: products)
     var firstItem = [Int](repeating: 0, count: products.count + 1)
     var blocksPerItem = [Int](repeating: 1, count: products.count)
     for (i, product) in products.enumerated() {
@@ -212,90 +167,76 @@ package final class Arithmetic {
       let chunks = (product.linear.blocks + blocksPerItem[i] - 1) / blocksPerItem[i]
       let (tile, chunk) = (item - firstItem[i]).quotientAndRemainder(dividingBy: chunks)
       let first = chunk * blocksPerItem[i]
-      compute(
-        product, rows: tile * rowsPerTile..<min(product.count, (tile + 1) * rowsPerTile),
-        blocks: first..<min(product.linear.blocks, first + blocksPerItem[i]), worker: worker)
+      product.compute(
+        rows: tile * rowsPerTile..<min(product.count, (tile + 1) * rowsPerTile),
+        blocks: first..<min(product.linear.blocks, first + blocksPerItem[i]), scratch: scratch[worker])
     }
   }
 
+  /// Rows that weights are multiplied by together: few enough that they stay in a level-2 cache while weights stream past.
+  private static let rowsPerTile = 128
   /// Rows below which a product is bound by reading its weights.
   private static let fewRows = 16
   /// Bytes of weights below which no work item is cut: some microseconds of reading.
   private static let fewestBytes = 24 << 10
 
   /// Shares out the blocks of all products in the order of their addresses.
-  private func multiplyFewRows(_ products: [Product]) {
-    let blocks = products.reduce(0) { $0 + ($1.count > 0 ? $1.linear.blocks : 0) }
+  private func multiplyFewRows(_ products: UnsafeBufferPointer<Product>) {
     guard let first = products.first else { return }
+    var blocks = 0
+    for product in products where product.count > 0 { blocks += product.linear.blocks }
     let smallest = max(1, Self.fewestBytes / first.linear.blockBytes / (first.gate == nil ? 1 : 2))
-    pool.share(blocks, inRangesOf: smallest) { range, worker in
+    pool.share(
+      blocks, inRangesOf: smallest, FewRowsWork(products: products, scratch: scratch(for: products)))
+  }
+
+  /// Products of few rows; a unit is a block of 16 rows of a matrix.
+  private struct FewRowsWork: SharedWork {
+    let products: UnsafeBufferPointer<Product>
+    let scratch: ThreadScratch
+
+    func work(on range: Range<Int>, worker: Int) {
       var first = 0
       for product in products where product.count > 0 {
         let end = first + product.linear.blocks
         let ours = range.clamped(to: first..<end)
         if !ours.isEmpty {
-          compute(
-            product, rows: 0..<product.count, blocks: ours.lowerBound - first..<ours.upperBound - first,
-            worker: worker)
+          product.compute(
+            rows: 0..<product.count, blocks: ours.lowerBound - first..<ours.upperBound - first,
+            scratch: scratch[worker])
         }
         first = end
       }
     }
-  }
 
-  private func compute(_ product: Product, rows: Range<Int>, blocks: Range<Int>, worker: Int) {
-    let kernels = vl2_kernels_active().pointee
-    let output = product.output.slice(rows)
-    guard let gate = product.gate else {
-      return compute(product, product.linear, rows: rows, blocks: blocks, worker: worker, into: output)
-    }
-    if let quantized = product.input.quantized, gate.takesInt8, gate.matrix.code == product.linear.matrix.code
-    {
-      var (gate, up) = (gate.matrix, product.linear.matrix)
-      let skipped = product.index == nil ? rows.lowerBound : 0
-      return kernels.gated_i8(
-        &gate, &up, blocks.lowerBound, blocks.upperBound, quantized + skipped * product.input.quantizedStep,
-        product.input.quantizedStep, product.index.map { $0 + rows.lowerBound }, rows.count, output.base,
-        output.stride)
-    }
-    // Block by block, as the kernel does.
-    let gated = Rows(gateScratch[worker].reserve(16 * rows.count), count: rows.count, columns: 16)
-    for block in blocks {
-      let columns = block * 16..<min(gate.outputs, block * 16 + 16)
-      let up = Rows(
-        output.base + columns.lowerBound, count: rows.count, columns: columns.count, stride: output.stride)
-      for (linear, out) in [(gate, gated), (product.linear, up)] {
-        compute(
-          product, linear.covering(rows: columns).linear, rows: rows, blocks: 0..<1, worker: worker, into: out
-        )
-      }
-      for row in 0..<rows.count { kernels.silu_multiply(gated[row], up[row], up[row], columns.count) }
+    static let entry: SharedWorkEntry = {
+      $0.assumingMemoryBound(to: FewRowsWork.self).pointee.work(on: $1..<$2, worker: $3)
     }
   }
 
-  /// The product of a product's rows with one matrix.
-  private func compute(
-    _ product: Product, _ linear: Linear, rows: Range<Int>, blocks: Range<Int>, worker: Int, into out: Rows
-  ) {
-    let kernels = vl2_kernels_active().pointee
-    var matrix = linear.matrix
-    let index = product.index.map { $0 + rows.lowerBound }
-    let skipped = product.index == nil ? rows.lowerBound : 0
-    if let quantized = product.input.quantized, linear.takesInt8 {
-      kernels.matmul_i8(
-        &matrix, blocks.lowerBound, blocks.upperBound, quantized + skipped * product.input.quantizedStep,
-        product.input.quantizedStep, index, rows.count, linear.bias, out.base, out.stride)
-    } else {
-      let scratch = floatScratch[worker].reserve(16 * linear.inputs, of: Float.self)
-      kernels.matmul_f32(
-        &matrix, blocks.lowerBound, blocks.upperBound, product.input.float[skipped],
-        product.input.float.stride,
-        index, rows.count, linear.bias, out.base, out.stride, scratch)
+  /// Scratch of all threads.
+  private struct ThreadScratch {
+    var decoded, gated: ThreadMemory<Float>
+
+    subscript(worker: Int) -> Product.Scratch { .init(decoded: decoded[worker], gated: gated[worker]) }
+  }
+
+  /// Scratch that suffices for each of `products`.
+  private func scratch(for products: UnsafeBufferPointer<Product>) -> ThreadScratch {
+    var (inputs, gatedRows) = (0, 0)
+    for product in products where product.count > 0 {
+      if product.decodes { inputs = max(inputs, product.linear.inputs) }
+      if product.gate != nil { gatedRows = max(gatedRows, min(product.count, Self.rowsPerTile)) }
     }
+    return ThreadScratch(
+      decoded: ThreadMemory(&decoded, 16 * inputs, threads: pool.threads),
+      gated: ThreadMemory(&gated, 16 * gatedRows, threads: pool.threads))
   }
 
   /// Gives back what large jobs left behind.
   package func releaseScratch() {
-    for buffer in rounded + quantizedRows { buffer.release() }
+    decoded.release()
+    gated.release()
+    inputs.release()
   }
 }

@@ -1,5 +1,5 @@
 /// A view of float32 rows in memory that somebody else owns and keeps alive.
-package struct Rows {
+package struct Rows: BitwiseCopyable {
   package var base: UnsafeMutablePointer<Float>
   package var count: Int
   package var columns: Int

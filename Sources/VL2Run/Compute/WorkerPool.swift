@@ -25,7 +25,17 @@ package final class WorkerPool: @unchecked Sendable {
   private let stopping = Atomic<Bool>(false)
   /// Threads that sleep, or are about to: nobody needs to be woken while there are none.
   private let sleepers = Atomic<Int>(0)
-  private var job: ((_ worker: Int) -> Void)?
+  private var job: Job?
+
+  /// What the threads are at.
+  private struct Job {
+    var entry: SharedWorkEntry
+    /// A value of the work's type, on the stack of the thread that shares it out.
+    var work: UnsafeRawPointer
+    var units: Int
+    /// Units below which no range is cut; 0 where units are handed out one by one, in order.
+    var smallest: Int
+  }
 
   /// - Parameter threads: at least 1.
   package init(threads: Int) {
@@ -68,24 +78,34 @@ package final class WorkerPool: @unchecked Sendable {
       for item in 0..<items { body(item, 0) }
       return
     }
-    onAllThreads { worker in
-      while true {
-        let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
-        if item >= items { return }
-        body(item, worker)
-      }
+    withoutActuallyEscaping(body) { body in
+      run(items, ClosureWork { range, worker in for item in range { body(item, worker) } })
     }
   }
 
-  /// Calls `body(range, worker)` for ranges that make up 0..<units. Each thread has a part of its own and goes through it
-  /// in order, so that what it reads is read in one go; who has finished takes from the ends of the others' parts.
-  ///
-  /// - Parameter smallest: units below which no range is cut; at least 1.
+  /// Does items 0..<items of `work`, one by one, and returns when all are done.
+  package func run<Work: SharedWork>(_ items: Int, _ work: Work) {
+    if threads == 1 || items <= 1 {
+      if items > 0 { work.work(on: 0..<items, worker: 0) }
+      return
+    }
+    onAllThreads(work, units: items, smallest: 0)
+  }
+
+  /// Calls `body(range, worker)` for ranges that make up 0..<units, as `share` of work does.
   package func share(
     _ units: Int, inRangesOf smallest: Int, _ body: (_ range: Range<Int>, _ worker: Int) -> Void
   ) {
+    withoutActuallyEscaping(body) { share(units, inRangesOf: smallest, ClosureWork(body: $0)) }
+  }
+
+  /// Does units 0..<units of `work` in ranges. Each thread has a part of its own and goes through it in order, so that
+  /// what it reads is read in one go; who has finished takes from the ends of the others' parts.
+  ///
+  /// - Parameter smallest: units below which no range is cut; at least 1.
+  package func share<Work: SharedWork>(_ units: Int, inRangesOf smallest: Int, _ work: Work) {
     if threads == 1 || units <= smallest {
-      if units > 0 { body(0..<units, 0) }
+      if units > 0 { work.work(on: 0..<units, worker: 0) }
       return
     }
     var first = 0
@@ -94,12 +114,7 @@ package final class WorkerPool: @unchecked Sendable {
       parts[worker * Self.partStep].store(Self.pack(first, end), ordering: .relaxed)
       first = end
     }
-    onAllThreads { worker in
-      for other in 0..<threads {
-        let owner = (worker + other) % threads
-        while let range = take(from: owner, smallest, fromFront: owner == worker) { body(range, worker) }
-      }
-    }
+    onAllThreads(work, units: units, smallest: smallest)
   }
 
   /// Entries between the parts of two threads: a cache line.
@@ -124,20 +139,38 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// Calls `job` once on each thread and returns when all are done.
-  private func onAllThreads(_ job: (_ worker: Int) -> Void) {
-    withoutActuallyEscaping(job) { job in
+  /// Returns when all threads together have done `work`.
+  private func onAllThreads<Work: SharedWork>(_ work: Work, units: Int, smallest: Int) {
+    withUnsafePointer(to: work) { work in
+      let job = Job(entry: Work.entry, work: UnsafeRawPointer(work), units: units, smallest: smallest)
       self.job = job
       nextItem.store(0, ordering: .relaxed)
       unfinished.pointee.store(UInt32(threads - 1), ordering: .releasing)
       announce()
-      job(0)
+      takePart(in: job, as: 0)
       if let clock {
         clock.countJob(waited: ContinuousClock().measure { waitUntilFinished() })
       } else {
         waitUntilFinished()
       }
       self.job = nil
+    }
+  }
+
+  /// Does what one thread finds to do of a job.
+  private func takePart(in job: Job, as worker: Int) {
+    if job.smallest == 0 {
+      while true {
+        let item = nextItem.wrappingAdd(1, ordering: .relaxed).oldValue
+        if item >= job.units { return }
+        job.entry(job.work, item, item + 1, worker)
+      }
+    }
+    for other in 0..<threads {
+      let owner = (worker + other) % threads
+      while let range = take(from: owner, job.smallest, fromFront: owner == worker) {
+        job.entry(job.work, range.lowerBound, range.upperBound, worker)
+      }
     }
   }
 
@@ -194,7 +227,7 @@ package final class WorkerPool: @unchecked Sendable {
       seen &+= 1
       let last = stopping.load(ordering: .acquiring)
       if last { return leave() }
-      job?(worker)
+      if let job { takePart(in: job, as: worker) }
       finishedOne()
     }
   }

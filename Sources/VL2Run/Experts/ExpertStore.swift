@@ -1,3 +1,27 @@
+/// A routed expert and the rows that picked it.
+package struct ExpertUse: BitwiseCopyable {
+  package var expert: Int
+  private var firstPair, endPair: Int
+
+  init(expert: Int, pairs: Range<Int>) {
+    self.expert = expert
+    (firstPair, endPair) = (pairs.lowerBound, pairs.upperBound)
+  }
+
+  /// - Parameter rows: how many rows picked it.
+  package init(expert: Int, rows: Int) { self.init(expert: expert, pairs: 0..<rows) }
+
+  /// Places of its rows in a list of all rows, sorted by expert.
+  var pairs: Range<Int> { firstPair..<endPair }
+}
+
+/// An expert that may be computed with.
+package struct ReadyExpert: BitwiseCopyable {
+  /// Place in the list that `begin` was told.
+  package var place: Int
+  package var weights: GatedWeights
+}
+
 /// Gives the routed experts of a layer to those who compute with them, one layer at a time.
 ///
 /// A layer is `begin`, then `next` until every expert was given.
@@ -5,10 +29,10 @@ package protocol ExpertStore: AnyObject {
   /// Tells which experts a layer's rows were routed to.
   ///
   /// - Parameters:
-  ///   - experts: numbers in ascending order, with the rows that picked each.
+  ///   - experts: in ascending order.
   ///   - rows: all rows.
   ///   - inOrder: whether `next` has to keep that order.
-  func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws
+  func begin(layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool) throws
 
   /// Gives experts that were not given yet: those that are in memory, in their order from the first on where the
   /// order counts.
@@ -16,10 +40,9 @@ package protocol ExpertStore: AnyObject {
   /// - Parameters:
   ///   - most: at most as many; at least 1.
   ///   - waiting: whether to wait until there is at least one; otherwise there may be none.
-  /// - Returns: experts by their place in the list that `begin` was told; what they point to is right until the
-  ///   next call of any method.
+  ///   - ready: set to these experts; what they point to is right until the next call of any method.
   /// - Throws: `PackedFileError` for an expert that cannot be read or is damaged.
-  func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)]
+  func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws
 
   /// When being told what comes next is of use.
   var foresight: Foresight { get }

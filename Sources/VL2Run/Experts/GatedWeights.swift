@@ -1,7 +1,7 @@
 import VL2Quant
 
 /// The three matrices of a gated feed-forward block: down(silu(gate x) * up x).
-package struct GatedWeights {
+package struct GatedWeights: BitwiseCopyable {
   package var gate: Linear
   package var up: Linear
   package var down: Linear

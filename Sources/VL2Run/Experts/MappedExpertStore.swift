@@ -8,9 +8,11 @@ package final class MappedExpertStore: ExpertStore {
   private let hidden: Int
   private let inner: Int
   private let count: Int
-  private var known: [[GatedWeights?]]
+  /// By layer and expert: those that were read once.
+  private var known = PlainList<GatedWeights?>()
+  private let layers: Int
   private var layer = 0
-  private var wanted: [Int] = []
+  private var wanted = PlainList<Int>()
   private var given = 0
   /// Experts that layers wanted.
   private(set) var touched = 0
@@ -22,41 +24,54 @@ package final class MappedExpertStore: ExpertStore {
     hidden = language.hiddenSize
     inner = language.expertWidth
     count = language.routing?.experts ?? 0
-    known = .init(repeating: .init(repeating: nil, count: count), count: language.layers)
+    layers = language.layers
+    forget()
   }
 
   package let foresight = Foresight.never
 
   package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool { false }
 
-  package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
+  package func begin(
+    layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool
+  ) throws {
     self.layer = layer
-    wanted = experts.map(\.expert)
+    wanted.removeAll()
     given = 0
-    touched += wanted.count
-    let new = wanted.filter { known[layer][$0] == nil }
-    if new.isEmpty { return }
+    touched += experts.count
+    var areKnown = true
+    for use in experts {
+      wanted.append(use.expert)
+      if known[layer * count + use.expert] == nil { areKnown = false }
+    }
+    if !areKnown { try findWanted() }
+  }
+
+  package func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws {
+    ready.removeAll()
+    let end = min(wanted.count, given + most)
+    while given < end {
+      if let weights = known[layer * count + wanted[given]] {
+        ready.append(ReadyExpert(place: given, weights: weights))
+      }
+      given += 1
+    }
+  }
+
+  /// Looks at the experts that are wanted and were not read before, on all threads.
+  private func findWanted() throws {
+    let new = wanted.elements.filter { known[layer * count + $0] == nil }
     let sections = new.map { "layer.\(layer).expert.\($0)" }
     for section in sections { weights.file.willNeed(section: section) }
     let failures = Failures()
     pool.run(new.count) { item, _ in failures.catching { try weights.use(sections[item]) } }
     try failures.throwFirst()
-    for index in new { known[layer][index] = try find(layer, index) }
-  }
-
-  package func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)] {
-    let places = given..<min(wanted.count, given + most)
-    given = places.upperBound
-    return places.compactMap { place in known[layer][wanted[place]].map { (place, $0) } }
-  }
-
-  private func find(_ layer: Int, _ index: Int) throws -> GatedWeights {
-    try GatedWeights(
-      weights, "language.model.layers.\(layer).mlp.experts.\(index)", hidden: hidden, inner: inner)
+    for expert in new {
+      known[layer * count + expert] = try GatedWeights(
+        weights, "language.model.layers.\(layer).mlp.experts.\(expert)", hidden: hidden, inner: inner)
+    }
   }
 
   /// Forgets which experts were read: the file was mapped anew.
-  package func forget() {
-    known = .init(repeating: .init(repeating: nil, count: count), count: known.count)
-  }
+  package func forget() { known.fill(nil, count: layers * count) }
 }

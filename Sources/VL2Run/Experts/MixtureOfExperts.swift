@@ -7,7 +7,9 @@ import VL2Quant
 /// formed by itself and in one order: the shared output, then its experts in ascending order.
 package final class MixtureOfExperts {
   private let layer: Int
-  private let router: Router?
+  private var router: Router?
+  /// Whether the layer has routed experts.
+  package let isRouted: Bool
   private let kept: Int
   private let experts: Int
   private let expertWidth: Int
@@ -22,12 +24,14 @@ package final class MixtureOfExperts {
   ///   - shared: the shared experts, or the dense layer's weights.
   ///   - expertsTakeInt8: whether kernels multiply all routed experts by int8 rows.
   package init(
-    layer: Int, router: Router?, config: LanguageConfig, shared: GatedWeights?, expertsTakeInt8: Bool,
+    layer: Int, router: consuming Router?, config: LanguageConfig, shared: GatedWeights?,
+    expertsTakeInt8: Bool,
     store: any ExpertStore, scratch: FeedForwardScratch, arithmetic: Arithmetic
   ) {
     self.layer = layer
+    isRouted = router != nil
     self.router = router
-    kept = router == nil ? 0 : config.routing?.expertsPerToken ?? 0
+    kept = isRouted ? config.routing?.expertsPerToken ?? 0 : 0
     experts = config.routing?.experts ?? 0
     expertWidth = config.expertWidth
     self.shared = shared
@@ -47,7 +51,8 @@ package final class MixtureOfExperts {
   ///     layer's output by then.
   /// - Throws: what the store throws.
   package func apply(
-    _ x: Rows, addingTo residual: Rows, chunk: Int, forced: [Int32]? = nil, observer: StageObserver? = nil,
+    _ x: Rows, addingTo residual: Rows, chunk: Int, forced: UnsafeBufferPointer<Int32>? = nil,
+    observer: StageObserver? = nil,
     lookAhead: (Rows) -> Void = { _ in }
   ) throws {
     let (count, hidden) = (x.count, x.columns)
@@ -55,28 +60,30 @@ package final class MixtureOfExperts {
     // once; otherwise in any order, and it is added up at the end.
     let inOrder = count > chunk
     var looksWhileWaiting = store.foresight == .whileWaiting && count <= Decoder.guessedRows && !inOrder
-    if let router {
+    if isRouted {
       arithmetic.enter(.router)
-      router.route(x, forced: forced, experts: &scratch.picked, weights: &scratch.pickedWeights)
+      router?.route(x, forced: forced, into: &scratch.picks)
       observer?.observeRoutes(
-        layer: layer, experts: scratch.picked, weights: scratch.pickedWeights, perRow: kept)
+        layer: layer, experts: Array(scratch.picks.experts.elements),
+        weights: Array(scratch.picks.weights.elements), perRow: kept)
       groupRowsByExpert(count: count)
-      try store.begin(
-        layer: layer, experts: scratch.groups.map { ($0.expert, $0.pairs.count) }, rows: count,
-        inOrder: inOrder)
+      try store.begin(layer: layer, experts: scratch.groups.elements, rows: count, inOrder: inOrder)
       if !looksWhileWaiting && store.foresight != .never { lookAhead(residual) }
     } else {
-      scratch.groups.removeAll(keepingCapacity: true)
+      scratch.groups.removeAll()
     }
     arithmetic.enter(.inner)
-    let groups = scratch.groups
-    let input = arithmetic.prepare(x, onlyInt8: expertsTakeInt8 && shared?.takesInt8 ?? true, slot: 0)
+    let groups = scratch.groups.elements
+    let input = arithmetic.prepare(x, onlyInt8: expertsTakeInt8 && shared?.takesInt8 ?? true)
     let sum = Rows(scratch.sum.reserve(count * hidden), count: count, columns: hidden)
     if shared == nil { sum.base.update(repeating: 0, count: count * hidden) }
     var dense = shared == nil ? nil : 0..<count
     if inOrder && shared != nil {
       for first in stride(from: 0, to: count, by: chunk) {
-        run([], dense: first..<min(count, first + chunk), input, outputs: sum, placesFrom: 0, sum: sum)
+        run(
+          .init(start: nil, count: 0), dense: first..<min(count, first + chunk), input, outputs: sum,
+          placesFrom: 0,
+          sum: sum)
       }
       dense = nil
     }
@@ -84,33 +91,27 @@ package final class MixtureOfExperts {
     let mostPairs = inOrder ? chunk * kept : count * kept
     let out = Rows(scratch.routedOut.reserve(mostPairs * hidden), count: mostPairs, columns: hidden)
     var given = 0
-    scratch.isGiven.removeAll(keepingCapacity: true)
-    scratch.isGiven.append(contentsOf: repeatElement(false, count: groups.count))
+    scratch.isGiven.fill(false, count: groups.count)
     while given < groups.count || dense != nil {
-      var batch: [Task] = []
+      scratch.tasks.removeAll()
       if given < groups.count {
         let most = inOrder ? prefixCount(groups[given...], pairs: mostPairs) : groups.count - given
-        var ready = try store.next(most: most, waiting: false)
-        if ready.isEmpty && dense == nil {
+        try store.next(most: most, waiting: false, into: &scratch.ready)
+        if scratch.ready.count == 0 && dense == nil {
           if looksWhileWaiting { lookAhead(outputSoFar(residual, sum: sum, out)) }
           looksWhileWaiting = false
-          ready = try store.next(most: most, waiting: true)
+          try store.next(most: most, waiting: true, into: &scratch.ready)
         }
-        for (place, _) in ready { scratch.isGiven[place] = true }
-        batch = ready.map { Task(pairs: groups[$0.place].pairs, weights: $0.weights) }
-        given += batch.count
+        for ready in scratch.ready.elements {
+          scratch.isGiven[ready.place] = true
+          scratch.tasks.append(.init(pairs: groups[ready.place].pairs, weights: ready.weights))
+        }
+        given += scratch.tasks.count
       }
       if !inOrder {
-        run(batch, dense: dense, input, outputs: out, placesFrom: 0, sum: sum)
+        run(scratch.tasks.elements, dense: dense, input, outputs: out, placesFrom: 0, sum: sum)
       } else {
-        // One expert may have more pairs than fit.
-        for part in parts(of: batch, pairs: mostPairs) {
-          guard let first = part.first?.pairs.lowerBound, let last = part.last?.pairs.upperBound else {
-            continue
-          }
-          run(part, dense: nil, input, outputs: out, placesFrom: first, sum: sum)
-          combine(out, places: first..<last, into: sum)
-        }
+        runInOrder(scratch.tasks.elements, input, outputs: out, sum: sum)
       }
       dense = nil
     }
@@ -129,8 +130,9 @@ package final class MixtureOfExperts {
   ///   - outputs: [pairs][hidden] of the experts that were given; the others' rows are overwritten.
   private func outputSoFar(_ residual: Rows, sum: Rows, _ outputs: Rows) -> Rows {
     let (count, hidden) = (sum.count, sum.columns)
-    for (group, isGiven) in zip(scratch.groups, scratch.isGiven) where !isGiven {
-      outputs.slice(group.pairs).base.update(repeating: 0, count: group.pairs.count * hidden)
+    for place in 0..<scratch.groups.count where !scratch.isGiven[place] {
+      let pairs = scratch.groups[place].pairs
+      outputs.slice(pairs).base.update(repeating: 0, count: pairs.count * hidden)
     }
     let output = Rows(scratch.outputSoFar.reserve(count * hidden), count: count, columns: hidden)
     let kernels = vl2_kernels_active().pointee
@@ -142,17 +144,36 @@ package final class MixtureOfExperts {
     return output
   }
 
+  /// Computes experts whose pairs come one after the other, at most as many at a time as `outputs` has rows, and adds
+  /// what they give to `sum` at once.
+  private func runInOrder(
+    _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, _ input: PreparedRows, outputs: Rows, sum: Rows
+  ) {
+    guard let first = tasks.first, let last = tasks.last else { return }
+    func run(_ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, _ places: Range<Int>) {
+      self.run(tasks, dense: nil, input, outputs: outputs, placesFrom: places.lowerBound, sum: sum)
+      combine(outputs, places: places, into: sum)
+    }
+    if tasks.count > 1 { return run(tasks, first.pairs.lowerBound..<last.pairs.upperBound) }
+    // One expert may have more pairs than fit.
+    for start in stride(from: first.pairs.lowerBound, to: first.pairs.upperBound, by: outputs.count) {
+      let pairs = start..<min(first.pairs.upperBound, start + outputs.count)
+      var part = FeedForwardScratch.Task(pairs: pairs, weights: first.weights)
+      withUnsafePointer(to: &part) { run(.init(start: $0, count: 1), pairs) }
+    }
+  }
+
   /// Experts that this layer's router would pick for rows, likeliest first: each row's best, then each row's second.
   ///
   /// - Parameter x: normalised rows, [count][hidden].
   package func picks(for x: Rows) -> [Int] {
-    guard let router else { return [] }
-    router.route(x, experts: &scratch.guessed, weights: &scratch.guessedWeights)
+    guard isRouted else { return [] }
+    router?.route(x, into: &scratch.guesses)
     var seen: Set<Int> = []
     var picks: [Int] = []
     for place in 0..<kept {
       for row in 0..<x.count {
-        let expert = Int(scratch.guessed[row * kept + place])
+        let expert = Int(scratch.guesses.experts[row * kept + place])
         if seen.insert(expert).inserted { picks.append(expert) }
       }
     }
@@ -162,18 +183,8 @@ package final class MixtureOfExperts {
   /// Gives back what many rows needed.
   package func releaseScratch() { scratch.release() }
 
-  /// Whether the layer has routed experts.
-  package var isRouted: Bool { router != nil }
-
-  /// An expert with the rows that picked it.
-  private struct Task {
-    /// Places in `rowsByExpert`.
-    var pairs: Range<Int>
-    var weights: GatedWeights
-  }
-
   /// How many groups from the first on have at most `pairs` pairs together; at least 1.
-  private func prefixCount(_ groups: ArraySlice<Group>, pairs: Int) -> Int {
+  private func prefixCount(_ groups: Slice<UnsafeBufferPointer<ExpertUse>>, pairs: Int) -> Int {
     var (count, sum) = (0, 0)
     for group in groups {
       sum += group.pairs.count
@@ -183,14 +194,6 @@ package final class MixtureOfExperts {
     return count
   }
 
-  /// Tasks cut so that each part has at most `pairs` pairs.
-  private func parts(of tasks: [Task], pairs: Int) -> [[Task]] {
-    guard let task = tasks.first, tasks.count == 1 else { return [tasks] }
-    return stride(from: task.pairs.lowerBound, to: task.pairs.upperBound, by: pairs).map { first in
-      [Task(pairs: first..<min(task.pairs.upperBound, first + pairs), weights: task.weights)]
-    }
-  }
-
   /// Computes experts for the rows that picked them and, where `dense` names rows, the shared weights for those:
   /// gate, up and the activation of all in one parallel job, down of all in another.
   ///
@@ -198,9 +201,12 @@ package final class MixtureOfExperts {
   ///   - outputs: [pairs][hidden]: a pair's output is written to its place less `placesFrom`.
   ///   - sum: [count][hidden]: the shared output is written to its row.
   private func run(
-    _ tasks: [Task], dense: Range<Int>?, _ input: PreparedRows, outputs: Rows, placesFrom: Int, sum: Rows
+    _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, dense: Range<Int>?, _ input: PreparedRows,
+    outputs: Rows,
+    placesFrom: Int, sum: Rows
   ) {
-    let pairs = tasks.reduce(0) { $0 + $1.pairs.count }
+    var pairs = 0
+    for task in tasks { pairs += task.pairs.count }
     let shared = dense == nil ? nil : shared
     let denseRows = dense ?? 0..<0
     let denseWidth = shared?.inner ?? 0
@@ -210,81 +216,70 @@ package final class MixtureOfExperts {
     let inner = Rows(
       scratch.sharedInner.reserve(densePairs * denseWidth), count: densePairs, columns: denseWidth)
     let numbers = scratch.consecutive(max(pairs, denseRows.upperBound))
-    scratch.rowsByExpert.withUnsafeBufferPointer { rows in
-      numbers.withUnsafeBufferPointer { numbers in
-        var products: [Product] = []
-        products.reserveCapacity(tasks.count + 1)
-        // In the order of the file.
-        if let shared {
-          let index = numbers.baseAddress.map { $0 + denseRows.lowerBound }
-          products.append(
-            Product(shared.up, gate: shared.gate, input, index: index, count: densePairs, into: inner))
-        }
-        var local = 0
-        for task in tasks {
-          let index = rows.baseAddress.map { $0 + task.pairs.lowerBound }
-          let places = local..<local + task.pairs.count
-          products.append(
-            Product(
-              task.weights.up, gate: task.weights.gate, input, index: index, count: places.count,
-              into: routed.slice(places)))
-          local = places.upperBound
-        }
-        arithmetic.enter(.inner)
-        arithmetic.multiply(products)
+    scratch.products.removeAll()
+    // In the order of the file.
+    if let shared {
+      scratch.products.append(
+        Product(
+          shared.up, gate: shared.gate, input, index: numbers.map { $0 + denseRows.lowerBound },
+          count: densePairs, into: inner))
+    }
+    var local = 0
+    for task in tasks {
+      let places = local..<local + task.pairs.count
+      scratch.products.append(
+        Product(
+          task.weights.up, gate: task.weights.gate, input,
+          index: scratch.rowsByExpert.base.map { $0 + task.pairs.lowerBound }, count: places.count,
+          into: routed.slice(places)))
+      local = places.upperBound
+    }
+    arithmetic.enter(.inner)
+    arithmetic.multiply(scratch.products.elements)
 
-        arithmetic.enter(.down)
-        products.removeAll(keepingCapacity: true)
-        if let shared {
-          let prepared = arithmetic.prepare(inner, for: [shared.down], slot: 2)
-          products.append(Product(shared.down, prepared, count: densePairs, into: sum.slice(denseRows)))
-        }
-        if pairs > 0 {
-          let prepared = arithmetic.prepare(routed, onlyInt8: expertsTakeInt8, slot: 1)
-          local = 0
-          for task in tasks {
-            let index = numbers.baseAddress.map { $0 + local }
-            let places = task.pairs.lowerBound - placesFrom..<task.pairs.upperBound - placesFrom
-            products.append(
-              Product(
-                task.weights.down, prepared, index: index, count: places.count, into: outputs.slice(places)))
-            local += places.count
-          }
-        }
-        arithmetic.multiply(products)
+    arithmetic.enter(.down)
+    scratch.products.removeAll()
+    if let shared {
+      let prepared = arithmetic.prepare(inner, onlyInt8: shared.down.takesInt8, in: &scratch.preparedShared)
+      scratch.products.append(Product(shared.down, prepared, count: densePairs, into: sum.slice(denseRows)))
+    }
+    if pairs > 0 {
+      let prepared = arithmetic.prepare(routed, onlyInt8: expertsTakeInt8, in: &scratch.preparedRouted)
+      local = 0
+      for task in tasks {
+        let places = task.pairs.lowerBound - placesFrom..<task.pairs.upperBound - placesFrom
+        scratch.products.append(
+          Product(
+            task.weights.down, prepared, index: numbers.map { $0 + local }, count: places.count,
+            into: outputs.slice(places)))
+        local += places.count
       }
     }
-  }
-
-  fileprivate struct Group {
-    var expert: Int
-    /// Places in `rowsByExpert`.
-    var pairs: Range<Int>
+    arithmetic.multiply(scratch.products.elements)
   }
 
   /// Sorts (row, expert) pairs by expert, rows of an expert in ascending order.
   private func groupRowsByExpert(count: Int) {
-    scratch.groups.removeAll(keepingCapacity: true)
+    scratch.groups.removeAll()
     if kept == 0 { return }
-    scratch.next.removeAll(keepingCapacity: true)
-    scratch.next.append(contentsOf: repeatElement(0, count: experts + 1))
-    for expert in scratch.picked { scratch.next[Int(expert) + 1] += 1 }
+    let picked = scratch.picks.experts.elements
+    scratch.next.fill(0, count: experts + 1)
+    let next = scratch.next.mutableElements
+    for expert in picked { next[Int(expert) + 1] += 1 }
     for expert in 0..<experts {
-      let first = scratch.next[expert]
-      scratch.next[expert + 1] += first
-      let pairs = first..<scratch.next[expert + 1]
-      if !pairs.isEmpty { scratch.groups.append(Group(expert: expert, pairs: pairs)) }
+      let first = next[expert]
+      next[expert + 1] += first
+      let pairs = first..<next[expert + 1]
+      if !pairs.isEmpty { scratch.groups.append(ExpertUse(expert: expert, pairs: pairs)) }
     }
-    if scratch.rowsByExpert.count != count * kept {
-      scratch.rowsByExpert = .init(repeating: 0, count: count * kept)
-      scratch.pairOfPick = .init(repeating: 0, count: count * kept)
-    }
+    scratch.rowsByExpert.fill(0, count: count * kept)
+    scratch.pairOfPick.fill(0, count: count * kept)
     for pick in 0..<count * kept {
-      let expert = Int(scratch.picked[pick])
-      let place = scratch.next[expert]
+      let expert = Int(picked[pick])
+      let place = next[expert]
       scratch.rowsByExpert[place] = UInt32(pick / kept)
       scratch.pairOfPick[pick] = place
-      scratch.next[expert] += 1
+      next[expert] += 1
     }
   }
 
@@ -296,7 +291,7 @@ package final class MixtureOfExperts {
     if places.isEmpty { return }
     let kernels = vl2_kernels_active().pointee
     let kept = kept
-    let (places, pairOfPick, weights) = (places, scratch.pairOfPick, scratch.pickedWeights)
+    let (pairOfPick, weights) = (scratch.pairOfPick.elements, scratch.picks.weights.elements)
     arithmetic.forEachRowRange(sum.count) { range in
       for row in range {
         // Places ascend with experts.
@@ -313,43 +308,5 @@ package final class MixtureOfExperts {
         }
       }
     }
-  }
-}
-
-/// Memory that the feed-forward parts of all layers share, since one layer works at a time.
-package final class FeedForwardScratch {
-  fileprivate let routedInner = AlignedBuffer()
-  fileprivate let sharedInner = AlignedBuffer()
-  fileprivate let routedOut = AlignedBuffer()
-  fileprivate let sum = AlignedBuffer()
-  fileprivate let outputSoFar = AlignedBuffer()
-  /// By group: whether the store gave the expert.
-  fileprivate var isGiven: [Bool] = []
-  fileprivate var picked: [Int32] = []
-  fileprivate var pickedWeights: [Float] = []
-  fileprivate var guessed: [Int32] = []
-  fileprivate var guessedWeights: [Float] = []
-  fileprivate var rowsByExpert: [UInt32] = []
-  fileprivate var pairOfPick: [Int] = []
-  fileprivate var groups: [MixtureOfExperts.Group] = []
-  /// For each expert the place of its next pair.
-  fileprivate var next: [Int] = []
-  private var numbers: [UInt32] = []
-
-  package init() {}
-
-  fileprivate func release() {
-    for buffer in [routedInner, sharedInner, routedOut, sum, outputSoFar] { buffer.release() }
-    (
-      picked, pickedWeights, guessed, guessedWeights, rowsByExpert, pairOfPick, groups, isGiven, next, numbers
-    ) = (
-      [], [], [], [], [], [], [], [], [], []
-    )
-  }
-
-  /// 0, 1, 2, ... at least up to `count`.
-  fileprivate func consecutive(_ count: Int) -> [UInt32] {
-    if numbers.count < count { numbers = (0..<UInt32(count)).map { $0 } }
-    return numbers
   }
 }

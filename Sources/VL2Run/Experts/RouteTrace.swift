@@ -70,18 +70,20 @@ package final class RecordingExpertStore: ExpertStore {
 
   package let foresight = Foresight.always
 
-  package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
+  package func begin(
+    layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool
+  ) throws {
     let guessed = guess.map { $0.layer == layer ? $0.experts : [] } ?? []
     guess = nil
     trace.steps.append(
       .init(
-        layer: layer, rows: rows, experts: experts.map(\.expert), counts: experts.map(\.rows),
+        layer: layer, rows: rows, experts: experts.map(\.expert), counts: experts.map(\.pairs.count),
         guessed: guessed))
     try store.begin(layer: layer, experts: experts, rows: rows, inOrder: inOrder)
   }
 
-  package func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)] {
-    try store.next(most: most, waiting: waiting)
+  package func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws {
+    try store.next(most: most, waiting: waiting, into: &ready)
   }
 
   package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {

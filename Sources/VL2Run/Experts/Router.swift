@@ -1,16 +1,31 @@
 import SIMDKernels
 import VL2Quant
 
+/// The experts picked for rows: [count][expertsPerToken] each, best first.
+package struct ExpertPicks: ~Copyable {
+  package var experts = PlainList<Int32>()
+  package var weights = PlainList<Float>()
+
+  package init() {}
+
+  mutating func release() {
+    experts.release()
+    weights.release()
+  }
+}
+
 /// Picks the routed experts of each row.
-package final class Router {
+package struct Router: ~Copyable {
   private let weights: Linear
   /// Added to the scores for choosing alone, one for each expert; `noaux_tc` only.
   private let bias: UnsafePointer<Float>?
   private let config: LanguageConfig.Routing
   private let arithmetic: Arithmetic
-  private let logits = AlignedBuffer()
-  /// What the experts of the row at hand are chosen by.
-  private var choice: [Float] = []
+  private var logits = AlignedMemory()
+  /// What the experts of the row at hand are chosen by, and what its groups are kept by.
+  private var choice = PlainList<Float>()
+  private var quality = PlainList<Float>()
+  private var isKept = PlainList<Bool>()
 
   /// - Parameters:
   ///   - weights: [experts][hidden]
@@ -24,7 +39,7 @@ package final class Router {
     self.arithmetic = arithmetic
   }
 
-  package convenience init(
+  package init(
     _ file: Weights, layer: Int, routing: LanguageConfig.Routing, arithmetic: Arithmetic
   ) throws {
     let p = "language.model.layers.\(layer).mlp.gate."
@@ -45,17 +60,16 @@ package final class Router {
   /// - Parameters:
   ///   - x: normalised rows, [count][hidden], float32 in every mode.
   ///   - forced: expert ids to take instead, [count][expertsPerToken].
-  ///   - experts, weights: [count][expertsPerToken], best first; written.
-  package func route(
-    _ x: Rows, forced: [Int32]? = nil, experts: inout [Int32], weights: inout [Float]
+  ///   - picks: set to what each row takes.
+  package mutating func route(
+    _ x: Rows, forced: UnsafeBufferPointer<Int32>? = nil, into picks: inout ExpertPicks
   ) {
     let (count, total, kept) = (x.count, config.experts, config.expertsPerToken)
     let scores = Rows(logits.reserve(count * total), count: count, columns: total)
     arithmetic.multiply(self.weights, arithmetic.asFloat(x), count: count, into: scores)
-    if experts.count != count * kept {
-      experts = .init(repeating: 0, count: count * kept)
-      weights = .init(repeating: 0, count: count * kept)
-    }
+    picks.experts.fill(0, count: count * kept)
+    picks.weights.fill(0, count: count * kept)
+    let (experts, weights) = (picks.experts.mutableElements, picks.weights.mutableElements)
     let kernels = vl2_kernels_active().pointee
     for row in 0..<count {
       let scores = scores[row]
@@ -65,14 +79,18 @@ package final class Router {
       }
       let places = row * kept..<(row + 1) * kept
       if let forced {
-        experts.replaceSubrange(places, with: forced[places])
+        for place in places { experts[place] = forced[place] }
       } else {
         choose(UnsafeBufferPointer(start: scores, count: total))
-        for place in places { experts[place] = Int32(Self.takeLargest(&choice).place) }
+        for place in places {
+          experts[place] = Int32(Self.takeLargest(choice.mutableElements, 0..<total).place)
+        }
       }
       for place in places { weights[place] = scores[Int(experts[place])] }
       if config.normalized && kept > 1 {
-        let sum = weights[places].reduce(0, +) + 1e-20
+        var sum: Float = 0
+        for place in places { sum += weights[place] }
+        sum += 1e-20
         for place in places { weights[place] /= sum }
       }
       for place in places { weights[place] *= config.scalingFactor }
@@ -81,27 +99,38 @@ package final class Router {
 
   /// Sets what experts are chosen by: their scores, with `noaux_tc` plus a bias, and 0 for those of groups that are not
   /// among the best. A group is as good as its best expert; with `noaux_tc`, as its best two together.
-  private func choose(_ scores: UnsafeBufferPointer<Float>) {
-    choice.removeAll(keepingCapacity: true)
-    choice.append(contentsOf: scores)
-    if let bias { for expert in choice.indices { choice[expert] += bias[expert] } }
+  private mutating func choose(_ scores: UnsafeBufferPointer<Float>) {
+    setChoice(scores)
     guard config.groups > 1 else { return }
     let size = config.experts / config.groups
-    var quality = (0..<config.groups).map { group in
-      var members = Array(choice[group * size..<(group + 1) * size])
-      let best = Self.takeLargest(&members).value
-      return config.method == .noAuxTC ? best + Self.takeLargest(&members).value : best
+    quality.removeAll()
+    for group in 0..<config.groups {
+      let members = group * size..<(group + 1) * size
+      let best = Self.takeLargest(choice.mutableElements, members).value
+      quality.append(
+        config.method == .noAuxTC ? best + Self.takeLargest(choice.mutableElements, members).value : best)
     }
-    var isKept = [Bool](repeating: false, count: config.groups)
-    for _ in 0..<config.keptGroups { isKept[Self.takeLargest(&quality).place] = true }
-    for expert in choice.indices where !isKept[expert / size] { choice[expert] = 0 }
+    setChoice(scores)
+    isKept.fill(false, count: config.groups)
+    for _ in 0..<config.keptGroups {
+      isKept[Self.takeLargest(quality.mutableElements, 0..<quality.count).place] = true
+    }
+    for expert in 0..<choice.count where !isKept[expert / size] { choice[expert] = 0 }
   }
 
-  /// The largest value, the first of equals, which is never found again. What is not a number is never the largest.
-  private static func takeLargest(_ values: inout [Float]) -> (place: Int, value: Float) {
-    var best = 0
+  private mutating func setChoice(_ scores: UnsafeBufferPointer<Float>) {
+    choice.removeAll()
+    for expert in scores.indices { choice.append(scores[expert] + (bias?[expert] ?? 0)) }
+  }
+
+  /// The largest value among `places`, the first of equals, which is never found again. What is not a number is never
+  /// the largest.
+  private static func takeLargest(
+    _ values: UnsafeMutableBufferPointer<Float>, _ places: Range<Int>
+  ) -> (place: Int, value: Float) {
+    var best = places.lowerBound
     var largest = -Float.infinity
-    for (place, value) in values.enumerated() where value > largest { (best, largest) = (place, value) }
+    for place in places where values[place] > largest { (best, largest) = (place, values[place]) }
     values[best] = -.infinity
     return (best, largest)
   }

@@ -86,7 +86,9 @@ package final class SlotExpertStore: ExpertStore {
 
   package let foresight = Foresight.whileWaiting
 
-  package func begin(layer: Int, experts: [(expert: Int, rows: Int)], rows: Int, inOrder: Bool) throws {
+  package func begin(
+    layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool
+  ) throws {
     unpin()
     for id in wanted { isNeeded[id] = false }
     // What is still expected of other layers was expected of a pass that came to no end.
@@ -98,7 +100,8 @@ package final class SlotExpertStore: ExpertStore {
     isGiven = .init(repeating: false, count: wanted.count)
     firstLeft = 0
     for id in wanted { isNeeded[id] = true }
-    slots.table.use(layer: layer, experts, rows: rows)
+    slots.table.use(
+      layer: layer, experts.lazy.map { (expert: $0.expert, rows: $0.pairs.count) }, rows: rows)
     meetExpectation()
     counts.touched += wanted.count
     for id in wanted {
@@ -116,16 +119,15 @@ package final class SlotExpertStore: ExpertStore {
     return isWaiting && !hasGuessesEnough
   }
 
-  package func next(most: Int, waiting: Bool) throws -> [(place: Int, weights: GatedWeights)] {
+  package func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws {
     unpin()
     schedule()
-    var ready = try collect(most: most)
-    if ready.isEmpty && waiting && firstLeft < wanted.count {
+    try collect(most: most, into: &ready)
+    if ready.count == 0 && waiting && firstLeft < wanted.count {
       try fetchFirst()
-      ready = try collect(most: most)
+      try collect(most: most, into: &ready)
     }
     schedule()
-    return ready
   }
 
   // MARK: what is ready
@@ -135,8 +137,8 @@ package final class SlotExpertStore: ExpertStore {
     pinned.removeAll(keepingCapacity: true)
   }
 
-  private func collect(most: Int) throws -> [(place: Int, weights: GatedWeights)] {
-    var ready: [(place: Int, weights: GatedWeights)] = []
+  private func collect(most: Int, into ready: inout PlainList<ReadyExpert>) throws {
+    ready.removeAll()
     // While some are computed with, others have to come.
     let most = inOrder ? min(most, max(1, capacity / 2)) : most
     for place in firstLeft..<wanted.count where !isGiven[place] {
@@ -145,14 +147,13 @@ package final class SlotExpertStore: ExpertStore {
         if inOrder { break }
         continue
       }
-      ready.append((place, try gatedWeights(wanted[place], slot)))
+      ready.append(ReadyExpert(place: place, weights: try gatedWeights(wanted[place], slot)))
       isGiven[place] = true
       isNeeded[wanted[place]] = false
       isPinned[slot] = true
       pinned.append(slot)
     }
     while firstLeft < wanted.count && isGiven[firstLeft] { firstLeft += 1 }
-    return ready
   }
 
   /// The slot of an expert whose bytes are there.

@@ -11,19 +11,11 @@ extension LatentAttention {
   ) {
     let (count, shape) = (queries.count, shape)
     arithmetic.enter(.absorbed)
-    let kernels = vl2_kernels_active().pointee
     let absorbed = Rows(
       scratch.keys.reserve(count * shape.heads * shape.kept), count: count * shape.heads, columns: shape.kept)
-    arithmetic.pool.run(shape.heads) { head, _ in
-      var matrix = weights.up.matrix
-      kernels.matmul_transposed(
-        &matrix, head * shape.expanded, shape.nope, queries.base + head * shape.key, queries.stride, count,
-        absorbed[head], shape.heads * shape.kept)
-      for row in 0..<count {
-        (absorbed[row * shape.heads + head] + shape.rank).update(
-          from: queries[row] + head * shape.key + shape.nope, count: shape.rope)
-      }
-    }
+    arithmetic.run(
+      shape.heads,
+      AbsorbingWork(matrix: weights.up.matrix, shape: shape, queries: queries, absorbed: absorbed))
 
     // Heads are the kernel's queries. As many share a work item as keeps all threads busy, up to what the kernel takes
     // together.
@@ -33,20 +25,68 @@ extension LatentAttention {
     arithmetic.enter(.attention)
     let together = max(1, min(8, count * shape.heads / arithmetic.pool.threads))
     let tiles = (shape.heads + together - 1) / together
-    arithmetic.pool.run(count * tiles) { item, worker in
-      let (row, tile) = item.quotientAndRemainder(dividingBy: tiles)
-      let first = tile * together
-      let keys = start + row + 1
-      var args = vl2_attention_args(
-        query: absorbed[row * shape.heads + first], query_stride: absorbed.stride,
-        queries: min(together, shape.heads - first), keys: cache, key_block_step: 16 * shape.kept,
-        values: cache, value_stride: 0, value_block_step: 16 * shape.kept, key_count: keys,
-        key_dim: shape.kept, value_dim: shape.rank, causal: false, visible: keys, scale: scale,
-        out: mixed[row * shape.heads + first], out_stride: mixed.stride,
-        scratch: scratch.scores[worker].reserve(vl2_attention_scratch(keys), of: Float.self))
-      kernels.attention(&args)
-    }
+    arithmetic.run(
+      count * tiles,
+      LatentWork(
+        shape: shape, together: together, tiles: tiles, start: start, cache: cache,
+        absorbed: absorbed, scale: scale, mixed: mixed,
+        scratch: scratch.reserveScores(AttentionScratch.floats(keys: start + count))))
     multiplyValues(mixed, into: attended)
+  }
+
+  /// absorbed[row][head] = K^T q, and the query's rotary part behind it; an item is a head.
+  private struct AbsorbingWork: SharedWork {
+    let matrix: vl2_matrix
+    let shape: Shape
+    let queries, absorbed: Rows
+
+    func work(on heads: Range<Int>, worker: Int) {
+      var matrix = matrix
+      let kernels = vl2_kernels_active().pointee
+      for head in heads {
+        kernels.matmul_transposed(
+          &matrix, head * shape.expanded, shape.nope, queries.base + head * shape.key, queries.stride,
+          queries.count, absorbed[head], shape.heads * shape.kept)
+        for row in 0..<queries.count {
+          (absorbed[row * shape.heads + head] + shape.rank).update(
+            from: queries[row] + head * shape.key + shape.nope, count: shape.rope)
+        }
+      }
+    }
+
+    static let entry: SharedWorkEntry = {
+      $0.assumingMemoryBound(to: AbsorbingWork.self).pointee.work(on: $1..<$2, worker: $3)
+    }
+  }
+
+  /// Attention over latents; an item is some heads of a row.
+  private struct LatentWork: SharedWork {
+    let shape: Shape
+    let together, tiles, start: Int
+    let cache: UnsafeMutablePointer<Float>
+    let absorbed: Rows
+    let scale: Float
+    let mixed: Rows
+    let scratch: ThreadMemory<Float>
+
+    func work(on range: Range<Int>, worker: Int) {
+      for item in range {
+        let (row, tile) = item.quotientAndRemainder(dividingBy: tiles)
+        let first = tile * together
+        let keys = start + row + 1
+        var args = vl2_attention_args(
+          query: absorbed[row * shape.heads + first], query_stride: absorbed.stride,
+          queries: min(together, shape.heads - first), keys: cache, key_block_step: 16 * shape.kept,
+          values: cache, value_stride: 0, value_block_step: 16 * shape.kept, key_count: keys,
+          key_dim: shape.kept, value_dim: shape.rank, causal: false, visible: keys, scale: scale,
+          out: mixed[row * shape.heads + first], out_stride: mixed.stride, scratch: scratch[worker])
+        vl2_kernels_active().pointee.attention(&args)
+      }
+    }
+
+    static let entry: SharedWorkEntry = {
+      $0.assumingMemoryBound(to: LatentWork.self).pointee.work(on: $1..<$2, worker: $3)
+    }
   }
 
   /// attended[row][head] = V of the head times mixed[row][head]
@@ -57,24 +97,29 @@ extension LatentAttention {
     let width = (shape.value + 15) / 16 * 16 + 16
     let out = Rows(
       scratch.values.reserve(shape.heads * count * width), count: shape.heads * count, columns: width)
-    let prepared = arithmetic.prepare(mixed, for: [weights.up])
-    let parts = (0..<shape.heads).map { head in
+    let prepared = arithmetic.prepare(mixed, for: weights.up)
+    func values(_ head: Int) -> (linear: Linear, skipped: Int) {
       let first = head * shape.expanded + shape.nope
       return weights.up.covering(rows: first..<first + shape.value)
     }
-    let index = (0..<shape.heads * count).map { UInt32($0 % count * shape.heads + $0 / count) }
-    index.withUnsafeBufferPointer { index in
-      arithmetic.multiply(
-        parts.enumerated().map { head, part in
-          Product(
-            part.linear, prepared, index: index.baseAddress! + head * count, count: count,
-            into: out.slice(head * count..<(head + 1) * count))
-        })
+    scratch.index.removeAll()
+    for head in 0..<shape.heads {
+      for row in 0..<count { scratch.index.append(UInt32(row * shape.heads + head)) }
     }
-    for (head, part) in parts.enumerated() {
+    let index = scratch.index.base
+    scratch.products.removeAll()
+    for head in 0..<shape.heads {
+      scratch.products.append(
+        Product(
+          values(head).linear, prepared, index: index.map { $0 + head * count }, count: count,
+          into: out.slice(head * count..<(head + 1) * count)))
+    }
+    arithmetic.multiply(scratch.products.elements)
+    for head in 0..<shape.heads {
+      let skipped = values(head).skipped
       for row in 0..<count {
         (attended[row] + head * shape.value).update(
-          from: out[head * count + row] + part.skipped, count: shape.value)
+          from: out[head * count + row] + skipped, count: shape.value)
       }
     }
   }

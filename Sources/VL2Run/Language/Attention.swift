@@ -3,7 +3,7 @@
 /// Latent attention computes the two in different ways, whose results differ in their last bits. What a row is
 /// decides, never how many rows come together nor when: an answer's rows are written ones also where a conversation
 /// is read again. So a row has the same bits in any chunking, and whether it was kept or not.
-package enum Phase: Sendable {
+package enum Phase: Sendable, BitwiseCopyable {
   /// What the model is told: prompts.
   case reading
   /// What it answers: tokens that come one after the other.

@@ -1,24 +1,52 @@
+import SIMDKernels
+
 /// Memory that the attention of all layers shares, since one layer works at a time.
 package final class AttentionScratch {
-  let queries = AlignedBuffer()
-  let keys = AlignedBuffer()
-  let values = AlignedBuffer()
-  let attended = AlignedBuffer()
+  var queries = AlignedMemory()
+  var keys = AlignedMemory()
+  var values = AlignedMemory()
+  var attended = AlignedMemory()
   /// Rows of latents: those of new positions, of all positions, or of what heads made of them.
-  let newLatents = AlignedBuffer()
-  let latents = AlignedBuffer()
-  /// One for each thread.
-  let scores: [AlignedBuffer]
+  var newLatents = AlignedMemory()
+  var latents = AlignedMemory()
+  /// For all threads, what attention kernels work in.
+  var scores = AlignedMemory()
+  /// Products of latents with each head's values.
+  var products = PlainList<Product>()
+  var index = PlainList<UInt32>()
+  private let threads: Int
 
-  package init(threads: Int) { scores = (0..<threads).map { _ in AlignedBuffer() } }
+  package init(threads: Int) { self.threads = threads }
+
+  /// Floats that a kernel works in for `keys` keys or some more: what a growing context asks for changes rarely.
+  static func floats(keys: Int) -> Int { vl2_attention_scratch(roundedUp(keys)) }
+
+  /// The same, bytes, where keys are int8.
+  static func bytes(int8Keys keys: Int, size: Int) -> Int { vl2_attention_i8_scratch(roundedUp(keys), size) }
+
+  private static func roundedUp(_ keys: Int) -> Int { (keys + 255) / 256 * 256 }
+
+  /// Memory for a kernel that works in `count` elements, for each thread.
+  func reserveScores<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> ThreadMemory<T> {
+    ThreadMemory(&scores, count, threads: threads)
+  }
 
   /// Bytes that are taken, those of scores aside.
   package var byteCount: Int {
-    [queries, keys, values, attended, newLatents, latents].reduce(0) { $0 + $1.byteCount }
+    queries.byteCount + keys.byteCount + values.byteCount + attended.byteCount + newLatents.byteCount
+      + latents.byteCount
   }
 
   /// Gives back what long prompts left behind.
   package func release() {
-    for buffer in [queries, keys, values, attended, newLatents, latents] + scores { buffer.release() }
+    products.release()
+    index.release()
+    queries.release()
+    keys.release()
+    values.release()
+    attended.release()
+    newLatents.release()
+    latents.release()
+    scores.release()
   }
 }

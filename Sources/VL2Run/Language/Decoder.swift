@@ -3,11 +3,14 @@ import VL2Quant
 
 /// The language model: rows in, rows and logits out.
 package final class Decoder {
-  private struct Layer {
-    var inputNorm: UnsafePointer<Float>
-    var attention: any Attention
-    var postAttentionNorm: UnsafePointer<Float>
-    var feedForward: MixtureOfExperts
+  /// Not copyable: what every token goes through is borrowed, and no reference is counted.
+  private struct Layer: ~Copyable {
+    /// The number of its section.
+    let section: Int?
+    let inputNorm: UnsafePointer<Float>
+    let attention: any Attention
+    let postAttentionNorm: UnsafePointer<Float>
+    let feedForward: MixtureOfExperts
   }
 
   /// Rows that go through a layer's weights together; what a chunk is does not change a bit of the result.
@@ -25,16 +28,18 @@ package final class Decoder {
   /// Where memory is shared out.
   package var budget: MemoryBudget?
   private let embedding: vl2_matrix
-  private let layers: [Layer]
+  private let layers: UnsafeMutableBufferPointer<Layer>
+  private let headSection: Int?
   private let finalNorm: UnsafePointer<Float>
   private let head: Linear
   private let arithmetic: Arithmetic
+  private var parts = PlainList<Part>()
   private let attentionScratch: AttentionScratch
-  private let normed = AlignedBuffer()
-  private let attended = AlignedBuffer()
-  private let logitRows = AlignedBuffer()
-  private let tokenRow = AlignedBuffer()
-  private let guessRow = AlignedBuffer()
+  private var normed = AlignedMemory()
+  private var attended = AlignedMemory()
+  private var logitRows = AlignedMemory()
+  private var tokenRow = AlignedMemory()
+  private var guessRow = AlignedMemory()
 
   /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
   package init(
@@ -59,7 +64,7 @@ package final class Decoder {
       file, keyValues: keyValues, scratch: attentionScratch, arithmetic: arithmetic)
     let feedForwardScratch = FeedForwardScratch()
     let expertsTakeInt8 = file.expertsTakeInt8
-    layers = try (0..<config.layers).map { i in
+    let parts = try (0..<config.layers).map { i in
       let p = "language.model.layers.\(i)."
       let routed = config.hasExperts(layer: i)
       let shared =
@@ -70,13 +75,15 @@ package final class Decoder {
         } else {
           GatedWeights?.none
         }
-      let router = try config.routing.flatMap { routing in
-        routed ? try Router(file, layer: i, routing: routing, arithmetic: arithmetic) : nil
+      var router: Router?
+      if routed, let routing = config.routing {
+        router = try Router(file, layer: i, routing: routing, arithmetic: arithmetic)
       }
-      return Layer(
-        inputNorm: try norm(p + "input_layernorm.weight"),
+      return (
+        norms: (
+          try norm(p + "input_layernorm.weight"), try norm(p + "post_attention_layernorm.weight")
+        ),
         attention: try makeAttention(i),
-        postAttentionNorm: try norm(p + "post_attention_layernorm.weight"),
         feedForward: MixtureOfExperts(
           layer: i, router: router, config: config, shared: shared,
           expertsTakeInt8: expertsTakeInt8, store: store, scratch: feedForwardScratch, arithmetic: arithmetic)
@@ -84,6 +91,19 @@ package final class Decoder {
     }
     finalNorm = try norm("language.model.norm.weight")
     head = Linear(try file.matrix("language.lm_head.weight", rows: config.vocabularySize, columns: hidden))
+    layers = .allocate(capacity: parts.count)
+    for (i, part) in parts.enumerated() {
+      (layers.baseAddress! + i).initialize(
+        to: Layer(
+          section: file.file.section("layer.\(i)"), inputNorm: part.norms.0, attention: part.attention,
+          postAttentionNorm: part.norms.1, feedForward: part.feedForward))
+    }
+    headSection = file.file.section("head")
+  }
+
+  deinit {
+    layers.baseAddress?.deinitialize(count: layers.count)
+    layers.deallocate()
   }
 
   /// What makes the attention of each layer; layers share a rotary table and scratch memory.
@@ -118,15 +138,21 @@ package final class Decoder {
     if let budget {
       let one = try KeyValueCache(
         layers: layers.count,
-        bytesPerLayer: layers.map { $0.attention.cacheBytes(capacity: 64) }.max() ?? 0,
-        capacity: 64)
+        bytesPerLayer: bytesPerLayer(positions: 64), capacity: 64)
       let working = config.workingBytes(
         rows: 1, chunk: 1, positions: positions, threads: arithmetic.pool.threads)
       positions = max(1, min(positions, budget.largestCache(working: working) / one.bytesPerPosition))
     }
-    let bytes = layers.map { $0.attention.cacheBytes(capacity: positions) }.max() ?? 0
+    let bytes = bytesPerLayer(positions: positions)
     return try KeyValueCache(
       layers: layers.count, bytesPerLayer: bytes, capacity: positions, ledger: ledger)
+  }
+
+  /// What the layer that keeps most keeps of so many positions.
+  private func bytesPerLayer(positions: Int) -> Int {
+    var most = 0
+    for i in 0..<layers.count { most = max(most, layers[i].attention.cacheBytes(capacity: positions)) }
+    return most
   }
 
   /// The row that a token enters the model as. A token outside the vocabulary is the caller's mistake.
@@ -164,13 +190,15 @@ package final class Decoder {
     let attended = Rows(
       self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
-    let parts = Self.parts(count: x.count, chunk: chunk, written: written)
-    for (i, layer) in layers.enumerated() {
-      try weights.use("layer.\(i)", next: i + 1 < layers.count ? "layer.\(i + 1)" : "head")
-      for (rows, phase) in parts {
+    cut(count: x.count, chunk: chunk, written: written)
+    for i in 0..<layers.count {
+      try weights.use(
+        number: layers[i].section, next: i + 1 < layers.count ? layers[i + 1].section : headSection)
+      for chunk in parts.elements {
+        let (rows, phase) = (chunk.rows, chunk.phase)
         let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
-        rmsNorm(part, layer.inputNorm, into: normed.slice(rows))
-        layer.attention.attend(
+        rmsNorm(part, layers[i].inputNorm, into: normed.slice(rows))
+        layers[i].attention.attend(
           normed.slice(rows), start: cache.length + rows.lowerBound, phase: phase, cache: cache.layer(i),
           capacity: cache.capacity, into: attended)
         arithmetic.enter(.sum)
@@ -178,31 +206,49 @@ package final class Decoder {
           for row in range { kernels.add(part[row], attended[row], x.columns) }
         }
       }
-      rmsNorm(x, layer.postAttentionNorm, into: normed)
-      try layer.feedForward.apply(
-        normed, addingTo: x, chunk: chunk, forced: forcedRoutes?[i], observer: observer
-      ) { lookAhead(from: i, $0) }
+      rmsNorm(x, layers[i].postAttentionNorm, into: normed)
+      if let forced = forcedRoutes?[i] {
+        try forced.withUnsafeBufferPointer { try feedForward(i, normed, x, chunk, forced: $0, observer) }
+      } else {
+        try feedForward(i, normed, x, chunk, forced: nil, observer)
+      }
       arithmetic.enter(.other)
       observer?.observe("layer.\(i)", x)
       try progress(x.count * (i + 1) / layers.count)
     }
-    try weights.use("head")
+    try weights.use(number: headSection, next: nil)
     try weights.file.checkUnchanged()
     cache.advance(by: x.count)
     if x.count > 1 || cache.length % 32 == 0 { meter.sample() }
   }
 
-  /// Rows that go through attention together: chunks, cut where rows that are read meet written ones.
-  private static func parts(
-    count: Int, chunk: Int, written: [Range<Int>]
-  ) -> [(rows: Range<Int>, phase: Phase)] {
-    var parts: [(rows: Range<Int>, phase: Phase)] = []
-    var done = 0
+  private func feedForward(
+    _ layer: Int, _ normed: Rows, _ x: Rows, _ chunk: Int, forced: UnsafeBufferPointer<Int32>?,
+    _ observer: StageObserver?
+  ) throws {
+    func apply(_ layer: borrowing Layer, lookAhead: (Rows) -> Void) throws {
+      try layer.feedForward.apply(
+        normed, addingTo: x, chunk: chunk, forced: forced, observer: observer, lookAhead: lookAhead)
+    }
+    try apply(layers[layer]) { lookAhead(from: layer, $0) }
+  }
+
+  /// Rows that go through attention together.
+  private struct Part: BitwiseCopyable {
+    let first, end: Int
+    let phase: Phase
+
+    var rows: Range<Int> { first..<end }
+  }
+
+  /// Sets `parts`: chunks, cut where rows that are read meet written ones.
+  private func cut(count: Int, chunk: Int, written: [Range<Int>]) {
+    parts.removeAll()
     func append(to end: Int, _ phase: Phase) {
-      while done < end {
-        let rows = done..<min(end, done + chunk)
-        parts.append((rows, phase))
-        done = rows.upperBound
+      while true {
+        let first = parts.count == 0 ? 0 : parts[parts.count - 1].end
+        if first >= end { return }
+        parts.append(Part(first: first, end: min(end, first + chunk), phase: phase))
       }
     }
     for answer in written {
@@ -210,7 +256,6 @@ package final class Decoder {
       append(to: answer.upperBound, .writing)
     }
     append(to: count, .reading)
-    return parts
   }
 
   /// Rows up to which the experts of layers to come are guessed row by row; more rows want nearly all of them.
@@ -284,14 +329,16 @@ package final class Decoder {
     defer { arithmetic.enter(.other) }
     let out = Rows(
       logitRows.reserve(x.count * head.outputs, of: Float.self), count: x.count, columns: head.outputs)
-    arithmetic.multiply(head, arithmetic.prepare(normed, for: [head]), count: x.count, into: out)
+    arithmetic.multiply(head, arithmetic.prepare(normed, for: head), count: x.count, into: out)
     return out
   }
 
   /// Gives back what long prompts needed.
   package func releaseScratch() {
-    for buffer in [normed, attended, guessRow] { buffer.release() }
-    for layer in layers { layer.feedForward.releaseScratch() }
+    normed.release()
+    attended.release()
+    guessRow.release()
+    for i in 0..<layers.count { layers[i].feedForward.releaseScratch() }
     attentionScratch.release()
   }
 }

@@ -21,7 +21,10 @@ extension LanguageConfig {
     bytes +=
       part * float * (2 * hiddenSize + attentionColumns) + part * vl2_quantized_row_bytes(attentionColumns)
     bytes +=
-      threads * max(vl2_attention_scratch(positions) * float, vl2_attention_i8_scratch(positions, headSize))
+      threads
+      * max(
+        AttentionScratch.floats(keys: positions) * float,
+        AttentionScratch.bytes(int8Keys: positions, size: headSize))
     // Latent attention expands the keys and values of all positions while it reads, for some heads at a time.
     if rows > 1, case .mla(let heads, let queryRank, let rank, let nope, let rope, let value) = attention {
       let shape = LatentAttention.Shape(

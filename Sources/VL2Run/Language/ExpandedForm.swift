@@ -30,7 +30,7 @@ extension LatentAttention {
     let shape = shape
     let positions = start + queries.count
     let latents = latentRows(cache, count: positions)
-    let prepared = arithmetic.prepare(latents, for: [weights.up])
+    let prepared = arithmetic.prepare(latents, for: weights.up)
     let together = Self.headsTogether(shape, positions: positions)
     for first in stride(from: 0, to: shape.heads, by: together) {
       let heads = first..<min(first + together, shape.heads)
@@ -90,6 +90,7 @@ extension LatentAttention {
     let tile = 32
     let tiles = (count + tile - 1) / tile
     let kernels = vl2_kernels_active().pointee
+    let scratch = scratch.reserveScores(AttentionScratch.floats(keys: start + count), of: Float.self)
     arithmetic.pool.run(heads.count * tiles) { item, worker in
       let (head, part) = item.quotientAndRemainder(dividingBy: tiles)
       let first = part * tile
@@ -102,7 +103,7 @@ extension LatentAttention {
         value_block_step: 0, key_count: seen, key_dim: shape.key, value_dim: shape.value, causal: true,
         visible: start + first + 1, scale: scale,
         out: attended[first] + (heads.lowerBound + head) * shape.value, out_stride: attended.stride,
-        scratch: scratch.scores[worker].reserve(vl2_attention_scratch(seen), of: Float.self))
+        scratch: scratch[worker])
       kernels.attention(&args)
     }
   }

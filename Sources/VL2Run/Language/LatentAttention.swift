@@ -126,7 +126,7 @@ package final class LatentAttention: Attention {
     case .writing: attendAbsorbed(queries, start: start, cache: cache, into: attended)
     }
     arithmetic.enter(.output)
-    arithmetic.multiply(output, arithmetic.prepare(attended, for: [output]), count: x.count, into: out)
+    arithmetic.multiply(output, arithmetic.prepare(attended, for: output), count: x.count, into: out)
   }
 
   var scale: Float { 1 / Float(shape.key).squareRoot() }
@@ -144,38 +144,34 @@ package final class LatentAttention: Attention {
     if let queryDown = weights.queryDown {
       let rank = queryDown.linear.outputs
       let lowered = Rows(scratch.keys.reserve(count * rank), count: count, columns: rank)
-      let prepared = arithmetic.prepare(x, for: [queryDown.linear, down])
-      arithmetic.multiply([
+      let prepared = arithmetic.prepare(x, onlyInt8: queryDown.linear.takesInt8 && down.takesInt8)
+      arithmetic.multiply(
         Product(queryDown.linear, prepared, count: count, into: lowered),
-        Product(down, prepared, count: count, into: latents),
-      ])
+        Product(down, prepared, count: count, into: latents))
       arithmetic.forEachRowRange(count) { range in
         let first = lowered[range.lowerBound]
         kernels.rms_norm(
           first, rank, range.count, rank, queryDown.norm, Self.normEpsilon, first, rank)
       }
-      arithmetic.multiply(query, arithmetic.prepare(lowered, for: [query]), count: count, into: queries)
+      arithmetic.multiply(query, arithmetic.prepare(lowered, for: query), count: count, into: queries)
     } else {
-      let prepared = arithmetic.prepare(x, for: [query, down])
-      arithmetic.multiply([
+      let prepared = arithmetic.prepare(x, onlyInt8: query.takesInt8 && down.takesInt8)
+      arithmetic.multiply(
         Product(query, prepared, count: count, into: queries),
-        Product(down, prepared, count: count, into: latents),
-      ])
+        Product(down, prepared, count: count, into: latents))
     }
     arithmetic.enter(.positions)
-    rotary.reach(start + count)
-    rotary.withTables { cosines, sines in
-      arithmetic.forEachRowRange(count) { range in
-        for row in range {
-          let (latent, position) = (latents[row], start + row)
-          let (cosine, sine) = (cosines + position * shape.rope / 2, sines + position * shape.rope / 2)
-          kernels.rope_pairs(queries[row] + shape.nope, shape.heads, shape.key, shape.rope, cosine, sine)
-          kernels.rms_norm(
-            latent, shape.kept, 1, shape.rank, weights.latentNorm, Self.normEpsilon, latent, shape.kept)
-          kernels.rope_pairs(latent + shape.rank, 1, shape.rope, shape.rope, cosine, sine)
-          let target = cache + position / 16 * 16 * shape.kept + position % 16
-          for i in 0..<shape.kept { target[i * 16] = latent[i] }
-        }
+    let (cosines, sines) = rotary.reach(start + count)
+    arithmetic.forEachRowRange(count) { range in
+      for row in range {
+        let (latent, position) = (latents[row], start + row)
+        let (cosine, sine) = (cosines + position * shape.rope / 2, sines + position * shape.rope / 2)
+        kernels.rope_pairs(queries[row] + shape.nope, shape.heads, shape.key, shape.rope, cosine, sine)
+        kernels.rms_norm(
+          latent, shape.kept, 1, shape.rank, weights.latentNorm, Self.normEpsilon, latent, shape.kept)
+        kernels.rope_pairs(latent + shape.rank, 1, shape.rope, shape.rope, cosine, sine)
+        let target = cache + position / 16 * 16 * shape.kept + position % 16
+        for i in 0..<shape.kept { target[i * 16] = latent[i] }
       }
     }
     return queries

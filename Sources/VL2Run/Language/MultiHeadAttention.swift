@@ -52,11 +52,10 @@ package final class MultiHeadAttention: Attention {
     let attended = Rows(scratch.attended.reserve(count * q.outputs), count: count, columns: q.outputs)
 
     arithmetic.enter(.queries)
-    let prepared = arithmetic.prepare(x, for: [q, k, v])
-    arithmetic.multiply([
+    let prepared = arithmetic.prepare(x, onlyInt8: q.takesInt8 && k.takesInt8 && v.takesInt8)
+    arithmetic.multiply(
       Product(q, prepared, count: count, into: queries), Product(k, prepared, count: count, into: newKeys),
-      Product(v, prepared, count: count, into: newValues),
-    ])
+      Product(v, prepared, count: count, into: newValues))
     rotate(queries, newKeys, start: start)
     switch keyValues {
     case .int8:
@@ -69,35 +68,19 @@ package final class MultiHeadAttention: Attention {
         capacity: capacity, into: attended)
     }
     arithmetic.enter(.output)
-    arithmetic.multiply(o, arithmetic.prepare(attended, for: [o]), count: count, into: out)
+    arithmetic.multiply(o, arithmetic.prepare(attended, for: o), count: count, into: out)
   }
 
   private func rotate(_ queries: Rows, _ keys: Rows, start: Int) {
     let kernels = vl2_kernels_active().pointee
     arithmetic.enter(.positions)
-    rotary.reach(start + queries.count)
-    rotary.withTables { cosines, sines in
-      arithmetic.forEachRowRange(queries.count) { range in
-        for row in range {
-          let angles = (start + row) * size / 2
-          kernels.rope_halves(queries[row], heads, size, cosines + angles, sines + angles)
-          kernels.rope_halves(keys[row], keyValueHeads, size, cosines + angles, sines + angles)
-        }
+    let (cosines, sines) = rotary.reach(start + queries.count)
+    arithmetic.forEachRowRange(queries.count) { range in
+      for row in range {
+        let angles = (start + row) * size / 2
+        kernels.rope_halves(queries[row], heads, size, cosines + angles, sines + angles)
+        kernels.rope_halves(keys[row], keyValueHeads, size, cosines + angles, sines + angles)
       }
-    }
-  }
-
-  /// Calls `body` for tiles of query rows of each head: enough work items for all threads, each with enough to do.
-  private func forEachTile(
-    _ count: Int, _ body: (_ head: Int, _ keyValueHead: Int, _ rows: Range<Int>, _ worker: Int) -> Void
-  ) {
-    arithmetic.enter(.attention)
-    let tile = 32
-    let tiles = (count + tile - 1) / tile
-    let shared = heads / keyValueHeads
-    arithmetic.pool.run(heads * tiles) { item, worker in
-      let (head, part) = item.quotientAndRemainder(dividingBy: tiles)
-      body(head, head / shared, part * tile..<min(count, (part + 1) * tile), worker)
     }
   }
 
@@ -120,16 +103,42 @@ package final class MultiHeadAttention: Attention {
     } else {
       arithmetic.pool.run(keyValueHeads) { head, _ in store(head) }
     }
-    forEachTile(count) { head, keyValueHead, rows, worker in
-      let keys = start + rows.upperBound
-      var args = vl2_attention_i8_args(
-        query: queries[rows.lowerBound] + head * size, query_stride: queries.stride, queries: rows.count,
-        blocks: cache + keyValueHead * headBytes, key_count: keys, key_dim: size, value_dim: size,
-        causal: true,
-        visible: start + rows.lowerBound + 1, scale: scale, out: attended[rows.lowerBound] + head * size,
-        out_stride: attended.stride,
-        scratch: scratch.scores[worker].reserve(vl2_attention_i8_scratch(keys, size), of: UInt8.self))
-      kernels.attention_i8(&args)
+    let tiles = AttentionTiles(rows: count, heads: heads, keyValueHeads: keyValueHeads)
+    arithmetic.enter(.attention)
+    arithmetic.run(
+      tiles.count,
+      Int8Work(
+        tiles: tiles, queries: queries, start: start, cache: cache, headBytes: headBytes, size: size,
+        scale: scale, attended: attended,
+        scratch: scratch.reserveScores(AttentionScratch.bytes(int8Keys: start + count, size: size))))
+  }
+
+  private struct Int8Work: SharedWork {
+    let tiles: AttentionTiles
+    let queries: Rows
+    let start: Int
+    let cache: UnsafeMutablePointer<UInt8>
+    let headBytes: Int
+    let size: Int
+    let scale: Float
+    let attended: Rows
+    let scratch: ThreadMemory<UInt8>
+
+    func work(on range: Range<Int>, worker: Int) {
+      for item in range {
+        let (head, keyValueHead, rows) = tiles[item]
+        let first = rows.lowerBound
+        var args = vl2_attention_i8_args(
+          query: queries[first] + head * size, query_stride: queries.stride, queries: rows.count,
+          blocks: cache + keyValueHead * headBytes, key_count: start + rows.upperBound, key_dim: size,
+          value_dim: size, causal: true, visible: start + first + 1, scale: scale,
+          out: attended[first] + head * size, out_stride: attended.stride, scratch: scratch[worker])
+        vl2_kernels_active().pointee.attention_i8(&args)
+      }
+    }
+
+    static let entry: SharedWorkEntry = {
+      $0.assumingMemoryBound(to: Int8Work.self).pointee.work(on: $1..<$2, worker: $3)
     }
   }
 
@@ -138,7 +147,6 @@ package final class MultiHeadAttention: Attention {
     capacity: Int, into attended: Rows
   ) {
     let (count, size) = (queries.count, size)
-    let kernels = vl2_kernels_active().pointee
     let blockCapacity = (capacity + 15) / 16
     let values = cache + keyValueHeads * blockCapacity * 16 * size
     arithmetic.forEachRowRange(count) { range in
@@ -153,16 +161,47 @@ package final class MultiHeadAttention: Attention {
         }
       }
     }
-    forEachTile(count) { head, keyValueHead, rows, worker in
-      let keys = start + rows.upperBound
-      var args = vl2_attention_args(
-        query: queries[rows.lowerBound] + head * size, query_stride: queries.stride, queries: rows.count,
-        keys: cache + keyValueHead * blockCapacity * size * 16, key_block_step: size * 16,
-        values: values + keyValueHead * capacity * size, value_stride: size, value_block_step: 0,
-        key_count: keys, key_dim: size, value_dim: size, causal: true, visible: start + rows.lowerBound + 1,
-        scale: scale, out: attended[rows.lowerBound] + head * size, out_stride: attended.stride,
-        scratch: scratch.scores[worker].reserve(vl2_attention_scratch(keys), of: Float.self))
-      kernels.attention(&args)
+    let tiles = AttentionTiles(rows: count, heads: heads, keyValueHeads: keyValueHeads)
+    arithmetic.enter(.attention)
+    arithmetic.run(
+      tiles.count,
+      FloatWork(
+        tiles: tiles, queries: queries, start: start, keys: cache, headBlocks: blockCapacity, values: values,
+        capacity: capacity, size: size, scale: scale, attended: attended,
+        scratch: scratch.reserveScores(AttentionScratch.floats(keys: start + count))))
+  }
+
+  private struct FloatWork: SharedWork {
+    let tiles: AttentionTiles
+    let queries: Rows
+    let start: Int
+    let keys: UnsafeMutablePointer<Float>
+    /// Blocks of 16 positions that a head has room for.
+    let headBlocks: Int
+    let values: UnsafeMutablePointer<Float>
+    let capacity: Int
+    let size: Int
+    let scale: Float
+    let attended: Rows
+    let scratch: ThreadMemory<Float>
+
+    func work(on range: Range<Int>, worker: Int) {
+      for item in range {
+        let (head, keyValueHead, rows) = tiles[item]
+        let first = rows.lowerBound
+        var args = vl2_attention_args(
+          query: queries[first] + head * size, query_stride: queries.stride, queries: rows.count,
+          keys: keys + keyValueHead * headBlocks * size * 16, key_block_step: size * 16,
+          values: values + keyValueHead * capacity * size, value_stride: size, value_block_step: 0,
+          key_count: start + rows.upperBound, key_dim: size, value_dim: size, causal: true,
+          visible: start + first + 1, scale: scale, out: attended[first] + head * size,
+          out_stride: attended.stride, scratch: scratch[worker])
+        vl2_kernels_active().pointee.attention(&args)
+      }
+    }
+
+    static let entry: SharedWorkEntry = {
+      $0.assumingMemoryBound(to: FloatWork.self).pointee.work(on: $1..<$2, worker: $3)
     }
   }
 }

@@ -6,8 +6,8 @@ import Foundation
 /// model computes it.
 package final class RotaryTable {
   private let frequencies: [Float]
-  private var cosines: [Float] = []
-  private var sines: [Float] = []
+  private var cosines = PlainList<Float>()
+  private var sines = PlainList<Float>()
   private var positions = 0
 
   /// - Parameter size: values that are rotated in each head; even.
@@ -18,7 +18,9 @@ package final class RotaryTable {
   }
 
   /// Makes positions below `count` available.
-  package func reach(_ count: Int) {
+  ///
+  /// - Returns: cosines and sines, [position][size / 2] each, valid until the next call.
+  package func reach(_ count: Int) -> (cosines: UnsafePointer<Float>, sines: UnsafePointer<Float>) {
     while positions < count {
       for frequency in frequencies {
         let angle = Double(Float(positions) * frequency)
@@ -27,14 +29,6 @@ package final class RotaryTable {
       }
       positions += 1
     }
-  }
-
-  /// Calls `body` with the whole tables, [position][size / 2] each.
-  package func withTables(_ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void) {
-    cosines.withUnsafeBufferPointer { cosines in
-      sines.withUnsafeBufferPointer { sines in
-        body(cosines.baseAddress!, sines.baseAddress!)
-      }
-    }
+    return (cosines.base!, sines.base!)
   }
 }

@@ -9,8 +9,8 @@ package final class Projector {
   private let config: ModelConfig
   private let weights: Weights
   private let arithmetic: Arithmetic
-  private let unfolded = AlignedBuffer()
-  private let inner = AlignedBuffer()
+  private var unfolded = AlignedMemory()
+  private var inner = AlignedMemory()
 
   /// Rows along a side of a projected tile: half the patches, rounded up.
   package let side: Int
@@ -80,7 +80,7 @@ package final class Projector {
         ? out
         : Rows(
           inner.reserve(2 * half, of: Float.self) + i % 2 * half, count: out.count, columns: layer.outputs)
-      arithmetic.multiply(layer, arithmetic.prepare(input, for: [layer]), count: out.count, into: output)
+      arithmetic.multiply(layer, arithmetic.prepare(input, for: layer), count: out.count, into: output)
       if !last {
         arithmetic.forEachRowRange(out.count) { range in
           kernels.gelu_erf(output[range.lowerBound], range.count * output.columns)

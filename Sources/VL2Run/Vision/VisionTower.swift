@@ -28,13 +28,13 @@ package final class VisionTower {
   private let norm: Norm
   private let arithmetic: Arithmetic
 
-  private let patchRows = AlignedBuffer()
-  private let normed = AlignedBuffer()
-  private let wide = AlignedBuffer()
-  private let attended = AlignedBuffer()
+  private var patchRows = AlignedMemory()
+  private var normed = AlignedMemory()
+  private var wide = AlignedMemory()
+  private var attended = AlignedMemory()
   /// Keys, or keys and values, of the head that a thread is at.
-  private let keyBlocks: [AlignedBuffer]
-  private let scores: [AlignedBuffer]
+  private var keyBlocks = AlignedMemory()
+  private var scores = AlignedMemory()
 
   package init(_ file: Weights, arithmetic: Arithmetic) throws {
     weights = file
@@ -66,8 +66,6 @@ package final class VisionTower {
         fc2: try linear(p + "mlp.fc2", width, config.mlpWidth))
     }
     self.norm = try norm("vision.norm")
-    keyBlocks = (0..<arithmetic.pool.threads).map { _ in AlignedBuffer() }
-    scores = (0..<arithmetic.pool.threads).map { _ in AlignedBuffer() }
   }
 
   /// Encodes tiles. It goes block by block, all tiles through one before the next, so that each block's weights are
@@ -121,19 +119,19 @@ package final class VisionTower {
     let hidden = Rows(wideBase, count: rows, columns: config.mlpWidth)
     layerNorm(out, block.norm1, into: normed)
     arithmetic.enter(.queries)
-    arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: [block.qkv]), count: rows, into: qkv)
+    arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: block.qkv), count: rows, into: qkv)
     arithmetic.enter(.attention)
     attend(qkv, tiles: tiles, into: attended)
     arithmetic.enter(.output)
     arithmetic.multiply(
-      block.proj, arithmetic.prepare(attended, for: [block.proj]), count: rows, into: normed)
+      block.proj, arithmetic.prepare(attended, for: block.proj), count: rows, into: normed)
     add(normed, to: out)
 
     layerNorm(out, block.norm2, into: normed)
     arithmetic.enter(.inner)
-    arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: [block.fc1]), count: rows, into: hidden)
+    arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: block.fc1), count: rows, into: hidden)
     arithmetic.enter(.activation)
-    let activated = arithmetic.prepare(hidden, for: [block.fc2]) { range in
+    let activated = arithmetic.prepare(hidden, for: block.fc2) { range in
       kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)
     }
     arithmetic.enter(.down)
@@ -165,7 +163,7 @@ package final class VisionTower {
       }
     }
     arithmetic.multiply(
-      patchEmbedding, arithmetic.prepare(rows, for: [patchEmbedding]), count: out.count, into: out)
+      patchEmbedding, arithmetic.prepare(rows, for: patchEmbedding), count: out.count, into: out)
     let kernels = vl2_kernels_active().pointee
     arithmetic.forEachRowRange(out.count) { range in
       for row in range { kernels.add(out[row], positions + row % config.patches * out.columns, out.columns) }
@@ -202,18 +200,21 @@ package final class VisionTower {
   private func attendInt8(_ qkv: Rows, tiles: Int, into out: Rows) {
     let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
     let kernels = vl2_kernels_active().pointee
+    let threads = arithmetic.pool.threads
+    let keyValues = ThreadMemory<UInt8>(
+      &keyBlocks, KeyValueCode.int8.bytes(positions: patches, headSize: size), threads: threads)
+    let scratch = ThreadMemory<UInt8>(&scores, vl2_attention_i8_scratch(patches, size), threads: threads)
     arithmetic.pool.run(tiles * heads) { item, worker in
       let (tile, head) = item.quotientAndRemainder(dividingBy: heads)
       let query = qkv[tile * patches] + head * size
-      let blocks = keyBlocks[worker].reserve(
-        KeyValueCode.int8.bytes(positions: patches, headSize: size), of: UInt8.self)
+      let blocks = keyValues[worker]
       kernels.store_key_values(
         blocks, 0, patches, query + width, qkv.stride, size, query + 2 * width, qkv.stride, size)
       var args = vl2_attention_i8_args(
         query: query, query_stride: qkv.stride, queries: patches, blocks: blocks, key_count: patches,
         key_dim: size, value_dim: size, causal: false, visible: patches, scale: 1 / Float(size).squareRoot(),
         out: out[tile * patches] + head * size, out_stride: out.stride,
-        scratch: scores[worker].reserve(vl2_attention_i8_scratch(patches, size), of: UInt8.self))
+        scratch: scratch[worker])
       kernels.attention_i8(&args)
     }
   }
@@ -221,19 +222,20 @@ package final class VisionTower {
   private func attendFloat(_ qkv: Rows, tiles: Int, into out: Rows) {
     let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
     let kernels = vl2_kernels_active().pointee
-    let blocks = (patches + 15) / 16
+    let threads = arithmetic.pool.threads
+    let keyFloats = ThreadMemory<Float>(&keyBlocks, (patches + 15) / 16 * size * 16, threads: threads)
+    let scratch = ThreadMemory<Float>(&scores, vl2_attention_scratch(patches), threads: threads)
     arithmetic.pool.run(tiles * heads) { item, worker in
       let (tile, head) = item.quotientAndRemainder(dividingBy: heads)
       let query = qkv[tile * patches] + head * size
-      let keys = keyBlocks[worker].reserve(blocks * size * 16, of: Float.self)
+      let keys = keyFloats[worker]
       packKeys(
         query + width, stride: qkv.stride, count: patches, size: size, into: keys)
-      let scratch = scores[worker].reserve(vl2_attention_scratch(patches), of: Float.self)
       var args = vl2_attention_args(
         query: query, query_stride: qkv.stride, queries: patches, keys: keys, key_block_step: size * 16,
         values: query + 2 * width, value_stride: qkv.stride, value_block_step: 0, key_count: patches,
         key_dim: size, value_dim: size, causal: false, visible: patches, scale: 1 / Float(size).squareRoot(),
-        out: out[tile * patches] + head * size, out_stride: out.stride, scratch: scratch)
+        out: out[tile * patches] + head * size, out_stride: out.stride, scratch: scratch[worker])
       kernels.attention(&args)
     }
   }
@@ -258,6 +260,11 @@ package final class VisionTower {
 
   /// Gives back what encoding needed.
   package func releaseScratch() {
-    for buffer in [patchRows, normed, wide, attended] + keyBlocks + scores { buffer.release() }
+    patchRows.release()
+    normed.release()
+    wide.release()
+    attended.release()
+    keyBlocks.release()
+    scores.release()
   }
 }

@@ -66,12 +66,17 @@ package final class Weights {
   /// - Parameter next: a section that will be used after it; where sections are held, reading it begins.
   /// - Throws: `PackedFileError` for a section that cannot be read or is damaged.
   package func use(_ section: String, next: String? = nil) throws {
-    guard let number = file.section(section) else { return }
+    try use(number: file.section(section), next: next.flatMap(file.section))
+  }
+
+  /// The same by the numbers of sections (`PackedFile.section`); nil for one that the file lacks.
+  package func use(number section: Int?, next: Int?) throws {
+    guard let section else { return }
     if let held {
-      try held.use(number)
-      if let number = next.flatMap(file.section) { held.expect(number) }
+      try held.use(section)
+      if let next { held.expect(next) }
     } else if checks {
-      try file.checkOnce(number)
+      try file.checkOnce(section)
     }
   }
 

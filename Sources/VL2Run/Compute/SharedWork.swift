@@ -1,0 +1,28 @@
+/// Work in units that threads share.
+///
+/// A job for every token is a value of its own type rather than a closure: a closure that crosses to another thread has its
+/// context allocated and counted.
+package protocol SharedWork {
+  /// Does the units of `range`; called on several threads at once. `worker` tells them apart (see `WorkerPool`).
+  func work(on range: Range<Int>, worker: Int)
+
+  /// Calls `work` of a value of this type. A conforming type writes
+  /// `{ $0.assumingMemoryBound(to: Self.self).pointee.work(on: $1..<$2, worker: $3) }`: such a function can be formed
+  /// where the type is known only.
+  static var entry: SharedWorkEntry { get }
+}
+
+/// What another thread calls: the address of a value, the first unit, the end of the units, the worker.
+package typealias SharedWorkEntry =
+  @convention(c) (_ work: UnsafeRawPointer, _ first: Int, _ end: Int, _ worker: Int) -> Void
+
+/// A closure as work.
+struct ClosureWork: SharedWork {
+  let body: (_ range: Range<Int>, _ worker: Int) -> Void
+
+  func work(on range: Range<Int>, worker: Int) { body(range, worker) }
+
+  static let entry: SharedWorkEntry = {
+    $0.assumingMemoryBound(to: ClosureWork.self).pointee.work(on: $1..<$2, worker: $3)
+  }
+}
