@@ -10,9 +10,12 @@
 
 #define ATTENTION_QUERIES 8
 #define MATMUL_F32_ROWS 8
+#define LANES_SIDE_BY_SIDE 4
 
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), apply_to = function)
 
+// Lanes that are left over take a mask.
+#define LANES_MASKED
 #include "lanes.h"
 
 // a * 2^n, rounded once.
@@ -29,6 +32,9 @@ LANES_INLINE codebook_line codebook_lookup(codebook_line nibbles) {
 
 // VPDPBUSD multiplies unsigned by signed bytes.
 #define DOT_BIAS 128
+#define DOT_QUERIES 4
+#define DOT_LINES 2
+#define DOT_SETTLE(sum) __asm__ volatile("" : "+v"(sum))
 LANES_INLINE i32x16 dot4(i32x16 sum, i8x64 line, int32_t four) {
   return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)line, _mm512_set1_epi32(four));
 }

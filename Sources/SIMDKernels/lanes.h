@@ -37,7 +37,16 @@ LANES_INLINE f32x16 lanes_load(const float *at) {
 
 LANES_INLINE void lanes_store(float *at, f32x16 value) { __builtin_memcpy(at, &value, sizeof value); }
 
+#ifdef LANES_MASKED
 // The first `count` (below 16) values, then `fill`.
+LANES_INLINE f32x16 lanes_load_some(const float *at, size_t count, float fill) {
+  return (f32x16)_mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)((1u << count) - 1), at);
+}
+
+LANES_INLINE void lanes_store_some(float *at, size_t count, f32x16 value) {
+  _mm512_mask_storeu_ps(at, (__mmask16)((1u << count) - 1), (__m512)value);
+}
+#else
 LANES_INLINE f32x16 lanes_load_some(const float *at, size_t count, float fill) {
   float all[16];
   for (size_t i = 0; i < 16; i++) all[i] = fill;
@@ -50,6 +59,7 @@ LANES_INLINE void lanes_store_some(float *at, size_t count, f32x16 value) {
   lanes_store(all, value);
   for (size_t i = 0; i < count; i++) at[i] = all[i];
 }
+#endif
 
 // The larger one; b where either is not a number.
 LANES_INLINE f32x16 lanes_max(f32x16 a, f32x16 b) { return a > b ? a : b; }

@@ -4,7 +4,8 @@
 // it, nor on keys that it does not see.
 //
 // Before it is included comes DOT_BIAS, what sums of products with a query begin at for each of its codes, and what
-// dot_groups.h or, with DOT_GROUPS_NEON, dot_groups_neon.h needs.
+// dot_groups.h or, with DOT_GROUPS_NEON, dot_groups_neon.h needs. DOT_QUERIES queries of the ATTENTION_QUERIES of a tile
+// are multiplied by DOT_LINES lines at once: codes of a query that meet several lines are loaded once for them.
 
 #pragma once
 
@@ -16,6 +17,12 @@
 LANES_INLINE f32x16 key_value_load(const float *x, size_t dim, size_t first) {
   return quantize_finite(dim - first >= 16 ? lanes_load(x + first) : lanes_load_some(x + first, dim - first, 0));
 }
+
+#ifndef DOT_QUERIES
+#define DOT_QUERIES ATTENTION_QUERIES
+#define DOT_LINES 1
+#endif
+_Static_assert(ATTENTION_QUERIES % DOT_QUERIES == 0 && 2 % DOT_LINES == 0, "tiles and blocks have no rest");
 
 typedef struct {
   float scale, inverse;
@@ -33,12 +40,24 @@ LANES_INLINE row_scale key_value_scale(const float *x, size_t dim) {
   return scale_of_largest(lanes_largest(largest));
 }
 
+// Rows of one head are far from each other, which no processor foresees. Asks for one that is needed later; past the last
+// row nothing happens.
+LANES_INLINE void row_prefetch(const float *x, size_t row, size_t stride, size_t columns) {
+  uintptr_t at = (uintptr_t)x + row * stride * sizeof *x;
+  for (size_t i = 0; i < columns * sizeof *x; i += 64) __builtin_prefetch((const void *)(at + i));
+}
+
+// Rows between one that is stored and the one that is asked for.
+enum { store_ahead = 8 };
+
 static void store_key_values(uint8_t *blocks, size_t first, size_t count, const float *keys, size_t key_stride,
                              size_t key_dim, const float *values, size_t value_stride, size_t value_dim) {
   for (size_t i = 0; i < count; i++) {
     size_t position = first + i, lane = position % 32;
     uint8_t *block = blocks + position / 32 * vl2_key_value_block_bytes(key_dim, value_dim);
     const float *key = keys + i * key_stride, *value = values + i * value_stride;
+    row_prefetch(keys, i + store_ahead, key_stride, key_dim);
+    row_prefetch(values, i + store_ahead, value_stride, value_dim);
 
     row_scale scale = key_value_scale(key, key_dim);
     uint8_t *lines = block + lane / 16 * key_bytes_of_16(key_dim) + lane % 16 * 4;
@@ -71,6 +90,14 @@ typedef struct {
   size_t columns;   // a multiple of 32
 } dot_rows;
 
+LANES_INLINE dot_rows dot_rows_from(const dot_rows *rows, size_t first) {
+  dot_rows rest = *rows;
+  rest.codes += first * rows->columns;
+  rest.scales += first * (rows->columns / 32);
+  if (rest.begins) rest.begins += first * (rows->columns / 32);
+  return rest;
+}
+
 // Where the parts of the scratch memory lie.
 typedef struct {
   float *scores;
@@ -99,6 +126,35 @@ LANES_INLINE void dot_rows_store(const dot_rows *rows, size_t row, size_t group,
   rows->begins[at] = DOT_BIAS == 0 ? 0 : -DOT_BIAS * __builtin_reduce_add(low + high);
 }
 
+// What dot_rows_store does for all groups of `rows` rows of float32, `stride` apart: 16 groups share their divisions and one
+// tree of sums. Groups of a row and rows lie one behind the other.
+LANES_INLINE void dot_rows_store_all(const dot_rows *to, const float *x, size_t stride, size_t rows, size_t columns) {
+  size_t groups = to->columns / 32, all = rows * groups;
+  for (size_t first = 0; first < all; first += 16) {
+    size_t count = all - first < 16 ? all - first : 16;
+    f32x32 values[16];
+    f32x16 largest[16];
+    for (size_t g = 0; g < 16; g++) largest[g] = 0.0f;
+    for (size_t g = 0; g < count; g++) {
+      values[g] = quantize_load(x + (first + g) / groups * stride, columns, (first + g) % groups * 32);
+      largest[g] = quantize_larger(values[g], largest[g]);
+    }
+    quantize_scales both = quantize_scales_of(lanes_largest_of_each(largest));
+    float inverses[16];
+    lanes_store(inverses, both.inverses);
+    i32x16 sums[16];
+    for (size_t g = 0; g < 16; g++) sums[g] = 0;
+    for (size_t g = 0; g < count; g++) {
+      int8_t *codes = to->codes + (first + g) * 32;
+      sums[g] = quantize_store(values[g].low, inverses[g], codes);
+      sums[g] += quantize_store(values[g].high, inverses[g], codes + 16);
+    }
+    i32x16 begins = -DOT_BIAS * lanes_sum_of_each_int(sums);
+    memcpy(to->scales + first, &both.scales, count * sizeof *to->scales);
+    memcpy(to->begins + first, &begins, count * sizeof *to->begins);
+  }
+}
+
 // One query is bound by memory. Asks for `bytes` bytes as far into a block that comes some blocks later.
 enum { attention_i8_ahead = 3 };
 
@@ -113,38 +169,40 @@ LANES_INLINE void attention_i8_prefetch(const uint8_t *at, size_t block_bytes, s
 #include "dot_groups.h"
 #endif
 
-// Scores of `queries` queries for `count` (1 or 2) times 16 keys of one block.
-LANES_INLINE void attention_i8_scores(const vl2_attention_i8_args *a, const attention_i8_scratch *s,
+// Scores of `queries` queries of the tile from `first` on for `count` (1 or 2) times 16 keys of one block.
+LANES_INLINE void attention_i8_scores(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t first,
                                       size_t queries, const uint8_t *block, size_t half, size_t count,
                                       float *scores) {
   f32x16 totals[16];
   size_t bytes = key_bytes_of_16(a->key_dim), lines = (a->key_dim + 3) / 4;
-  dot_groups(totals, block + half * bytes, 512, bytes, count, lines, &s->queries, 0, queries, 0);
+  dot_rows rows = dot_rows_from(&s->queries, first);
+  dot_groups(totals, block + half * bytes, 512, bytes, count, lines, &rows, 0, queries, 0);
 #pragma unroll
   for (size_t i = 0; i < count; i++) {
     f32x16 scale = lanes_load((const float *)(block + key_scales(a->key_dim)) + (half + i) * 16) * a->scale;
 #pragma unroll
     for (size_t q = 0; q < queries; q++) {
-      lanes_store(scores + q * s->step + (half + i) * 16, totals[q * count + i] * scale);
+      lanes_store(scores + (first + q) * s->step + (half + i) * 16, totals[q * count + i] * scale);
     }
   }
 }
 
-// `chunks` times 16 value dimensions from chunk `first` of `queries` queries.
-LANES_INLINE void attention_i8_values(const vl2_attention_i8_args *a, const attention_i8_scratch *s,
+// `chunks` times 16 value dimensions from chunk `first` of `queries` queries of the tile from first_query on.
+LANES_INLINE void attention_i8_values(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t first_query,
                                       size_t queries, size_t chunks, size_t first, size_t blocks,
                                       const float *factors, float *out) {
   f32x16 totals[16];
   size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim);
   const uint8_t *values = a->blocks + values_of_32(a->key_dim) + first * 512;
-  dot_groups(totals, values, block_bytes, 512, chunks, blocks * 8, &s->weights, 1, queries, queries == 1);
+  dot_rows rows = dot_rows_from(&s->weights, first_query);
+  dot_groups(totals, values, block_bytes, 512, chunks, blocks * 8, &rows, 1, queries, queries == 1);
 #pragma unroll
   for (size_t q = 0; q < queries; q++) {
 #pragma unroll
     for (size_t c = 0; c < chunks; c++) {
       size_t d = (first + c) * 16, left = a->value_dim - d;
-      f32x16 result = totals[q * chunks + c] * factors[q];
-      float *to = out + q * a->out_stride + d;
+      f32x16 result = totals[q * chunks + c] * factors[first_query + q];
+      float *to = out + (first_query + q) * a->out_stride + d;
       if (left >= 16) {
         lanes_store(to, result);
       } else {
@@ -154,12 +212,11 @@ LANES_INLINE void attention_i8_values(const vl2_attention_i8_args *a, const atte
   }
 }
 
-// Makes row `row` of the weights from scores: e^(score - largest) times the scale of the key's values, for the keys
-// that a query sees, and zeros up to the end of `blocks` blocks. Returns one over the sum of the former.
-LANES_INLINE float attention_i8_weights(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t row,
-                                        size_t visible, size_t blocks) {
+// Makes row `row` of the weights from what exponentials() made of its scores: times the scale of the key's values, for
+// the keys that a query sees, and zeros up to the end of `blocks` blocks.
+LANES_INLINE void attention_i8_weights(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t row,
+                                       size_t visible, size_t blocks) {
   float *scores = s->scores + row * s->step;
-  float sum = exponentials(scores, visible, largest_of(scores, visible));
   size_t block_bytes = vl2_key_value_block_bytes(a->key_dim, a->value_dim);
   const uint8_t *value_scale = a->blocks + value_scales(a->key_dim, a->value_dim);
   int8_t *codes = s->weights.codes + row * s->weights.columns;
@@ -168,29 +225,33 @@ LANES_INLINE float attention_i8_weights(const vl2_attention_i8_args *a, const at
     size_t count = blocks - first < 16 ? blocks - first : 16;
     f32x32 weights[16];
     f32x16 largest[16];
-    for (size_t b = 0; b < 16; b++) {
-      weights[b] = (f32x32){0.0f, 0.0f};
+    for (size_t b = 0; b < 16; b++) largest[b] = 0.0f;
+    for (size_t b = 0; b < count; b++) {
       size_t key = (first + b) * 32;
-      if (b < count && key < visible) {
-        weights[b] = quantize_load(scores, visible, key);
-        // Scales of keys that were never written may be anything.
-        f32x32 seen = quantize_load((const float *)(value_scale + (first + b) * block_bytes), visible - key, 0);
-        weights[b].low *= seen.low;
-        weights[b].high *= seen.high;
+      f32x32 seen = {0.0f, 0.0f}, products = {0.0f, 0.0f};
+      if (key < visible) {
+        // Scales of keys that were never written may be anything. Weights are finite, or their sum is not either.
+        seen = quantize_load_raw((const float *)(value_scale + (first + b) * block_bytes), visible - key, 0);
+        products = quantize_load_raw(scores, visible, key);
+        products.low *= seen.low;
+        products.high *= seen.high;
       }
-      largest[b] = quantize_larger(weights[b], lanes_splat(0));
+      weights[b] = products;
+      largest[b] = lanes_max(products.low, products.high);
     }
     quantize_scales both = quantize_scales_of(lanes_largest_of_each(largest));
-    float inverses[16], stored[16];
+    float inverses[16];
     lanes_store(inverses, both.inverses);
-    lanes_store(stored, both.scales);
-    memcpy(scales + first, stored, count * sizeof *scales);
+    if (count == 16) {
+      lanes_store(scales + first, both.scales);
+    } else {
+      lanes_store_some(scales + first, count, both.scales);
+    }
     for (size_t b = 0; b < count; b++) {
       quantize_store(weights[b].low, inverses[b], codes + (first + b) * 32);
       quantize_store(weights[b].high, inverses[b], codes + (first + b) * 32 + 16);
     }
   }
-  return 1.0f / sum;
 }
 
 LANES_INLINE void attention_i8_tile(const vl2_attention_i8_args *a, const attention_i8_scratch *s, size_t first,
@@ -199,34 +260,54 @@ LANES_INLINE void attention_i8_tile(const vl2_attention_i8_args *a, const attent
   for (size_t q = 0; q < queries; q++) {
     size_t seen = a->causal ? a->visible + first + q : a->key_count;
     visible[q] = seen < a->key_count ? seen : a->key_count;
-    const float *query = a->query + (first + q) * a->query_stride;
+    row_prefetch(a->query, first + queries + q, a->query_stride, a->key_dim);
+  }
+  const float *query = a->query + first * a->query_stride;
+  if (queries == 1) {
     for (size_t d = 0; d < a->key_dim; d += 32) {
-      dot_rows_store(&s->queries, q, d / 32, quantize_load(query, a->key_dim, d));
+      dot_rows_store(&s->queries, 0, d / 32, quantize_load(query, a->key_dim, d));
     }
+  } else {
+    dot_rows_store_all(&s->queries, query, a->query_stride, queries, a->key_dim);
   }
   size_t blocks = (visible[queries - 1] + 31) / 32;
   for (size_t b = 0; b < blocks; b++) {
     const uint8_t *block = a->blocks + b * block_bytes;
     if (queries == 1) {
       if (b + attention_i8_ahead < blocks) attention_i8_prefetch(block, block_bytes, values_of_32(a->key_dim));
-      attention_i8_scores(a, s, queries, block, 0, 2, s->scores + b * 32);
+      attention_i8_scores(a, s, 0, 1, block, 0, 2, s->scores + b * 32);
     } else {
-      attention_i8_scores(a, s, queries, block, 0, 1, s->scores + b * 32);
-      attention_i8_scores(a, s, queries, block, 1, 1, s->scores + b * 32);
+      for (size_t q = 0; q < queries; q += DOT_QUERIES) {
+        for (size_t half = 0; half < 2; half += DOT_LINES) {
+          attention_i8_scores(a, s, q, DOT_QUERIES, block, half, DOT_LINES, s->scores + b * 32);
+        }
+      }
     }
   }
 
-  float factors[8];
-  for (size_t q = 0; q < queries; q++) factors[q] = attention_i8_weights(a, s, q, visible[q], blocks);
+  // Each step for all queries before the next: within one query each waits for the whole of the step before.
+  float largest[8], factors[8];
+  for (size_t q = 0; q < queries; q++) largest[q] = largest_of(s->scores + q * s->step, visible[q]);
+  for (size_t q = 0; q < queries; q++) {
+    factors[q] = 1.0f / exponentials(s->scores + q * s->step, visible[q], largest[q]);
+  }
+  for (size_t q = 0; q < queries; q++) attention_i8_weights(a, s, q, visible[q], blocks);
 
   float *out = a->out + first * a->out_stride;
   size_t chunks = (a->value_dim + 15) / 16, c = 0;
   if (queries == 1) {
     for (; c + ATTENTION_QUERIES <= chunks; c += ATTENTION_QUERIES) {
-      attention_i8_values(a, s, queries, ATTENTION_QUERIES, c, blocks, factors, out);
+      attention_i8_values(a, s, 0, 1, ATTENTION_QUERIES, c, blocks, factors, out);
+    }
+    for (; c < chunks; c++) attention_i8_values(a, s, 0, 1, 1, c, blocks, factors, out);
+    return;
+  }
+  for (; c + DOT_LINES <= chunks; c += DOT_LINES) {
+    for (size_t q = 0; q < queries; q += DOT_QUERIES) {
+      attention_i8_values(a, s, q, DOT_QUERIES, DOT_LINES, c, blocks, factors, out);
     }
   }
-  for (; c < chunks; c++) attention_i8_values(a, s, queries, 1, c, blocks, factors, out);
+  for (; c < chunks; c++) attention_i8_values(a, s, 0, queries, 1, c, blocks, factors, out);
 }
 
 static void attention_i8(const vl2_attention_i8_args *a) {

@@ -1,9 +1,18 @@
 // Lines of 64 int8, 4 columns of 16 lanes each, times rows of int8, for vectors of 16 lanes. attention_i8.h includes it.
 //
 // Before that come dot4, which adds to lane i the products of the bytes 4 i ... 4 i + 3 of a line of 64 with four int8
-// values, where DOT_BIAS was added to the line's bytes; and dot4_weights, for four values of 0...127 and no bias.
+// values, where DOT_BIAS was added to the line's bytes; and dot4_weights, for four values of 0...127 and no bias. With
+// DOT_SETTLE(sum) sums and what they add up to are kept in registers: they must all be complete after each line, and
+// nothing is loaded earlier. Compilers, told nothing, load codes ahead until sums are stored.
 
 #pragma once
+
+#ifndef DOT_SETTLE
+#define DOT_SETTLE(sum)
+#define DOT_SETTLED
+#else
+#define DOT_SETTLED __asm__ volatile("" ::: "memory")
+#endif
 
 // sums[q * count + i] += lines[i][0..<lines] . the codes of row q from `column` on; `step` bytes lie between lines[i].
 LANES_INLINE void dot_lines(i32x16 *sums, const uint8_t *at, size_t step, size_t count, size_t lines,
@@ -23,6 +32,9 @@ LANES_INLINE void dot_lines(i32x16 *sums, const uint8_t *at, size_t step, size_t
         *sum = weights ? dot4_weights(*sum, line, four) : dot4(*sum, line, four);
       }
     }
+#pragma unroll
+    for (size_t s = 0; s < queries * count; s++) DOT_SETTLE(sums[s]);
+    DOT_SETTLED;
   }
 }
 

@@ -5,29 +5,45 @@
 
 #include "../lanes.h"
 
-// e^x, within 2 units in the last place, subnormal results included; 0 below -104, infinity above 88.73.
+// How many vectors go through an exponential side by side: one is a chain of 14 operations, of which a processor with a
+// register for a vector has too few under way.
+#ifndef LANES_SIDE_BY_SIDE
+#define LANES_SIDE_BY_SIDE 1
+#endif
+
+// x[i] = e^x[i], within 2 units in the last place, subnormal results included; 0 below -104, infinity above 88.73.
 // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts (Cody and Waite); the polynomial is that of Cephes' expf.
-LANES_INLINE f32x16 lanes_exp(f32x16 x) {
-  x = x > 89.0f ? lanes_splat(89.0f) : x;
-  x = x < -105.0f ? lanes_splat(-105.0f) : x;
-  f32x16 raised = lanes_fma(x, 1.44269504f, 12582912.0f), n = raised - 12582912.0f;    // lanes_round
-  f32x16 r = lanes_fma(n, -0.693359375f, x);
-  r = lanes_fma(n, 2.12194440e-4f, r);
-  f32x16 p = 1.9875691500e-4f;
-  p = lanes_fma(p, r, 1.3981999507e-3f);
-  p = lanes_fma(p, r, 8.3334519073e-3f);
-  p = lanes_fma(p, r, 4.1665795894e-2f);
-  p = lanes_fma(p, r, 1.6666665459e-1f);
-  p = lanes_fma(p, r, 5.0000001201e-1f);
-  p = lanes_fma(p, r * r, r) + 1.0f;
+LANES_INLINE void lanes_exp_each(f32x16 *x, size_t count) {
+  f32x16 raised[LANES_SIDE_BY_SIDE], n[LANES_SIDE_BY_SIDE], r[LANES_SIDE_BY_SIDE], p[LANES_SIDE_BY_SIDE];
+#define LANES_EACH _Pragma("unroll") for (size_t i = 0; i < count; i++)
+  LANES_EACH x[i] = x[i] > 89.0f ? lanes_splat(89.0f) : x[i];
+  LANES_EACH x[i] = x[i] < -105.0f ? lanes_splat(-105.0f) : x[i];
+  LANES_EACH raised[i] = lanes_fma(x[i], 1.44269504f, 12582912.0f);
+  LANES_EACH n[i] = raised[i] - 12582912.0f;  // lanes_round
+  LANES_EACH r[i] = lanes_fma(n[i], -0.693359375f, x[i]);
+  LANES_EACH r[i] = lanes_fma(n[i], 2.12194440e-4f, r[i]);
+  LANES_EACH p[i] = lanes_fma(1.9875691500e-4f, r[i], 1.3981999507e-3f);
+  LANES_EACH p[i] = lanes_fma(p[i], r[i], 8.3334519073e-3f);
+  LANES_EACH p[i] = lanes_fma(p[i], r[i], 4.1665795894e-2f);
+  LANES_EACH p[i] = lanes_fma(p[i], r[i], 1.6666665459e-1f);
+  LANES_EACH p[i] = lanes_fma(p[i], r[i], 5.0000001201e-1f);
+  LANES_EACH p[i] = lanes_fma(p[i], r[i] * r[i], r[i]) + 1.0f;
 #ifdef LANES_SCALE
-  return LANES_SCALE(p, n);
+  LANES_EACH x[i] = LANES_SCALE(p[i], n[i]);
 #else
   // In two steps, because 2^n itself may be neither a normal number nor finite.
-  i32x16 power = (i32x16)((u32x16)raised - 0x4B400000u);
-  u32x16 half = (u32x16)(power >> 1), rest = (u32x16)power - half;
-  return p * (f32x16)((half + 127) << 23) * (f32x16)((rest + 127) << 23);
+  LANES_EACH {
+    i32x16 power = (i32x16)((u32x16)raised[i] - 0x4B400000u);
+    u32x16 half = (u32x16)(power >> 1), rest = (u32x16)power - half;
+    x[i] = p[i] * (f32x16)((half + 127) << 23) * (f32x16)((rest + 127) << 23);
+  }
 #endif
+#undef LANES_EACH
+}
+
+LANES_INLINE f32x16 lanes_exp(f32x16 x) {
+  lanes_exp_each(&x, 1);
+  return x;
 }
 
 // 0.5 x (1 + tanh(u)) = x / (1 + e^(-2u)) loses nothing where tanh(u) is near -1.
@@ -65,24 +81,41 @@ LANES_INLINE f32x16 lanes_silu(f32x16 x) { return x / (1.0f + lanes_exp(-x)); }
 
 // x[i] = e^(x[i] - largest); returns their sum: 16 running sums in order, then over the lanes.
 LANES_INLINE float exponentials(float *x, size_t count, float largest) {
-  f32x16 sums = 0.0f;
+  f32x16 sums = 0.0f, e[LANES_SIDE_BY_SIDE];
   size_t i = 0;
-  for (; i + 16 <= count; i += 16) {
-    f32x16 e = lanes_exp(lanes_load(x + i) - largest);
-    lanes_store(x + i, e);
-    sums += e;
+  for (; i + 16 * LANES_SIDE_BY_SIDE <= count; i += 16 * LANES_SIDE_BY_SIDE) {
+#pragma unroll
+    for (size_t j = 0; j < LANES_SIDE_BY_SIDE; j++) e[j] = lanes_load(x + i + j * 16) - largest;
+    lanes_exp_each(e, LANES_SIDE_BY_SIDE);
+#pragma unroll
+    for (size_t j = 0; j < LANES_SIDE_BY_SIDE; j++) {
+      lanes_store(x + i + j * 16, e[j]);
+      sums += e[j];
+    }
   }
-  if (i < count) {
-    f32x16 e = lanes_exp(lanes_load_some(x + i, count - i, -__builtin_inff()) - largest);
-    lanes_store_some(x + i, count - i, e);
-    sums += e;
+  for (; i < count; i += 16) {
+    size_t left = count - i < 16 ? count - i : 16;
+    f32x16 some = left < 16 ? lanes_load_some(x + i, left, -__builtin_inff()) : lanes_load(x + i);
+    some = lanes_exp(some - largest);
+    if (left < 16) {
+      lanes_store_some(x + i, left, some);
+    } else {
+      lanes_store(x + i, some);
+    }
+    sums += some;
   }
   return lanes_sum(sums);
 }
 
 LANES_INLINE float largest_of(const float *x, size_t count) {
-  f32x16 largest = lanes_splat(-__builtin_inff());
+  // Four at a time, since each waits for the one before it; no order changes which is the largest.
+  f32x16 some[4] = {-__builtin_inff(), -__builtin_inff(), -__builtin_inff(), -__builtin_inff()};
   size_t i = 0;
+  for (; i + 64 <= count; i += 64) {
+#pragma unroll
+    for (size_t j = 0; j < 4; j++) some[j] = lanes_max(lanes_load(x + i + j * 16), some[j]);
+  }
+  f32x16 largest = lanes_max(lanes_max(some[0], some[1]), lanes_max(some[2], some[3]));
   for (; i + 16 <= count; i += 16) largest = lanes_max(lanes_load(x + i), largest);
   if (i < count) largest = lanes_max(lanes_load_some(x + i, count - i, -__builtin_inff()), largest);
   return lanes_largest(largest);

@@ -14,7 +14,8 @@ LANES_INLINE f32x16 quantize_finite(f32x16 x) {
   return finite ? x : lanes_splat(0);
 }
 
-LANES_INLINE f32x32 quantize_load(const float *x, size_t columns, size_t first) {
+// 32 values from `first` on, zeros behind the last one.
+LANES_INLINE f32x32 quantize_load_raw(const float *x, size_t columns, size_t first) {
   f32x32 values;
   size_t left = columns - first;
   if (left >= 32) {
@@ -24,6 +25,11 @@ LANES_INLINE f32x32 quantize_load(const float *x, size_t columns, size_t first) 
     values.low = left >= 16 ? lanes_load(x + first) : lanes_load_some(x + first, left, 0);
     values.high = left > 16 ? lanes_load_some(x + first + 16, left - 16, 0) : lanes_splat(0);
   }
+  return values;
+}
+
+LANES_INLINE f32x32 quantize_load(const float *x, size_t columns, size_t first) {
+  f32x32 values = quantize_load_raw(x, columns, first);
   values.low = quantize_finite(values.low);
   values.high = quantize_finite(values.high);
   return values;

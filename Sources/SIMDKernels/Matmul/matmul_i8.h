@@ -94,14 +94,36 @@ MATMUL_I8_INLINE void matmul_i8_store(const float *values, const vl2_matrix *mat
   }
 }
 
+// What sums of products lack, as vectors, or compilers gather and scatter.
+typedef float matmul_i8_lanes __attribute__((ext_vector_type(16)));
+
 MATMUL_I8_INLINE void matmul_i8_scale_rows(float (*out)[16], size_t count, const uint8_t *block, uint32_t code,
                                         size_t columns) {
-  // As vectors, or compilers gather and scatter.
-  typedef float lanes __attribute__((ext_vector_type(16)));
   const uint8_t *at = block + (code == VL2_CODE_Q4 ? q4_row_scales(columns) : i8_row_scales(columns));
-  lanes scales, *rows = (lanes *)out;
+  matmul_i8_lanes scales, *rows = (matmul_i8_lanes *)out;
   for (size_t r = 0; r < 16; r++) scales[r] = float_of_bf16(load_u16(at + r * 2));
   for (size_t i = 0; i < count; i++) rows[i] *= scales;
+}
+
+// Scales sums of block b, adds the bias and stores them in rows of y. A whole block goes from register to register.
+MATMUL_I8_INLINE void matmul_i8_store_rows(float (*out)[16], size_t count, const vl2_matrix *matrix, size_t b,
+                                           const float *bias, float *y, size_t y_stride) {
+  const uint8_t *block = matrix->blocks + b * matrix->block_step;
+  if (matrix->rows - b * 16 < 16) {
+    matmul_i8_scale_rows(out, count, block, matrix->code, matrix->columns);
+    for (size_t i = 0; i < count; i++) matmul_i8_store(out[i], matrix, b, bias, y + i * y_stride);
+    return;
+  }
+  size_t columns = matrix->columns;
+  const uint8_t *at = block + (matrix->code == VL2_CODE_Q4 ? q4_row_scales(columns) : i8_row_scales(columns));
+  matmul_i8_lanes scales, more, *rows = (matmul_i8_lanes *)out;
+  for (size_t r = 0; r < 16; r++) scales[r] = float_of_bf16(load_u16(at + r * 2));
+  if (bias) memcpy(&more, bias + b * 16, sizeof more);
+  for (size_t i = 0; i < count; i++) {
+    matmul_i8_lanes result = rows[i] * scales;
+    if (bias) result += more;
+    memcpy(y + i * y_stride + b * 16, &result, sizeof result);
+  }
 }
 
 // Rows i..<end of x, except the last few that do not fill a tile, with one expanded block. Returns the first row that
@@ -127,8 +149,7 @@ MATMUL_I8_INLINE size_t matmul_i8_expanded(const matmul_i8_set *set, const vl2_m
       set->expanded(piece, (part + 1) / 2 * 2, rows, scales, out + i);
     }
   }
-  matmul_i8_scale_rows(out, count, block, matrix->code, columns);
-  for (size_t i = 0; i < count; i++) matmul_i8_store(out[i], matrix, b, bias, y + (begin + i) * y_stride);
+  matmul_i8_store_rows(out, count, matrix, b, bias, y + begin * y_stride, y_stride);
   return begin + count;
 }
 
@@ -160,7 +181,6 @@ MATMUL_I8_INLINE void matmul_i8_two_blocks(const matmul_i8_set *set, uint32_t co
       set->pair(pieces, g, (part + 1) / 2 * 2, columns, rows, (float(*const[2])[16]){out[0] + i, out[1] + i});
     }
   }
-  for (size_t b = 0; b < 2; b++) matmul_i8_scale_rows(out[b], count, block[b], code, columns);
 }
 
 MATMUL_I8_INLINE void matmul_i8_blocks(const matmul_i8_set *set, const vl2_matrix *matrix, size_t first_block,
@@ -182,9 +202,7 @@ MATMUL_I8_INLINE void matmul_i8_blocks(const matmul_i8_set *set, const vl2_matri
         }
         matmul_i8_two_blocks(set, matrix->code, matrix->columns, blocks, next, x, x_step, index, begin, end, both);
         for (size_t o = 0; o < 1 + (others[1] > b); o++) {
-          for (size_t i = begin; i < end; i++) {
-            matmul_i8_store(both[o][i - begin], matrix, others[o], bias, y + i * y_stride);
-          }
+          matmul_i8_store_rows(both[o], end - begin, matrix, others[o], bias, y + begin * y_stride, y_stride);
         }
       }
     }
@@ -230,6 +248,7 @@ MATMUL_I8_INLINE void matmul_i8_gated_blocks(const matmul_i8_set *set, const vl2
           next[1] = blocks[1] + up->block_step;
         }
         matmul_i8_two_blocks(set, gate->code, gate->columns, blocks, next, from, x_step, which, 0, some, both);
+        for (size_t o = 0; o < 2; o++) matmul_i8_scale_rows(both[o], some, blocks[o], gate->code, gate->columns);
       } else {
         matmul_i8_blocks(set, &gate_block, 0, 1, from, x_step, which, some, NULL, both[0][0], 16);
         matmul_i8_blocks(set, &up_block, 0, 1, from, x_step, which, some, NULL, both[1][0], 16);

@@ -2,6 +2,16 @@
 
 #include "matmul_avx512vnni.h"
 
+// Integer sums are complete here, and nothing is loaded early. Compilers, told nothing, load activations ahead until sums
+// no longer fit the registers; a processor finds products to do at once by itself.
+INLINE_AVX512VNNI void finish_line(__m512i *ones, __m512i *others) {
+  __asm__ volatile(""
+                   : "+v"(ones[0]), "+v"(ones[1]), "+v"(ones[2]), "+v"(ones[3]), "+v"(others[0]), "+v"(others[1]),
+                     "+v"(others[2]), "+v"(others[3])
+                   :
+                   : "memory");
+}
+
 // The products of 4 rows with one group of each of two pieces; values and offsets say where the group's are in a row.
 INLINE_AVX512VNNI void group(const uint8_t *piece, const uint8_t *const *x, size_t values, size_t offsets,
                              __m512i *ones, __m512i *others) {
@@ -9,8 +19,7 @@ INLINE_AVX512VNNI void group(const uint8_t *piece, const uint8_t *const *x, size
   for (size_t i = 0; i < 4; i++) ones[i] = others[i] = broadcast_u32(x[i] + offsets);
 #pragma unroll
   for (size_t l = 0; l < 4; l++) {
-    // Loaded early, these would drive sums out of the registers.
-    __asm__ volatile("" ::: "memory");
+    finish_line(ones, others);
     __m512i weights = _mm512_load_si512(piece + l * 64);
     __m512i more = _mm512_load_si512(piece + sizeof(matmul_i8_piece) + l * 64);
 #pragma unroll
@@ -20,6 +29,7 @@ INLINE_AVX512VNNI void group(const uint8_t *piece, const uint8_t *const *x, size
       others[i] = _mm512_dpbusd_epi32(others[i], more, four);
     }
   }
+  finish_line(ones, others);
 }
 
 INLINE_AVX512VNNI __m512 load_scales(const uint8_t *group) { return _mm512_load_ps(group + 256); }

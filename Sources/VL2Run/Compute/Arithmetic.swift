@@ -148,37 +148,52 @@ package final class Arithmetic {
       }
     }
     if products.allSatisfy({ $0.count < Self.fewRows }) { return multiplyFewRows(products) }
-    // Blocks of 16 weight rows per item: few enough that all threads have work when there is one row.
-    let rowsPerTile = Self.rowsPerTile
-    let scratch = scratch(for: products)
-    var firstItem = [Int](repeating: 0, count: products.count + 1)
-    var blocksPerItem = [Int](repeating: 1, count: products.count)
-    for (i, product) in products.enumerated() {
-      let tiles = (product.count + rowsPerTile - 1) / rowsPerTile
-      let blocks = product.linear.blocks
-      let items = max(1, pool.threads * 4 / products.count)
-      blocksPerItem[i] = product.count < Self.fewRows ? max(1, min(32, blocks / items)) : 8
-      firstItem[i + 1] = firstItem[i] + tiles * ((blocks + blocksPerItem[i] - 1) / blocksPerItem[i])
-    }
-    pool.run(firstItem[products.count]) { item, worker in
-      var i = 0
-      while firstItem[i + 1] <= item { i += 1 }
-      let product = products[i]
-      let chunks = (product.linear.blocks + blocksPerItem[i] - 1) / blocksPerItem[i]
-      let (tile, chunk) = (item - firstItem[i]).quotientAndRemainder(dividingBy: chunks)
-      let first = chunk * blocksPerItem[i]
-      product.compute(
-        rows: tile * rowsPerTile..<min(product.count, (tile + 1) * rowsPerTile),
-        blocks: first..<min(product.linear.blocks, first + blocksPerItem[i]), scratch: scratch[worker])
-    }
+    let work = ManyRowsWork(products: products, scratch: scratch(for: products))
+    pool.share(work.units, inRangesOf: Self.fewestPairs, work)
   }
 
   /// Rows that weights are multiplied by together: few enough that they stay in a level-2 cache while weights stream past.
   private static let rowsPerTile = 128
+  /// Pairs of blocks, with many rows, below which no work item is cut: some tens of microseconds.
+  private static let fewestPairs = 2
   /// Rows below which a product is bound by reading its weights.
   private static let fewRows = 16
   /// Bytes of weights below which no work item is cut: some microseconds of reading.
   private static let fewestBytes = 24 << 10
+
+  /// Products of which some have many rows; a unit is two blocks of 16 rows of a matrix, which kernels take together, with a
+  /// tile of rows. All blocks of a matrix come before the next tile: a kernel asks for the weights that come next while it
+  /// goes through a range, so ranges should be long.
+  private struct ManyRowsWork: SharedWork {
+    let products: UnsafeBufferPointer<Product>
+    let scratch: ThreadScratch
+
+    var units: Int { products.reduce(0) { $0 + tiles(of: $1) * pairs(of: $1) } }
+
+    private func tiles(of product: Product) -> Int { (product.count + rowsPerTile - 1) / rowsPerTile }
+    private func pairs(of product: Product) -> Int { (product.linear.blocks + 1) / 2 }
+
+    func work(on range: Range<Int>, worker: Int) {
+      var first = 0
+      for product in products {
+        for tile in 0..<tiles(of: product) {
+          let end = first + pairs(of: product)
+          let ours = range.clamped(to: first..<end)
+          if !ours.isEmpty {
+            let (pair, endPair) = (ours.lowerBound - first, ours.upperBound - first)
+            product.compute(
+              rows: tile * rowsPerTile..<min(product.count, (tile + 1) * rowsPerTile),
+              blocks: pair * 2..<min(product.linear.blocks, endPair * 2), scratch: scratch[worker])
+          }
+          first = end
+        }
+      }
+    }
+
+    static let entry: SharedWorkEntry = {
+      $0.assumingMemoryBound(to: ManyRowsWork.self).pointee.work(on: $1..<$2, worker: $3)
+    }
+  }
 
   /// Shares out the blocks of all products in the order of their addresses.
   private func multiplyFewRows(_ products: UnsafeBufferPointer<Product>) {
