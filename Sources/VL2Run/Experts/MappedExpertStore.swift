@@ -30,6 +30,7 @@ package final class MappedExpertStore: ExpertStore {
 
   package let foresight = Foresight.never
 
+  @discardableResult
   package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool { false }
 
   package func begin(

@@ -86,6 +86,7 @@ package final class RecordingExpertStore: ExpertStore {
     try store.next(most: most, waiting: waiting, into: &ready)
   }
 
+  @discardableResult
   package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {
     if !certain { guess = (layer, experts.sorted()) }
     store.expect(layer: layer, experts: experts, certain: certain)

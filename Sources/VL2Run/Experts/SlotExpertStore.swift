@@ -112,6 +112,7 @@ package final class SlotExpertStore: ExpertStore {
     schedule()
   }
 
+  @discardableResult
   package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {
     let ids = experts.map { slots.table.id(layer: layer, expert: $0) }
     abandonGuesses(expectations.expect(ids, of: layer, certain: certain))
