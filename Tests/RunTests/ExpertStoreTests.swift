@@ -279,6 +279,23 @@ import VL2Run
     #expect(store.counts.guesses == 4)
   }
 
+  /// A read that is held back takes its time, after a pause too.
+  @Test func heldReadsTakeTheirTime() throws {
+    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let section = try #require(file.section("layer.1.expert.0"))
+    let size = file.manifest.sections[section].storedLength
+    let memory = try HeldMemory(bytes: 1 << 16)
+    let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 50)
+    defer { queue.stop() }
+    for _ in 0..<3 {
+      Thread.sleep(forTimeInterval: 0.03)
+      let took = try ContinuousClock().measure {
+        try queue.wait(for: queue.load(section, into: memory.base, urgent: true))
+      }
+      #expect(took >= .milliseconds(19.9))
+    }
+  }
+
   /// What is wanted does not wait for what is expected, however much of that there is.
   @Test func urgentReadsPassExpectedOnes() throws {
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))

@@ -227,10 +227,11 @@ package final class ReadQueue: @unchecked Sendable {
       let (isWanted, isUrgent) = letUrgentPass(load)
       if !isWanted { return false }
       let piece = min(entry.storedLength - done, isUrgent ? Self.urgentPiece : Self.expectedPiece)
+      let begun = ContinuousClock.now
       try reader.read(piece, from: entry.offset + done, into: target + done)
       done += piece
       condition.withLock { counts.bytes += piece }
-      holdBack(piece)
+      holdBack(piece, since: begun)
     }
     let stored = UnsafeRawBufferPointer(start: target, count: entry.storedLength)
     if checks { try file.checkOnce(load.section, stored: stored) }
@@ -269,11 +270,16 @@ package final class ReadQueue: @unchecked Sendable {
     return base
   }
 
-  /// Sleeps as long as a card of `bytesPerSecond` would have taken longer.
-  private func holdBack(_ bytes: Int) {
+  /// How much later than it asked a thread may wake up: a read that begins so soon after the one before follows it at
+  /// once, or a card would be slower than it is said to be.
+  private static let latestWaking = Duration.microseconds(300)
+
+  /// Sleeps as long as a card of `bytesPerSecond` would have taken longer for a read that began at `begun`.
+  private func holdBack(_ bytes: Int, since begun: ContinuousClock.Instant) {
     guard let bytesPerSecond else { return }
+    let first = begun - nextRead < Self.latestWaking ? nextRead : begun
+    nextRead = first + .seconds(Double(bytes) / Double(bytesPerSecond))
     let now = ContinuousClock.now
-    nextRead = max(nextRead, now - .milliseconds(2)) + .seconds(Double(bytes) / Double(bytesPerSecond))
     if nextRead > now { Thread.sleep(forTimeInterval: (nextRead - now) / .seconds(1)) }
   }
 }
