@@ -80,12 +80,13 @@ ask_pocket() {                              # ask_pocket FOLDER PROGRAMS [RUNNER
   "$@" "$programs/vl2-convert" pack models/pocket/checkpoint -o "$folder/pocket.vl2q" --sections raw
   "$@" "$programs/vl2" eval --model "$folder/pocket.vl2q" --items models/pocket/eval/ci/items.jsonl --limit 8 \
     --answers "$folder/pocket.jsonl"
+  "$here/vl2-convert" inspect "$folder/pocket.vl2q" --json >"$folder/pocket.json"
 }
 ask_pocket "$work/here" "$here"
 for cpu in "${cpus[@]}"; do
   say "pocket: $cpu against this machine"
   ask_pocket "$work/$cpu" "$arm64" scripts/arm64/run.sh "$place" "$cpu"
-  cmp "$work/here/pocket.vl2q" "$work/$cpu/pocket.vl2q"
+  scripts/arm64/compare-packed.py "$work/here/pocket.json" "$work/$cpu/pocket.json"
   cmp "$work/here/pocket.jsonl" "$work/$cpu/pocket.jsonl"
 done
 say "arm64: the tests pass, and packed files, traces and pocket's answers are identical, on ${cpus[*]}"
