@@ -89,12 +89,13 @@ import VL2Run
     for sequence in 0..<1000 {
       let queue = ReadQueue(
         file, checks: sequence % 2 == 0, bytesPerSecond: sequence % 50 == 0 ? 40 << 20 : nil)
-      defer { queue.stop() }
       let slots = 1 + below(16)
       let policies = ReplacementPolicy.allCases
       let store = try SlotExpertStore(
         try Weights(file, checks: false, reading: queue), reading: queue, slots: slots,
         policy: policies[sequence % policies.count])
+      // What it reads into has to be there until it has stopped.
+      defer { withExtendedLifetime(store) { queue.stop() } }
       for step in 0..<(4 + below(12)) {
         let layer = 1 + step % 2
         let isPrompt = below(4) == 0
@@ -166,9 +167,10 @@ import VL2Run
   @Test(arguments: [4, 5, 8, 15]) func wrongGuesses(slots: Int) throws {
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     let queue = ReadQueue(file, checks: false, bytesPerSecond: nil)
-    defer { queue.stop() }
     let useful = Array(0..<min(8, slots))
     let store = try store(file, reading: queue, slots: slots, having: [(1, useful)])
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(store) { queue.stop() } }
     for round in 0..<20 {
       let before = store.counts
       try begin(store, layer: 1, [round % 2])
@@ -190,8 +192,9 @@ import VL2Run
     let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
     // Each read takes 10 ms.
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 100)
-    defer { queue.stop() }
     let store = try store(file, reading: queue, slots: 16)
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(store) { queue.stop() } }
     for (guesses, right) in [
       ([[3, 4], [5, 6]], 1), ([[5, 1], [2, 3], [1, 0]], 0), ([[6, 7], [7]], 0),
     ] {
@@ -212,8 +215,9 @@ import VL2Run
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 20)
-    defer { queue.stop() }
     let store = try store(file, reading: queue, slots: 12, having: [(2, [0, 1])])
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(store) { queue.stop() } }
     try begin(store, layer: 1, [0])
     // Nothing to read.
     #expect(store.expect(layer: 2, experts: [0, 1], certain: false))
@@ -235,9 +239,10 @@ import VL2Run
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 500)
-    defer { queue.stop() }
     // Layer 2 wants its experts in turn, so that the next one is never in memory.
     let store = try store(file, reading: queue, slots: 6, having: [(1, [0]), (2, [0, 1, 2, 3, 4])])
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(store) { queue.stop() } }
     var turn = 4
     func round(right: Bool) throws -> Int {
       turn += 1
@@ -259,8 +264,9 @@ import VL2Run
   @Test func guessesTwoLayersAhead() throws {
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     let queue = ReadQueue(file, checks: false, bytesPerSecond: nil)
-    defer { queue.stop() }
     let store = try store(file, reading: queue, slots: 12)
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(store) { queue.stop() } }
     // The dense layer wants no expert.
     try begin(store, layer: 0, [])
     store.expect(layer: 1, experts: [1, 4], certain: false)
@@ -286,7 +292,8 @@ import VL2Run
     let size = file.manifest.sections[section].storedLength
     let memory = try HeldMemory(bytes: 1 << 16)
     let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 50)
-    defer { queue.stop() }
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(memory) { queue.stop() } }
     for _ in 0..<3 {
       Thread.sleep(forTimeInterval: 0.03)
       let took = try ContinuousClock().measure {
@@ -312,7 +319,7 @@ import VL2Run
       }
       try queue.wait(for: queue.load(sections[0], into: memory.base + 8 << 16, urgent: true))
       passed = try !queue.isDone(expected[7])
-      queue.stop()
+      withExtendedLifetime(memory) { queue.stop() }
     }
     #expect(passed)
   }
@@ -322,8 +329,9 @@ import VL2Run
     let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
     let sections = (0..<8).compactMap { file.section("layer.1.expert.\($0)") }
     let queue = ReadQueue(file, checks: true, bytesPerSecond: nil)
-    defer { queue.stop() }
     let memory = try HeldMemory(bytes: 8 << 16)
+    // What it reads into has to be there until it has stopped.
+    defer { withExtendedLifetime(memory) { queue.stop() } }
     for round in 0..<20 {
       let loads = sections.enumerated().map { place, section in
         queue.load(section, into: memory.base + place << 16, urgent: (place + round) % 2 == 0)
