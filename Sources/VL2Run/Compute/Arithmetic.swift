@@ -36,7 +36,7 @@ package final class Arithmetic {
     pool.clock?.enter(stage) ?? .other
   }
 
-  /// Does items 0..<items of `work`, one by one, on all threads.
+  /// Does items 0..<items of `work`, one by one, on all threads. Callers who took the pool out of here would count it.
   package func run<Work: SharedWork>(_ items: Int, _ work: Work) { pool.run(items, work) }
 
   /// Rows per work item of a parallel job over rows.

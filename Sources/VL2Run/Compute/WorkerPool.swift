@@ -74,6 +74,7 @@ package final class WorkerPool: @unchecked Sendable {
   /// Calls `body(item, worker)` for every item of 0..<items and returns when all are done. `worker` is below
   /// `threads`; two calls that run at the same time have different ones.
   package func run(_ items: Int, _ body: (_ item: Int, _ worker: Int) -> Void) {
+    // Before the closure is made to last, which allocates.
     if threads == 1 || items <= 1 {
       for item in 0..<items { body(item, 0) }
       return

@@ -3,7 +3,6 @@
 ///
 /// An expert is known by its id, layer * experts + number.
 struct Expectations {
-  private let experts: Int
   private var idsOfLayer: [[Int]]
   /// By id.
   private var expected: [Bool]
@@ -13,7 +12,6 @@ struct Expectations {
   private(set) var certainLayer: Int?
 
   init(layers: Int, experts: Int) {
-    self.experts = experts
     idsOfLayer = .init(repeating: [], count: layers)
     expected = .init(repeating: false, count: layers * experts)
   }

@@ -25,8 +25,7 @@ package final class MixtureOfExperts {
   ///   - expertsTakeInt8: whether kernels multiply all routed experts by int8 rows.
   package init(
     layer: Int, router: consuming Router?, config: LanguageConfig, shared: GatedWeights?,
-    expertsTakeInt8: Bool,
-    store: any ExpertStore, scratch: FeedForwardScratch, arithmetic: Arithmetic
+    expertsTakeInt8: Bool, store: any ExpertStore, scratch: FeedForwardScratch, arithmetic: Arithmetic
   ) {
     self.layer = layer
     isRouted = router != nil
@@ -82,8 +81,7 @@ package final class MixtureOfExperts {
       for first in stride(from: 0, to: count, by: chunk) {
         run(
           .init(start: nil, count: 0), dense: first..<min(count, first + chunk), input, outputs: sum,
-          placesFrom: 0,
-          sum: sum)
+          placesFrom: 0, sum: sum)
       }
       dense = nil
     }
@@ -158,8 +156,8 @@ package final class MixtureOfExperts {
     // One expert may have more pairs than fit.
     for start in stride(from: first.pairs.lowerBound, to: first.pairs.upperBound, by: outputs.count) {
       let pairs = start..<min(first.pairs.upperBound, start + outputs.count)
-      var part = FeedForwardScratch.Task(pairs: pairs, weights: first.weights)
-      withUnsafePointer(to: &part) { run(.init(start: $0, count: 1), pairs) }
+      let part = FeedForwardScratch.Task(pairs: pairs, weights: first.weights)
+      withUnsafePointer(to: part) { run(.init(start: $0, count: 1), pairs) }
     }
   }
 
@@ -202,8 +200,7 @@ package final class MixtureOfExperts {
   ///   - sum: [count][hidden]: the shared output is written to its row.
   private func run(
     _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, dense: Range<Int>?, _ input: PreparedRows,
-    outputs: Rows,
-    placesFrom: Int, sum: Rows
+    outputs: Rows, placesFrom: Int, sum: Rows
   ) {
     var pairs = 0
     for task in tasks { pairs += task.pairs.count }

@@ -194,8 +194,8 @@ package final class Decoder {
     for i in 0..<layers.count {
       try weights.use(
         number: layers[i].section, next: i + 1 < layers.count ? layers[i + 1].section : headSection)
-      for chunk in parts.elements {
-        let (rows, phase) = (chunk.rows, chunk.phase)
+      for together in parts.elements {
+        let (rows, phase) = (together.rows, together.phase)
         let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
         rmsNorm(part, layers[i].inputNorm, into: normed.slice(rows))
         layers[i].attention.attend(
@@ -222,6 +222,7 @@ package final class Decoder {
     if x.count > 1 || cache.length % 32 == 0 { meter.sample() }
   }
 
+  /// Borrows the layer while it works: taken out of the list, it would be counted.
   private func feedForward(
     _ layer: Int, _ normed: Rows, _ x: Rows, _ chunk: Int, forced: UnsafeBufferPointer<Int32>?,
     _ observer: StageObserver?

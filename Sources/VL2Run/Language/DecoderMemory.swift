@@ -14,7 +14,8 @@ extension LanguageConfig {
   ) -> Int {
     let part = min(rows, chunk)
     let float = MemoryLayout<Float>.stride
-    // Normalised and summed rows, and those of a guess with what it is made from; the rows themselves are the caller's, who counts them.
+    // Normalised and summed rows, and those of a guess with what it is made from; the rows themselves are the
+    // caller's, who counts them.
     var bytes = rows * (2 * hiddenSize * float + vl2_quantized_row_bytes(hiddenSize))
     bytes += min(rows, Decoder.guessedRows) * 2 * hiddenSize * float
     // Attention: its rows in and out, queries, keys, values and heads' outputs.
