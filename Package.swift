@@ -11,8 +11,8 @@ func debianLibrary(_ name: String, pkgConfig: String, package: String) -> Target
 let package = Package(
   name: "vl2",
   products: [
-    .library(name: "VL2Quant", targets: ["VL2Quant"]),
-    .library(name: "VL2Run", targets: ["VL2Run"]),
+    .library(name: "VL2Quant", targets: ["VL2Base", "VL2Quant"]),
+    .library(name: "VL2Run", targets: ["VL2Base", "VL2Run"]),
     .executable(name: "vl2", targets: ["vl2"]),
     .executable(name: "vl2-convert", targets: ["vl2-convert"]),
   ],
@@ -27,34 +27,41 @@ let package = Package(
     debianLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
     .target(name: "SystemSupport"),
     .target(name: "SIMDKernels"),
-    .target(name: "VL2Quant", dependencies: ["SIMDKernels", "SystemSupport", "CZstd", "CCrypto"]),
+    .target(name: "VL2Base", dependencies: ["CCrypto"]),
+    .target(name: "VL2Quant", dependencies: ["VL2Base", "SIMDKernels", "SystemSupport", "CZstd"]),
     .target(
       name: "VL2Run",
-      dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "CTurboJPEG", "CSpng"]),
+      dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "CTurboJPEG", "CSpng"]),
+    .target(
+      name: "VL2Measure",
+      dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
     .target(
       name: "VL2Console",
       dependencies: [
-        "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "VL2Base", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/console"),
     .executableTarget(
       name: "vl2-convert",
       dependencies: [
-        "VL2Console", "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "VL2Console", "VL2Base", "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/convert"),
     .executableTarget(
       name: "vl2",
       dependencies: [
-        "VL2Console", "VL2Run", "VL2Quant",
+        "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
     .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["Fixtures"]),
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
     .testTarget(
-      name: "QuantTests", dependencies: ["VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
-    .testTarget(name: "RunTests", dependencies: ["VL2Run", "VL2Quant", "SIMDKernels", "TestSupport"]),
+      name: "QuantTests",
+      dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
+    .testTarget(
+      name: "RunTests",
+      dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "SIMDKernels", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17

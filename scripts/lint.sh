@@ -57,7 +57,8 @@ forbid_imports() {                          # forbid_imports FOLDER MODULE|MODUL
     complain "$1 may not import any of ${2//|/, } (the lines above do)"
   fi
 }
-forbid_imports Sources/VL2Quant 'VL2Run|VL2Serve|ArgumentParser|CTurboJPEG|CSpng'
+forbid_imports Sources/VL2Base 'VL2Quant|VL2Run|VL2Measure|VL2Serve|SIMDKernels|ArgumentParser'
+forbid_imports Sources/VL2Quant 'VL2Run|VL2Measure|VL2Serve|ArgumentParser|CTurboJPEG|CSpng'
 forbid_imports Sources/VL2Run 'VL2Serve|ArgumentParser'
 forbid_imports Sources/VL2Serve 'VL2Quant|SIMDKernels|ArgumentParser'
 forbid_imports tools/console 'VL2Run|VL2Serve|SIMDKernels'

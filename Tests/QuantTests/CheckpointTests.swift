@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// Folders in published format: what is read and what is refused, with the right words.
@@ -186,7 +187,7 @@ import VL2Quant
     let error = try failure(try CheckpointCopy(), shards: 3) {
       try FileManager.default.removeItem(atPath: $0 + "/model-2-of-3.safetensors")
     }
-    #expect(error.exitStatus == .noInput)
+    #expect(error.kind == .noInput)
     #expect(error.description.contains("/model-2-of-3.safetensors: no such file"))
     #expect(error.description.contains("model.safetensors.index.json names it"))
   }
@@ -197,7 +198,7 @@ import VL2Quant
       try FileManager.default.createSymbolicLink(
         atPath: $0 + "/model-1-of-2.safetensors", withDestinationPath: "../blobs/gone")
     }
-    #expect(error.exitStatus == .noInput)
+    #expect(error.kind == .noInput)
     #expect(error.description.contains("/model-1-of-2.safetensors"))
   }
 
@@ -205,7 +206,7 @@ import VL2Quant
     try withTemporaryFolder { folder in
       try CheckpointCopy().writeTexts(to: folder)
       let error = try failure(of: folder, in: folder)
-      #expect(error.exitStatus == .noInput)
+      #expect(error.kind == .noInput)
       #expect(error.description.contains("/model.safetensors: no such file"))
     }
   }
@@ -215,7 +216,7 @@ import VL2Quant
     var copy = try CheckpointCopy()
     copy.texts[name] = nil
     let error = try failure(copy)
-    #expect(error.exitStatus == .noInput)
+    #expect(error.kind == .noInput)
     #expect(error.description.contains("/\(name): no such file"))
   }
 
@@ -227,7 +228,7 @@ import VL2Quant
       lengths = (bytes.count, bytes.count - 1000)
       try CheckpointCopy.write(Array(bytes.dropLast(1000)), to: path)
     }
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("/model-2-of-2.safetensors: holds \(lengths.1) bytes"))
     #expect(error.description.contains("promises \(lengths.0)"))
   }
@@ -236,7 +237,7 @@ import VL2Quant
     var copy = try CheckpointCopy()
     copy.tensors.removeAll { $0.name == Self.matrix }
     let error = try failure(copy)
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("no shard holds the tensor \(Self.matrix)"))
   }
 
@@ -244,7 +245,7 @@ import VL2Quant
     var copy = try CheckpointCopy()
     copy.change(Self.matrix) { $0.shape = [128, 96] }
     let error = try failure(copy)
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(
       error.description.contains("\(Self.matrix) has the shape [128, 96], but config.json asks for [96, 128]")
     )
@@ -255,7 +256,7 @@ import VL2Quant
     var copy = try CheckpointCopy()
     copy.change(Self.matrix) { $0.type = type }
     let error = try failure(copy)
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("\(Self.matrix) is of type \"\(type)\""))
   }
 
@@ -279,7 +280,7 @@ import VL2Quant
     var copy = try CheckpointCopy()
     copy.change(Self.matrix) { $0.bytes.replaceSubrange(5000..<5002, with: bits) }
     var error = try failure(copy)
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("\(Self.matrix) holds an infinite weight or one that is not a number"))
 
     copy = try CheckpointCopy()
@@ -313,7 +314,7 @@ import VL2Quant
     let error = try failure(try CheckpointCopy()) {
       try CheckpointCopy.write(Array(index.utf8), to: $0 + "/model.safetensors.index.json")
     }
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains(part), "\(error)")
   }
 
@@ -321,7 +322,7 @@ import VL2Quant
     var copy = try CheckpointCopy()
     try copy.changeJSON("config.json") { $0["architectures"] = ["DeepseekOCRForCausalLM"] }
     var error = try failure(copy)
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("DeepSeek-OCR"))
 
     try copy.changeJSON("config.json") {
@@ -329,7 +330,7 @@ import VL2Quant
       $0["model_type"] = "llama"
     }
     error = try failure(copy)
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("not DeepSeek-VL2"))
   }
 
@@ -345,7 +346,7 @@ import VL2Quant
       try FileManager.default.removeItem(atPath: $0 + "/model-1-of-1.safetensors")
       #expect(mkfifo($0 + "/model-1-of-1.safetensors", 0o600) == 0)
     }
-    #expect(error.exitStatus == .inputOutput)
+    #expect(error.kind == .inputOutput)
     #expect(error.description.contains("not a regular file"))
   }
 }

@@ -43,7 +43,7 @@ struct ConfigFiles {
       return nil
     } catch {
       let error = error as? ConfigError
-      #expect(error?.exitStatus == .badData)
+      #expect(error?.kind == .badData)
       #expect(error?.description.contains("\n") == false)
       return error?.description
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 import Testing
-import VL2Quant
+import VL2Base
 
 @Suite struct OrderedWorkTests {
   private struct Stop: Error, Equatable {

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
+import VL2Base
 
 @Suite struct OutputFileTests {
   private func refusal(_ path: String) -> String? {
@@ -9,7 +9,7 @@ import VL2Quant
       _ = try OutputFile(path)
       return nil
     } catch {
-      #expect((error as? OutputError)?.exitStatus == .inputOutput)
+      #expect((error as? OutputError)?.kind == .inputOutput)
       return "\(error)"
     }
   }

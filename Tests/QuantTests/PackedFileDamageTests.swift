@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 @Suite struct PackedFileDamageTests {
@@ -26,7 +27,7 @@ import VL2Quant
     try withTemporaryFolder { folder in
       let path = folder + "/file"
       #expect(throws: PackedFileError.missing(path: path)) { try PackedFile(path: path) }
-      #expect(failure(path)?.exitStatus == .noInput)
+      #expect(failure(path)?.kind == .noInput)
       #expect(throws: PackedFileError.notPacked(path: folder)) { try PackedFile(path: folder) }
       for text in [
         "", "x", "PK\u{3}\u{4} a zip file of some length, which is longer than a head of 64 bytes is",
@@ -34,7 +35,7 @@ import VL2Quant
         try Data(text.utf8).write(to: URL(fileURLWithPath: path))
         #expect(throws: PackedFileError.notPacked(path: path)) { try PackedFile(path: path) }
       }
-      #expect(failure(path)?.exitStatus == .badData)
+      #expect(failure(path)?.kind == .badData)
       let pipe = folder + "/pipe"
       #expect(mkfifo(pipe, 0o600) == 0)
       #expect(throws: PackedFileError.notPacked(path: pipe)) { try PackedFile(path: pipe) }
@@ -188,7 +189,7 @@ import VL2Quant
           parts.manifest = [UInt8](try JSONSerialization.data(withJSONObject: changed))
           try parts.write(path)
           let error = failure(path)
-          #expect(error?.exitStatus == .badData, "\(place) = \(String(describing: value))")
+          #expect(error?.kind == .badData, "\(place) = \(String(describing: value))")
           #expect(error?.description.hasPrefix(path) == true && error?.description.contains("\n") == false)
         }
       }

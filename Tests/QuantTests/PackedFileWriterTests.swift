@@ -46,7 +46,7 @@ import VL2Quant
       let writer = try PackedFileWriter(path: path)
       try redirect(writerOf: path, to: "/dev/full")
       let error = try #require(reported { try SyntheticModel.append(to: writer) })
-      #expect(error.exitStatus == .inputOutput)
+      #expect(error.kind == .inputOutput)
       #expect(
         error.description
           == "\(path): cannot be written: no space left on device; make room, or give a path where there is some"
@@ -72,7 +72,7 @@ import VL2Quant
         reported {
           try writer.finish(origin: SyntheticModel.origin, recipe: [], configFiles: [:])
         })
-      #expect(error.exitStatus == .inputOutput && error.description.hasPrefix(path))
+      #expect(error.kind == .inputOutput && error.description.hasPrefix(path))
     }
   }
 
@@ -88,7 +88,7 @@ import VL2Quant
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
       // Found out before any work the next time.
       let error = try #require(reported { _ = try PackedFileWriter(path: path) })
-      #expect(error.exitStatus == .inputOutput && error.description.contains("not a regular file"))
+      #expect(error.kind == .inputOutput && error.description.contains("not a regular file"))
     }
   }
 
@@ -97,7 +97,7 @@ import VL2Quant
       for path in [folder + "/none/model.vl2q", folder + "/file/model.vl2q"] {
         try Self.old.write(to: URL(fileURLWithPath: folder + "/file"))
         let error = try #require(reported { _ = try PackedFileWriter(path: path) })
-        #expect(error.exitStatus == .inputOutput && error.description.hasPrefix(path + ": cannot be written"))
+        #expect(error.kind == .inputOutput && error.description.hasPrefix(path + ": cannot be written"))
       }
     }
   }

@@ -86,7 +86,7 @@ import VL2Quant
         for (name, bytes) in files { try CheckpointCopy.write(bytes, to: adapter + "/" + name) }
         let error = try #require(thrown { _ = try Checkpoint(folder: adapter) } as? CheckpointError)
         #expect(error == .adapter(path: adapter + path))
-        #expect(error.exitStatus == .badData && error.description.contains("merge_and_unload"))
+        #expect(error.kind == .badData && error.description.contains("merge_and_unload"))
       }
       let config = Array(#"{"peft_type": "LORA", "r": 8}"#.utf8)
       let lora = CheckpointCopy.Tensor(

@@ -40,7 +40,7 @@ import VL2Quant
   ])
   func texts(_ text: String, problem: String) throws {
     let error = try #require(reported { _ = try recipe(text) })
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("recipe.json: ") && error.description.contains(problem), "\(error)")
     #expect(!error.description.contains("\n"))
   }
@@ -48,11 +48,11 @@ import VL2Quant
   @Test func files() throws {
     try withTemporaryFolder { folder in
       let missing = try #require(reported { _ = try RecipeFile(contentsOf: folder + "/none.json") })
-      #expect(missing.exitStatus == .noInput && missing.description.contains("inspect --recipe"))
+      #expect(missing.kind == .noInput && missing.description.contains("inspect --recipe"))
       let directory = try #require(reported { _ = try RecipeFile(contentsOf: folder) })
       #expect(directory.description.hasPrefix(folder))
       try CheckpointCopy.write([UInt8](repeating: 0x20, count: 2 << 20), to: folder + "/long.json")
-      #expect(reported { _ = try RecipeFile(contentsOf: folder + "/long.json") }?.exitStatus == .badData)
+      #expect(reported { _ = try RecipeFile(contentsOf: folder + "/long.json") }?.kind == .badData)
     }
   }
 
@@ -66,7 +66,7 @@ import VL2Quant
     let config = try Checkpoint(folder: Self.golden).config
     let rules = patterns.map { RecipeRule(pattern: $0, code: .int8) } + [RecipeRule(pattern: "*", code: .q4)]
     let error = try #require(reported { try recipe(Recipe(rules: rules).json).check(for: config) })
-    #expect(error.exitStatus == .badData && error.description.contains(problem), "\(error)")
+    #expect(error.kind == .badData && error.description.contains(problem), "\(error)")
     #expect(
       error.description.contains("rule \(patterns.count), \"\(patterns[patterns.count - 1])\""), "\(error)")
   }

@@ -143,7 +143,7 @@ import VL2Quant
 
       func expectRefusal(_ what: String) throws {
         let error = try #require(reported { try pack(packer(.resume), model, from: source) })
-        #expect(error.exitStatus == .badData)
+        #expect(error.kind == .badData)
         #expect(
           error.description.hasPrefix(model + ".part: ") && error.description.contains(what), "\(error)")
         #expect(error.description.contains("without --resume"))
@@ -184,7 +184,7 @@ import VL2Quant
         (packer(.resume, tool: "other"), "version"),
       ] {
         let error = try #require(reported { try pack(other, model) })
-        #expect(error.exitStatus == .badData && error.description.contains(what), "\(error)")
+        #expect(error.kind == .badData && error.description.contains(what), "\(error)")
       }
       // Without resuming, work begins anew.
       try pack(packer(.keep, .int8), model)
@@ -215,7 +215,7 @@ import VL2Quant
       let model = folder + "/model.vl2q"
       let writer = try PackedFileWriter(path: model)
       let error = try #require(reported { try pack(packer(.keep), model) })
-      #expect(error.exitStatus == .busy && error.description.contains("another program is writing it"))
+      #expect(error.kind == .busy && error.description.contains("another program is writing it"))
       #expect(try names(folder) == ["model.vl2q.part"])
       withExtendedLifetime(writer) {}
     }
@@ -229,7 +229,7 @@ import VL2Quant
       try FileManager.default.createSymbolicLink(
         atPath: model + ".part", withDestinationPath: folder + "/other")
       let error = try #require(reported { try pack(packer(.keep), model) })
-      #expect(error.exitStatus == .inputOutput)
+      #expect(error.kind == .inputOutput)
       #expect(try bytes(folder + "/other") == Data([1, 2, 3]))
     }
   }

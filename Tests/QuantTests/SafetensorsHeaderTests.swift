@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// A header is believed only where it agrees with itself and with the file.
@@ -11,7 +12,7 @@ import VL2Quant
       try CheckpointCopy.write(file, to: path)
       let error = try #require(thrown { _ = try SafetensorsHeader(of: try InputFile(path: path)) })
       let reportable = try #require(error as? CheckpointError)
-      #expect(reportable.exitStatus == .badData)
+      #expect(reportable.kind == .badData)
       let text = reportable.description
       #expect(text.hasPrefix(path + ": "))
       #expect(!text.contains("\n"))

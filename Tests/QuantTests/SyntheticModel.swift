@@ -1,6 +1,7 @@
 import Foundation
 import SystemSupport
 import TestSupport
+import VL2Base
 import VL2Quant
 
 /// A packed file of a tiny model whose weights are random bytes.

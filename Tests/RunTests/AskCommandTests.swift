@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 import VL2Run
 

@@ -1,7 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Run
 
 /// `vl2 chat` with lines from a pipe.
 @Suite struct ChatCommandTests {

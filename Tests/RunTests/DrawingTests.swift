@@ -1,6 +1,6 @@
 import TestSupport
 import Testing
-import VL2Quant
+import VL2Base
 import VL2Run
 
 @Suite struct DrawingTests {

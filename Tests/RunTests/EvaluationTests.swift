@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
+import VL2Measure
 import VL2Run
 
 @Suite struct EvaluationTests {
@@ -170,7 +170,7 @@ import VL2Run
       }
       let text = error.map(\.description) ?? "no error"
       #expect(text.hasPrefix("\(path), line 3: ") && text.contains(naming), "\(text)")
-      #expect(error?.exitStatus == .badData)
+      #expect(error?.kind == .badData)
       #expect(!text.contains("\n"))
       #expect(try EvaluationItem.load(path, limit: 1).count == 1)
     }

@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import VL2Measure
 import VL2Run
 
 /// The prompts of the golden stage outputs.

@@ -1,7 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
 import VL2Run
 
 @Suite struct MemoryTests {

@@ -1,7 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
 import VL2Run
 
 /// Everything that is not a good picture ends in one line and the right exit status.
@@ -28,23 +27,23 @@ struct PictureErrorTests {
   @Test func whatCannotBeReadIsNamed() throws {
     try withTemporaryFolder { folder in
       let missing = try #require(failure(path: folder + "/none.jpg"))
-      #expect(missing.exitStatus == .noInput)
+      #expect(missing.kind == .noInput)
       #expect(
         missing.description
           == "\(folder)/none.jpg: no such file; give the path of a JPEG, PNG or WebP picture")
 
       let directory = try #require(failure(path: folder))
-      #expect(directory.exitStatus == .noInput)
+      #expect(directory.kind == .noInput)
       #expect(directory.description.contains("folder"))
 
       try Data("text".utf8).write(to: URL(fileURLWithPath: folder + "/file"))
       let below = try #require(failure(path: folder + "/file/x.jpg"))
-      #expect(below.exitStatus == .noInput)
+      #expect(below.kind == .noInput)
 
       if geteuid() != 0 {
         chmod(folder + "/file", 0)
         let unreadable = try #require(failure(path: folder + "/file"))
-        #expect(unreadable.exitStatus == .noInput)
+        #expect(unreadable.kind == .noInput)
         #expect(unreadable.description.contains("permission denied"))
       }
     }
@@ -55,7 +54,7 @@ struct PictureErrorTests {
       try Data().write(to: URL(fileURLWithPath: folder + "/empty.png"))
       let error = try #require(failure(path: folder + "/empty.png"))
       #expect(error == .empty(name: folder + "/empty.png"))
-      #expect(error.exitStatus == .badData)
+      #expect(error.kind == .badData)
     }
   }
 
@@ -71,14 +70,14 @@ struct PictureErrorTests {
     for (name, bytes) in beginnings {
       for data in [bytes, bytes + [UInt8](repeating: 7, count: 1000)] {
         let error = try #require(failure(data))
-        #expect(error.exitStatus == .badData)
+        #expect(error.kind == .badData)
         #expect(error.description.contains(name) && error.description.contains("convert it to JPEG or PNG"))
       }
     }
     for data in [[0], Array("What is in the picture?".utf8), [UInt8](repeating: 0, count: 4096), [0xFF]] {
       let error = try #require(failure(data))
       #expect(error == .unsupportedFormat(name: "x.jpg", format: nil))
-      #expect(error.exitStatus == .badData)
+      #expect(error.kind == .badData)
     }
   }
 
@@ -96,7 +95,7 @@ struct PictureErrorTests {
       let whole = try pictureFixture(file)
       for length in 0..<whole.count {
         let error = failure(Array(whole[..<length]), name: file)
-        #expect(error?.exitStatus == .badData, "\(file), \(length) of \(whole.count) bytes")
+        #expect(error?.kind == .badData, "\(file), \(length) of \(whole.count) bytes")
         if length >= 100 {
           #expect(
             error?.description.contains("cut short") == true, "\(file), \(length) bytes: \(error as Any)")
@@ -111,7 +110,7 @@ struct PictureErrorTests {
       for position in good.indices {
         var data = good
         data[position] ^= 0x10
-        #expect(failure(data, name: file)?.exitStatus == .badData, "\(file), byte \(position)")
+        #expect(failure(data, name: file)?.kind == .badData, "\(file), byte \(position)")
       }
     }
   }
@@ -136,20 +135,20 @@ struct PictureErrorTests {
     for (width, height) in [(10_001, 10_000), (100_000_001, 1), (0x7FFF_FFFF, 0x7FFF_FFFF)] {
       let error = try #require(try failure(png(width: UInt32(width), height: UInt32(height))))
       #expect(error == .tooManyPixels(name: "x.jpg", width: width, height: height))
-      #expect(error.exitStatus == .badData)
+      #expect(error.kind == .badData)
       #expect(error.description.contains("\(width) x \(height)"))
       #expect(error.description.contains("100 megapixels"))
     }
     // Exactly the limit: only its data are missing.
     #expect(try failure(png(width: 10_000, height: 10_000)) == .cutShort(name: "x.jpg", format: "PNG"))
-    #expect(try failure(png(width: 0, height: 5))?.exitStatus == .badData)
+    #expect(try failure(png(width: 0, height: 5))?.kind == .badData)
 
     var jpeg = try pictureFixture("420.jpg")
     let frame = try #require((0..<jpeg.count - 1).first { jpeg[$0] == 0xFF && jpeg[$0 + 1] == 0xC0 })
     jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0xDC, 0xFF, 0xDC])
     #expect(failure(jpeg) == .tooManyPixels(name: "x.jpg", width: 65_500, height: 65_500))
     jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0, 0, 0, 9])
-    #expect(failure(jpeg)?.exitStatus == .badData)
+    #expect(failure(jpeg)?.kind == .badData)
   }
 
   @Test func aJPEGWithTooManyScansIsRefused() throws {
@@ -159,7 +158,7 @@ struct PictureErrorTests {
     let repeated =
       data[..<last] + Array(repeating: data[last..<data.count - 2], count: 200).joined() + [0xFF, 0xD9]
     let error = try #require(failure(Array(repeated)))
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(error.description.contains("scans"))
   }
 
@@ -202,7 +201,7 @@ struct PictureErrorTests {
         #expect(picture.pixels.count == picture.width * picture.height * 3)
         decoded += 1
       } catch let error as PictureError {
-        #expect(error.exitStatus == .badData, "\(error)")
+        #expect(error.kind == .badData, "\(error)")
         #expect(!error.description.contains("\n"))
         refused += 1
       }

@@ -1,7 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
 import VL2Run
 
 @Suite struct PromptTests {
@@ -128,7 +127,7 @@ import VL2Run
     }
     let error = PromptError.pictureCount(places: 1, pictures: 2)
     #expect(error.description.contains("1 <image> for 2 pictures"))
-    #expect(error.exitStatus == .usage)
+    #expect(error.kind == .usage)
   }
 
   @Test func promptsLongerThanTheContextAreRefused() throws {
@@ -140,6 +139,6 @@ import VL2Run
     #expect(throws: PromptError.tooLong(tokens: .max, limit: 4096)) {
       try prompt([(.user, "a")], [TileGrid(columns: .max, rows: .max)])
     }
-    #expect(PromptError.tooLong(tokens: 10, limit: 9).exitStatus == .badData)
+    #expect(PromptError.tooLong(tokens: 10, limit: 9).kind == .badData)
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
+import VL2Measure
 import VL2Run
 
 @Suite struct RouteTraceTests {

@@ -1,6 +1,7 @@
 import SIMDKernels
 import TestSupport
 import Testing
+import VL2Measure
 import VL2Quant
 import VL2Run
 

@@ -1,6 +1,5 @@
 import TestSupport
 import Testing
-import VL2Quant
 import VL2Run
 
 @Suite struct SessionTests {

@@ -1,5 +1,4 @@
 import Testing
-import VL2Quant
 import VL2Run
 
 /// Added tokens in the text. Expected ids are those of the Hugging Face library for the same file.

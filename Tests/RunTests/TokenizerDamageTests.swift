@@ -85,7 +85,7 @@ import VL2Run
       try TokenizerFixtures.open(section)
     } throws: { error in
       let error = try #require(error as? TokenizerError)
-      return error.description.hasPrefix("tokenizer section: version 9 ") && error.exitStatus == .badData
+      return error.description.hasPrefix("tokenizer section: version 9 ") && error.kind == .badData
     }
   }
 

@@ -2,7 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 import VL2Quant
-import VL2Run
 
 /// Parts of a `tokenizer.json` that are refused by name, and those that change nothing.
 @Suite struct TokenizerRefusalTests {
@@ -92,7 +91,7 @@ import VL2Run
       #expect(part == edit.part && edit.part == "tokenizer.json")
     default: Issue.record("\(error)")
     }
-    #expect(error.exitStatus == .badData)
+    #expect(error.kind == .badData)
     #expect(!error.description.contains("\n"))
     #expect(error.description.hasPrefix(edit.part))
   }

@@ -1,8 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import VL2Quant
-import VL2Run
 
 @Suite struct TokenizerTests {
   /// A second, or what an emulator makes of one: tests away from the machine that built them run emulated.

@@ -28,7 +28,7 @@ let isWebPInstalled: Bool = {
     let libraries = ["libnone.so.7", "libm.so.6"] + (isWebPInstalled ? [] : [Picture.webPLibrary])
     for library in libraries {
       let error = try #require(failure(pictureFixture("lossy.webp"), library: library))
-      #expect(error.exitStatus == .unavailable)
+      #expect(error.kind == .unavailable)
       #expect(
         error.description
           == "x.webp: reading WebP files needs \(library), which is not installed; install the Debian package "
@@ -40,7 +40,7 @@ let isWebPInstalled: Bool = {
   @Test func animationsAreRefused() throws {
     let error = try #require(failure(pictureFixture("animation.webp")))
     #expect(error == .animated(name: "x.webp", format: "WebP"))
-    #expect(error.exitStatus == .badData && error.description.contains("animated WebP"))
+    #expect(error.kind == .badData && error.description.contains("animated WebP"))
   }
 
   @Test func everyBeginningIsCutShort() throws {
@@ -62,7 +62,7 @@ let isWebPInstalled: Bool = {
         for byte in 0..<4 { data[4 + byte] = UInt8(truncatingIfNeeded: (kept - 8) >> (8 * byte)) }
         let error = failure(data)
         #expect(
-          error?.exitStatus == .badData && error?.description.contains("damaged") == true, "\(file), \(kept)")
+          error?.kind == .badData && error?.description.contains("damaged") == true, "\(file), \(kept)")
       }
     }
   }
@@ -119,7 +119,7 @@ let isWebPInstalled: Bool = {
         #expect(picture.pixels.count == picture.width * picture.height * 3)
         decoded += 1
       } catch let error as PictureError {
-        #expect(error.exitStatus == .badData && !error.description.contains("\n"), "\(error)")
+        #expect(error.kind == .badData && !error.description.contains("\n"), "\(error)")
         refused += 1
       }
     }

@@ -1,5 +1,4 @@
 import Glibc
-import VL2Quant
 
 /// What programs say: results on standard output, everything else on standard error.
 public enum Console {

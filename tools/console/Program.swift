@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import VL2Quant
+import VL2Base
 
 /// How the package's programs run.
 public enum Program {
@@ -17,7 +17,7 @@ public enum Program {
       try command.run()
     } catch let error as any ReportableError {
       Console.tell(error.description)
-      exit(error.exitStatus.rawValue)
+      exit(ExitStatus(error.kind).rawValue)
     } catch {
       ending(error)
       // The parser's own message takes several lines. Help, versions and plain exit statuses are no messages.

@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// The values in which the config files of two models differ.
 enum ConfigDifference {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Base
 import VL2Quant
 
 /// What `pack` and `synthesize` have in common.

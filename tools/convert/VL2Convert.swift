@@ -1,6 +1,6 @@
 import ArgumentParser
+import VL2Base
 import VL2Console
-import VL2Quant
 
 /// Packs published checkpoints into `.vl2q` files and looks into these.
 @main

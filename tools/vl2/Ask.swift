@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
+import VL2Base
 import VL2Console
-import VL2Quant
 import VL2Run
 
 struct Ask: ParsableCommand {
@@ -71,7 +71,7 @@ struct Ask: ParsableCommand {
       } catch let error as any ReportableError where asking.each {
         // One bad picture among many costs its own answer only.
         Console.tell(error.description)
-        failure = error.exitStatus.rawValue
+        failure = ExitStatus(error.kind).rawValue
       }
     }
     if let failure { throw ExitCode(failure) }

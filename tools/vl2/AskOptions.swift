@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import VL2Console
 import VL2Run
 
 /// What is asked, and what comes out.

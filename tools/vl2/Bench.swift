@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
+import VL2Base
 import VL2Console
-import VL2Quant
+import VL2Measure
 import VL2Run
 
 struct Bench: ParsableCommand {

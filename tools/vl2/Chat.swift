@@ -1,8 +1,7 @@
 import ArgumentParser
 import Foundation
+import VL2Base
 import VL2Console
-import VL2Quant
-import VL2Run
 
 struct Chat: ParsableCommand {
   static let configuration = CommandConfiguration(

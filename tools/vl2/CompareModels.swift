@@ -1,6 +1,6 @@
 import Foundation
 import VL2Console
-import VL2Quant
+import VL2Measure
 import VL2Run
 
 /// `vl2 eval --against`: how near a model is to a reference on the user's own pictures and questions.

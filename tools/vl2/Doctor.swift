@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import VL2Console
+import VL2Measure
 import VL2Run
 
 struct Doctor: ParsableCommand {

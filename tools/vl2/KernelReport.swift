@@ -1,5 +1,5 @@
 import Foundation
-import VL2Run
+import VL2Measure
 
 /// What `vl2 bench --kernels` prints.
 struct KernelReport: Encodable {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import VL2Console
-import VL2Quant
 import VL2Run
 
 /// Which model, and how it runs.

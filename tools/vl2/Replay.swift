@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import VL2Console
-import VL2Run
+import VL2Measure
 
 struct Replay: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import Foundation
+import VL2Base
 import VL2Console
-import VL2Quant
 import VL2Run
 
 /// A conversation on a terminal: what is said, and what is told about it.

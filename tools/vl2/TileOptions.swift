@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import VL2Console
 import VL2Run
 
 /// How closely pictures are looked at, and how long that may take.

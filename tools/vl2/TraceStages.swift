@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
-import VL2Quant
+import VL2Base
+import VL2Measure
 import VL2Run
 
 struct TraceStages: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
+import VL2Base
 import VL2Console
-import VL2Quant
 
 @main
 struct VL2: ParsableCommand {

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 
 /// A folder in the published format of DeepSeek-VL2: config files, a tokeniser, and weights in safetensors files.
 ///
@@ -144,7 +145,7 @@ public final class Checkpoint: Sendable {
       let file: InputFile
       do {
         file = try InputFile(path: path)
-      } catch CheckpointError.missingFile where shards.index != nil {
+      } catch InputError.missing where shards.index != nil {
         throw CheckpointError.missingShard(path: path, index: shards.index ?? "")
       }
       for entry in try SafetensorsHeader(of: file).tensors {
@@ -160,7 +161,7 @@ public final class Checkpoint: Sendable {
     where tensors[name]?.file.path != folder + "/" + file {
       throw CheckpointError.malformed(
         path: folder + "/" + file,
-        problem: "does not hold the tensor \(CheckpointError.quote(name)), as \(shards.index ?? "") says")
+        problem: "does not hold the tensor \(UntrustedText.quoted(name)), as \(shards.index ?? "") says")
     }
     return tensors
   }

@@ -1,15 +1,11 @@
+import VL2Base
+
 /// A checkpoint folder that cannot be read. Every description is one line that names the file or tensor.
 public enum CheckpointError: ReportableError, Equatable {
   /// A file that a checkpoint must have is not there.
   case missingFile(path: String)
   /// The index names a shard that is not there.
   case missingShard(path: String, index: String)
-  /// A file is shorter than its own header says.
-  case truncated(path: String, expected: Int, actual: Int)
-  /// The operating system refused to read; `reason` is its message and what to do.
-  case unreadable(path: String, reason: String)
-  /// The operating system refused to write; `reason` is its message and what to do.
-  case unwritable(path: String, reason: String)
   /// A checkpoint is to be written where something is already.
   case folderInUse(path: String)
   /// An earlier run that was killed left a folder.
@@ -29,10 +25,9 @@ public enum CheckpointError: ReportableError, Equatable {
   /// A weight is infinite or not a number.
   case notFinite(tensor: String, path: String)
 
-  public var exitStatus: ExitStatus {
+  public var kind: ErrorKind {
     switch self {
     case .missingFile, .missingShard: .noInput
-    case .unreadable, .unwritable: .inputOutput
     case .folderInUse, .leftOver: .usage
     default: .badData
     }
@@ -45,12 +40,6 @@ public enum CheckpointError: ReportableError, Equatable {
         + "*.safetensors; all but the last may come from the model it was made from: --base FOLDER"
     case .missingShard(let path, let index):
       "\(path): no such file, but \(index) names it; fetch this shard as well"
-    case .truncated(let path, let expected, let actual):
-      "\(path): holds \(actual) bytes where its header promises \(expected); fetch the file again"
-    case .unreadable(let path, let reason):
-      "\(path): cannot be read: \(reason)"
-    case .unwritable(let path, let reason):
-      "\(path): cannot be written: \(reason)"
     case .folderInUse(let path):
       "\(path): is there already and not an empty folder; name another folder"
     case .leftOver(let path):
@@ -60,12 +49,12 @@ public enum CheckpointError: ReportableError, Equatable {
     case .missingTensor(let name, let folder):
       "\(folder): no shard holds the tensor \(name), which config.json asks for; fetch the missing shards"
     case .duplicateTensor(let name, let first, let second):
-      "\(second): holds the tensor \(Self.quote(name)), which \(first) holds too; keep the shards of one checkpoint"
+      "\(second): holds the tensor \(UntrustedText.quoted(name)), which \(first) holds too; keep the shards of one checkpoint"
     case .wrongShape(let tensor, let path, let found, let expected):
       "\(path): \(tensor) has the shape \(found), but config.json asks for \(expected); take config.json and "
         + "shards from the same checkpoint"
     case .wrongType(let tensor, let path, let found):
-      "\(path): \(tensor) is of type \(Self.quote(found)); only BF16, F16 and F32 are read: take the unquantised "
+      "\(path): \(tensor) is of type \(UntrustedText.quoted(found)); only BF16, F16 and F32 are read: take the unquantised "
         + "checkpoint"
     case .adapter(let path):
       "\(path): an adapter (LoRA), not a model; merge it into its base model (in PEFT: merge_and_unload(), then "
@@ -76,7 +65,4 @@ public enum CheckpointError: ReportableError, Equatable {
       "\(path): \(tensor) holds an infinite weight or one that is not a number; fetch the file again"
     }
   }
-
-  /// Untrusted text for an error line.
-  static func quote(_ text: String) -> String { TokenizerError.quote(Array(text.utf8)) }
 }

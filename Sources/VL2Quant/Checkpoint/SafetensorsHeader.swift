@@ -1,3 +1,5 @@
+import VL2Base
+
 /// The table of contents of a safetensors file, checked completely: what it says about types, shapes and places
 /// agrees with itself and with the file's length.
 ///
@@ -18,10 +20,10 @@ package struct SafetensorsHeader {
   /// The limit that the format's own library sets.
   package static let longest = 100_000_000
 
-  /// Throws `CheckpointError` that names the file, the tensor and what contradicts what.
+  /// Throws `CheckpointError` or `InputError` that names the file, the tensor and what contradicts what.
   package init(of file: InputFile) throws {
     guard file.length >= 8 else {
-      throw CheckpointError.truncated(path: file.path, expected: 8, actual: file.length)
+      throw InputError.truncated(path: file.path, expected: 8, actual: file.length)
     }
     let length = try file.bytes(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length <= Self.longest else {
@@ -33,7 +35,7 @@ package struct SafetensorsHeader {
     }
     let start = 8 + Int(length)
     guard start <= file.length else {
-      throw CheckpointError.truncated(path: file.path, expected: start, actual: file.length)
+      throw InputError.truncated(path: file.path, expected: start, actual: file.length)
     }
     var tensors = try Self.entries(try file.bytes(8..<start), path: file.path).map { entry in
       try Self.tensor(entry, start: start, path: file.path)
@@ -60,7 +62,7 @@ package struct SafetensorsHeader {
   /// Checks one entry by itself.
   private static func tensor(_ entry: JSONValue.Member, start: Int, path: String) throws -> Tensor {
     func wrong(_ problem: String) -> CheckpointError {
-      .malformed(path: path, problem: "tensor \(TokenizerError.quote(entry.key)): \(problem)")
+      .malformed(path: path, problem: "tensor \(UntrustedText.quoted(entry.key)): \(problem)")
     }
     guard case .object(let members) = entry.value else {
       throw wrong("\(entry.value.kind) stands for an object")
@@ -115,21 +117,21 @@ package struct SafetensorsHeader {
       if tensor.range.lowerBound < covered, let last {
         throw CheckpointError.malformed(
           path: file.path,
-          problem: "the bytes of \(CheckpointError.quote(tensor.name)) overlap those of "
-            + CheckpointError.quote(last.name))
+          problem: "the bytes of \(UntrustedText.quoted(tensor.name)) overlap those of "
+            + UntrustedText.quoted(last.name))
       }
       if tensor.range.lowerBound > covered {
         throw CheckpointError.malformed(
           path: file.path,
           problem:
-            "\(tensor.range.lowerBound - covered) bytes before \(CheckpointError.quote(tensor.name)) belong "
+            "\(tensor.range.lowerBound - covered) bytes before \(UntrustedText.quoted(tensor.name)) belong "
             + "to no tensor")
       }
       covered = tensor.range.upperBound
       last = tensor
     }
     if covered > file.length {
-      throw CheckpointError.truncated(path: file.path, expected: covered, actual: file.length)
+      throw InputError.truncated(path: file.path, expected: covered, actual: file.length)
     }
     if covered < file.length {
       throw CheckpointError.malformed(

@@ -1,4 +1,5 @@
 import Glibc
+import VL2Base
 
 /// Writes a safetensors file, the bytes of whose tensors come one after another.
 package final class SafetensorsWriter {
@@ -25,7 +26,7 @@ package final class SafetensorsWriter {
   /// - Parameters:
   ///   - path: a file that does not exist yet, unless `replacing`.
   ///   - tensors: in the order in which the bytes follow.
-  /// - Throws: `CheckpointError.unwritable`.
+  /// - Throws: `OutputError`.
   package init(
     path: String, tensors: [(name: String, element: Element, shape: [Int])], replacing: Bool = false
   ) throws {
@@ -68,7 +69,5 @@ package final class SafetensorsWriter {
     guard fsync(descriptor) == 0 else { throw Self.failure(path) }
   }
 
-  private static func failure(_ path: String) -> CheckpointError {
-    .unwritable(path: path, reason: SystemReason.writing(errno))
-  }
+  private static func failure(_ path: String) -> OutputError { OutputError(path, errno) }
 }

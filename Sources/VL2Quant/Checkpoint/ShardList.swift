@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 
 /// Which safetensors files make up a checkpoint, and which tensors its index promises.
 struct ShardList {
@@ -27,7 +28,7 @@ struct ShardList {
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
     } catch {
-      throw CheckpointError.unreadable(
+      throw InputError.unreadable(
         path: folder, reason: "the folder cannot be listed; let this user read it")
     }
     let shards = names.filter { $0.hasSuffix(".safetensors") }.sorted()
@@ -39,7 +40,7 @@ struct ShardList {
   private static func open(_ path: String) throws -> InputFile? {
     do {
       return try InputFile(path: path)
-    } catch CheckpointError.missingFile {
+    } catch InputError.missing {
       return nil
     }
   }
@@ -62,13 +63,13 @@ struct ShardList {
       let tensor = String(decoding: entry.key, as: UTF8.self)
       guard case .string(let bytes) = entry.value else {
         throw wrong(
-          "weight_map gives \(CheckpointError.quote(tensor)) \(entry.value.kind) where a file was expected")
+          "weight_map gives \(UntrustedText.quoted(tensor)) \(entry.value.kind) where a file was expected")
       }
       // A shard is a file beside the index, never one that a path leads to.
       guard !bytes.isEmpty, bytes != Array("..".utf8), bytes != Array(".".utf8), !bytes.contains(0),
         !bytes.contains(UInt8(ascii: "/"))
       else {
-        throw wrong("weight_map names \(TokenizerError.quote(bytes)), which is not a file of this folder")
+        throw wrong("weight_map names \(UntrustedText.quoted(bytes)), which is not a file of this folder")
       }
       promised[tensor] = String(decoding: bytes, as: UTF8.self)
     }

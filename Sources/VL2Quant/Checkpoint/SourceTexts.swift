@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 
 /// Reads the files of a checkpoint that are no weights: from its folder, or from the base model's where it lacks one.
 /// Remembers what it read.
@@ -17,7 +18,7 @@ final class SourceTexts {
         let file = try InputFile(path: folder + "/" + name)
         sources.append(.init(name: name, isFromBase: index > 0, file: file))
         return try Self.bytes(of: file, atMost: limit)
-      } catch CheckpointError.missingFile {
+      } catch InputError.missing {
         continue
       }
     }

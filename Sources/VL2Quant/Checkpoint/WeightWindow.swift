@@ -24,7 +24,7 @@ final class WeightWindow {
     let weights = UnsafeMutableBufferPointer(rebasing: floats[..<range.count])
     let offset = tensor.offset + range.lowerBound * size
     try tensor.file.read(into: bytes, at: offset)
-    tensor.file.giveBack(offset..<offset + bytes.count)
+    tensor.file.release(offset..<offset + bytes.count)
     tensor.type.widen(UnsafeRawBufferPointer(bytes), into: weights)
     guard Self.areFinite(weights) else {
       throw CheckpointError.notFinite(tensor: tensor.name, path: tensor.file.path)

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// Holds a manifest against the layout that its config demands: nothing in it is taken on trust.
 struct ManifestCheck {
   let path: String
@@ -17,7 +19,7 @@ struct ManifestCheck {
     for (entry, expected) in zip(manifest.sections, layout.sections) {
       guard entry.name == expected.name else {
         throw failure(
-          "section \(TokenizerError.quote(Array(entry.name.utf8)))", "stands where \(expected.name) belongs")
+          "section \(UntrustedText.quoted(entry.name))", "stands where \(expected.name) belongs")
       }
       try checkRange(entry, after: end)
       end = entry.offset + entry.storedLength

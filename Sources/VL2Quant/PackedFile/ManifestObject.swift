@@ -1,3 +1,5 @@
+import VL2Base
+
 /// An object of the manifest and its place in it, which is spelt only for an error.
 struct ManifestObject {
   private let members: [JSONValue.Member]
@@ -66,7 +68,7 @@ struct ManifestObject {
       guard let text = Self.string(member.value), texts.updateValue(text, forKey: name) == nil else {
         throw ManifestFailure(
           problem:
-            "has \(member.value.kind) at \(place()).\(TokenizerError.quote(member.key)), where one string belongs"
+            "has \(member.value.kind) at \(place()).\(UntrustedText.quoted(member.key)), where one string belongs"
         )
       }
     }

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// The manifest's text: JSON written and read by hand, so that every version of Swift writes the same bytes and
 /// opening a file costs little.
 extension Manifest {

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import SystemSupport
+import VL2Base
 
 /// A file in memory: its bytes mapped, and what it takes to notice that they are no longer those that were opened.
 ///

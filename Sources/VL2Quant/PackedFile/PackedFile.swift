@@ -2,6 +2,7 @@ import CZstd
 import Foundation
 import SIMDKernels
 import SystemSupport
+import VL2Base
 
 /// A packed model, mapped into memory.
 ///

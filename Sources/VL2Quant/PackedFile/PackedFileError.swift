@@ -1,3 +1,5 @@
+import VL2Base
+
 /// A packed file that cannot be read or written.
 public enum PackedFileError: ReportableError, Equatable {
   /// The file is not there.
@@ -26,7 +28,7 @@ public enum PackedFileError: ReportableError, Equatable {
   /// A tensor that the model needs, asked for with a shape that it does not have.
   case shape(path: String, tensor: String)
 
-  public var exitStatus: ExitStatus {
+  public var kind: ErrorKind {
     switch self {
     case .missing: .noInput
     case .system: .inputOutput

@@ -1,5 +1,6 @@
 import Foundation
 import SystemSupport
+import VL2Base
 
 /// Writes a packed file beside its target, under the name TARGET.part, and puts it in the target's place when it is
 /// complete. Until then, and after any failure, the target is what it was. Only one writer of a target works at a time.

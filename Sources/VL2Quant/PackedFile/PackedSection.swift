@@ -1,5 +1,6 @@
 import CZstd
 import SystemSupport
+import VL2Base
 
 /// A section's bytes with their checksums, ready to be written. Making one is the work of a thread; a writer
 /// only appends.

@@ -1,5 +1,6 @@
 import Foundation
 import SystemSupport
+import VL2Base
 
 /// Reads a packed file's stored bytes with large reads past the page cache, so that what a program holds is what it
 /// asked for. Where the file system has no such reads, the cached pages are dropped after each.

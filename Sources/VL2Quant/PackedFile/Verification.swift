@@ -1,5 +1,6 @@
 import Foundation
 import SystemSupport
+import VL2Base
 
 extension PackedFile {
   /// Reads every byte and holds it against the checksums, on all cores; what lies between sections has to be zero.

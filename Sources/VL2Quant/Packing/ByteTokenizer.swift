@@ -1,3 +1,5 @@
+import VL2Base
+
 /// A tokeniser whose tokens are single bytes, for models that have random weights and need no better one.
 package enum ByteTokenizer {
   static let begin = "<｜begin▁of▁sentence｜>"

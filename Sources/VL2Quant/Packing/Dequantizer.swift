@@ -1,5 +1,6 @@
 import Foundation
 import SIMDKernels
+import VL2Base
 
 /// Turns a packed file back into a checkpoint folder: float32 weights that are exactly what the codes say.
 public struct Dequantizer: Sendable {
@@ -20,7 +21,7 @@ public struct Dequantizer: Sendable {
   ///   - file: what to write; all its checksums are checked first.
   ///   - folder: a path where nothing is yet, or an empty folder.
   ///   - progress: receives the share done, 0 to 1, and the section that was written last.
-  /// - Throws: `PackedFileError` for a damaged file, `CheckpointError` where the folder cannot be written, what
+  /// - Throws: `PackedFileError` for a damaged file, `CheckpointError` where something is there already, `OutputError` where the folder cannot be written, what
   ///   `check` throws.
   public func write(
     _ file: PackedFile, to folder: String, progress: (Double, String) -> Void = { _, _ in }
@@ -45,9 +46,7 @@ public struct Dequantizer: Sendable {
     }
   }
 
-  private static func failure(_ path: String) -> CheckpointError {
-    .unwritable(path: path, reason: SystemReason.writing(errno))
-  }
+  private static func failure(_ path: String) -> OutputError { OutputError(path, errno) }
 
   // MARK: - Texts
 

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// Writes packed files.
 public struct ModelPacker: Sendable {
   public var recipe: Recipe

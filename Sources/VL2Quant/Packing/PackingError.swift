@@ -1,3 +1,5 @@
+import VL2Base
+
 /// A model that cannot be packed although its files are good.
 public enum PackingError: ReportableError, Equatable {
   /// No rule of the recipe matches a matrix.
@@ -5,7 +7,7 @@ public enum PackingError: ReportableError, Equatable {
   /// The recipe asks for a code that the tensor cannot have.
   case unsuitableCode(section: String)
 
-  public var exitStatus: ExitStatus { .badData }
+  public var kind: ErrorKind { .badData }
 
   public var description: String {
     switch self {

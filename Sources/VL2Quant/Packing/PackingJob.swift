@@ -1,4 +1,5 @@
 import CZstd
+import VL2Base
 
 /// Everything that the bytes of a packed file depend on. Work that was begun can go on where all of it is the same.
 struct PackingJob: Equatable {
@@ -52,5 +53,5 @@ struct PackingJob: Equatable {
     return nil
   }
 
-  private func quoted(_ file: SourceFile) -> String { TokenizerError.quote(Array(file.name.utf8)) }
+  private func quoted(_ file: SourceFile) -> String { UntrustedText.quoted(file.name) }
 }

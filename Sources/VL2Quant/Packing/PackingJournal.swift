@@ -1,5 +1,6 @@
 import Glibc
 import SystemSupport
+import VL2Base
 
 /// What has been written of a packed file that is not complete yet, in a file beside it: a line for the job, then one
 /// for each section. A line is the CRC-32C of its JSON in eight hexadecimal digits, a space, the JSON.
@@ -29,7 +30,7 @@ final class PackingJournal {
         let file = try InputFile(path: PackingJournal.path(of: target))
         guard file.length <= PackingJournal.longest else { return nil }
         bytes = try file.bytes(0..<file.length)
-      } catch CheckpointError.missingFile {
+      } catch InputError.missing {
         return nil
       }
       // What follows the last line feed is half a line.

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// A packed file in the making, with the journal that lets another run go on with it.
 final class PackingTarget {
   private let path: String
@@ -61,7 +63,7 @@ final class PackingTarget {
   /// something is wrong with the source. What an earlier run left and this one did not take up stays.
   func fail(_ error: any Error) {
     guard journal != nil else { return }
-    let canSucceed = (error as? any ReportableError).map { $0.exitStatus == .inputOutput } ?? true
+    let canSucceed = (error as? any ReportableError).map { $0.kind == .inputOutput } ?? true
     writer.keepsUnfinished = canSucceed && sections > 0
     if !writer.keepsUnfinished { PackingJournal.remove(of: path) }
   }

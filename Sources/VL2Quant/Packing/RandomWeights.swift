@@ -1,4 +1,5 @@
 import SIMDKernels
+import VL2Base
 
 /// Weights that carry no knowledge and keep activations finite through all layers: rows of different size, the
 /// gain of a random network. The same bytes on every machine; every block of 16 rows depends on the tensor's name

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// A recipe that somebody wrote: a JSON list of rules, each `{"pattern": "...", "code": "..."}`, as the manifest of a
 /// packed file holds them.
 public struct RecipeFile: Sendable {
@@ -19,7 +21,7 @@ public struct RecipeFile: Sendable {
         throw RecipeError(path, "is \(file.length) bytes long, at most \(Self.longest) are read")
       }
       bytes = try file.bytes(0..<file.length)
-    } catch CheckpointError.missingFile {
+    } catch InputError.missing {
       throw RecipeError(
         path, "no such file; 'vl2-convert inspect --recipe' prints one to begin with", .noInput)
     }
@@ -47,7 +49,7 @@ public struct RecipeFile: Sendable {
     for member in members {
       let key = String(decoding: member.key, as: UTF8.self)
       guard key == "pattern" || key == "code" else {
-        throw wrong("has the key \(TokenizerError.quote(member.key)); a rule has pattern and code alone")
+        throw wrong("has the key \(UntrustedText.quoted(member.key)); a rule has pattern and code alone")
       }
       guard case .string(let bytes) = member.value else {
         throw wrong("has \(member.value.kind) for \(key), where a string was expected")
@@ -60,7 +62,7 @@ public struct RecipeFile: Sendable {
     let codes = WeightCode.allCases.filter { $0 != .plain }
     guard let name = texts["code"], let code = codes.first(where: { $0.rawValue == name }) else {
       let found =
-        texts["code"].map { "has the code \(TokenizerError.quote(Array($0.utf8)))" } ?? "has no code"
+        texts["code"].map { "has the code \(UntrustedText.quoted($0))" } ?? "has no code"
       throw wrong("\(found); choose one of \(codes.map(\.rawValue).joined(separator: ", "))")
     }
     return RecipeRule(pattern: pattern, code: code)
@@ -75,7 +77,7 @@ public struct RecipeFile: Sendable {
     var undecided = tensors.filter { $0.kind != .plain }
     for (index, rule) in recipe.rules.enumerated() {
       func wrong(_ problem: String) -> RecipeError {
-        let pattern = TokenizerError.quote(Array(rule.pattern.utf8))
+        let pattern = UntrustedText.quoted(rule.pattern)
         return RecipeError(path, "rule \(index + 1), \(pattern), \(problem)")
       }
       let matched = tensors.filter { rule.matches($0.name) }
@@ -113,11 +115,11 @@ extension Recipe {
 
 /// A recipe file that cannot be used.
 public struct RecipeError: ReportableError, Equatable {
-  public var exitStatus: ExitStatus
+  public var kind: ErrorKind
   public var description: String
 
-  init(_ path: String, _ problem: String, _ exitStatus: ExitStatus = .badData) {
-    self.exitStatus = exitStatus
+  init(_ path: String, _ problem: String, _ kind: ErrorKind = .badData) {
+    self.kind = kind
     description = "\(path): \(problem)"
   }
 }

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// Makes the raw bytes of sections.
 struct SectionMaker: Sendable {
   var source: any WeightSource

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// Turns a published tokeniser into the tokeniser section of a packed file, which the runtime uses in place.
 public enum CompiledTokenizer {
   /// The tokens that the published processor adds on load, after padding and image.
@@ -47,7 +49,7 @@ public enum CompiledTokenizer {
       throw TokenizerError.malformed(
         part: "tokenizer.json: added_tokens",
         problem:
-          "\(TokenizerError.quote(text)) gets the id \(id), beyond the model's vocabulary of \(vocabularySize)"
+          "\(UntrustedText.quoted(text)) gets the id \(id), beyond the model's vocabulary of \(vocabularySize)"
       )
     }
     try names.check(added.ids, source.vocabulary)

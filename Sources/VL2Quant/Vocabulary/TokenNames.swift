@@ -1,3 +1,5 @@
+import VL2Base
+
 /// The tokens that `tokenizer_config.json` names.
 struct TokenNames {
   private static let file = "tokenizer_config.json"
@@ -10,7 +12,7 @@ struct TokenNames {
 
   init(_ text: String?) throws {
     guard let text else { return }
-    let config = try JSONPart(file: Self.file, bytes: Array(text.utf8))
+    let config = try TokenizerPart(file: Self.file, bytes: Array(text.utf8))
     begin = try Self.name("bos_token", in: config)
     end = try Self.name("eos_token", in: config)
     padding = try Self.name("pad_token", in: config)
@@ -20,14 +22,14 @@ struct TokenNames {
       else {
         throw TokenizerError.malformed(
           part: decoder.path,
-          problem: "\(TokenizerError.quote(key)) is not a token with id and content")
+          problem: "\(UntrustedText.quoted(key)) is not a token with id and content")
       }
       saved.append((id, try content.string))
     }
   }
 
   /// A token is named by its text or by an object with its text as `content`.
-  private static func name(_ key: String, in config: JSONPart) throws -> [UInt8]? {
+  private static func name(_ key: String, in config: TokenizerPart) throws -> [UInt8]? {
     guard let part = try config.member(key), !part.isNull else { return nil }
     if case .string(let text) = part.value { return text }
     guard let content = try part.member("content") else { throw part.wrong("a token's text") }
@@ -39,7 +41,7 @@ struct TokenNames {
     for (key, text) in [("bos_token", begin), ("eos_token", end)] {
       guard let text, added[text] == nil, vocabulary[text] == nil else { continue }
       throw TokenizerError.malformed(
-        part: "\(Self.file): \(key)", problem: "tokenizer.json has no token \(TokenizerError.quote(text))")
+        part: "\(Self.file): \(key)", problem: "tokenizer.json has no token \(UntrustedText.quoted(text))")
     }
     for (id, text) in saved {
       let found = added[text] ?? vocabulary[text]
@@ -47,7 +49,7 @@ struct TokenNames {
       throw TokenizerError.malformed(
         part: "\(Self.file): added_tokens_decoder",
         problem:
-          "\(TokenizerError.quote(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")"
+          "\(UntrustedText.quoted(text)) has the id \(id), tokenizer.json gives it \(found.map(String.init) ?? "none")"
       )
     }
   }

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// A tokeniser that cannot be used: a `tokenizer.json` with a part that is not implemented or not valid, or a
 /// damaged section of a packed file.
 public enum TokenizerError: ReportableError, Equatable {
@@ -8,7 +10,7 @@ public enum TokenizerError: ReportableError, Equatable {
   /// A compiled section whose `field` contradicts the rest.
   case damagedSection(field: String, problem: String)
 
-  public var exitStatus: ExitStatus { .badData }
+  public var kind: ErrorKind { .badData }
 
   public var description: String {
     switch self {

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// What a `tokenizer.json` says, checked: a byte-level BPE with a pre-tokeniser of known regular expressions.
 /// Any other part is refused by name. What cannot change the ids of a text without template
 /// (`post_processor`) is not looked at.
@@ -19,7 +21,7 @@ struct TokenizerSource {
 
   /// Ids must be below `vocabularySize`.
   init(_ json: [UInt8], vocabularySize: Int) throws {
-    let file = try JSONPart(file: "tokenizer.json", bytes: json)
+    let file = try TokenizerPart(file: "tokenizer.json", bytes: json)
     let parts = try file.members(known: [
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
       "decoder", "model",
@@ -40,7 +42,7 @@ struct TokenizerSource {
 
   // MARK: - Model
 
-  private mutating func readModel(_ model: JSONPart, limit: Int) throws {
+  private mutating func readModel(_ model: TokenizerPart, limit: Int) throws {
     if let type = try model.member("type"), try type.string != Array("BPE".utf8) { throw type.notImplemented }
     let parts = try model.members(known: [
       "type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
@@ -60,12 +62,12 @@ struct TokenizerSource {
     try readMerges(parts.required("merges", of: model))
   }
 
-  private mutating func readVocabulary(_ part: JSONPart, limit: Int) throws {
+  private mutating func readVocabulary(_ part: TokenizerPart, limit: Int) throws {
     guard case .object(let members) = part.value else { throw part.wrong("an object") }
     vocabulary.reserveCapacity(members.count)
     var taken: Set<Int> = []
     for member in members {
-      let name = TokenizerError.quote(member.key)
+      let name = UntrustedText.quoted(member.key)
       guard case .integer(let id) = member.value, id >= 0 else {
         throw TokenizerError.malformed(
           part: part.path, problem: "the id of \(name) is \(member.value.kind), not a natural number")
@@ -87,7 +89,7 @@ struct TokenizerSource {
     }
   }
 
-  private mutating func readMerges(_ part: JSONPart) throws {
+  private mutating func readMerges(_ part: TokenizerPart) throws {
     guard case .array(let elements) = part.value else { throw part.wrong("an array") }
     merges.reserveCapacity(elements.count)
     for (index, element) in elements.enumerated() {
@@ -113,21 +115,21 @@ struct TokenizerSource {
     }
   }
 
-  private static func badMerge(_ part: JSONPart, _ index: Int) -> TokenizerError {
+  private static func badMerge(_ part: TokenizerPart, _ index: Int) -> TokenizerError {
     .malformed(part: "\(part.path)[\(index)]", problem: "not a pair of tokens")
   }
 
-  private func id(of token: [UInt8], _ part: JSONPart, _ index: Int) throws -> Int {
+  private func id(of token: [UInt8], _ part: TokenizerPart, _ index: Int) throws -> Int {
     guard let id = vocabulary[token] else {
       throw TokenizerError.malformed(
-        part: "\(part.path)[\(index)]", problem: "\(TokenizerError.quote(token)) is not in the vocabulary")
+        part: "\(part.path)[\(index)]", problem: "\(UntrustedText.quoted(token)) is not in the vocabulary")
     }
     return id
   }
 
   // MARK: - Added tokens
 
-  private mutating func readAddedTokens(_ part: JSONPart) throws {
+  private mutating func readAddedTokens(_ part: TokenizerPart) throws {
     var model = AddedTokens(vocabulary: vocabulary)
     var seen: Set<[UInt8]> = []
     for element in try part.elements {
@@ -163,7 +165,7 @@ struct TokenizerSource {
   // MARK: - The parts around the model
 
   /// Only normalisers that do nothing pass.
-  private static func refuseNormalizer(_ part: JSONPart) throws {
+  private static func refuseNormalizer(_ part: TokenizerPart) throws {
     if part.isNull { return }
     let type = try requiredType(of: part)
     guard try type.string == Array("Sequence".utf8) else { throw type.notImplemented }
@@ -171,20 +173,20 @@ struct TokenizerSource {
     for step in try members.required("normalizers", of: part).elements { try refuseNormalizer(step) }
   }
 
-  private static func checkDecoder(_ part: JSONPart) throws {
+  private static func checkDecoder(_ part: TokenizerPart) throws {
     if part.isNull { throw part.notImplemented }
     let type = try requiredType(of: part)
     guard try type.string == Array("ByteLevel".utf8) else { throw type.notImplemented }
   }
 
-  private static func requiredType(of part: JSONPart) throws -> JSONPart {
+  private static func requiredType(of part: TokenizerPart) throws -> TokenizerPart {
     guard let type = try part.member("type") else {
       throw TokenizerError.malformed(part: part.path, problem: "the key \"type\" is missing")
     }
     return type
   }
 
-  private mutating func readSplitters(_ part: JSONPart) throws {
+  private mutating func readSplitters(_ part: TokenizerPart) throws {
     if part.isNull { throw part.notImplemented }
     var steps = try Self.steps(of: part)
     // The byte alphabet comes last: what it has rewritten no expression would recognise.
@@ -204,13 +206,13 @@ struct TokenizerSource {
   }
 
   /// The steps of a pre-tokeniser, sequences within sequences laid out flat.
-  private static func steps(of part: JSONPart) throws -> [JSONPart] {
+  private static func steps(of part: TokenizerPart) throws -> [TokenizerPart] {
     guard try requiredType(of: part).string == Array("Sequence".utf8) else { return [part] }
     let members = try part.members(known: ["type", "pretokenizers"])
     return try members.required("pretokenizers", of: part).elements.flatMap(steps)
   }
 
-  private static func splitter(_ part: JSONPart) throws -> SplitterKind {
+  private static func splitter(_ part: TokenizerPart) throws -> SplitterKind {
     let type = try requiredType(of: part)
     if try type.string == Array("Digits".utf8) {
       let members = try part.members(known: ["type", "individual_digits"])

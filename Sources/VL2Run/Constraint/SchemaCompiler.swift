@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// Turns a schema into a grammar. Keywords that it does not know are refused, so that nobody relies on a rule that is
 /// not kept.

@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// A JSON Schema that answers cannot be held to.
 public enum SchemaError: ReportableError, Equatable {
@@ -17,7 +17,7 @@ public enum SchemaError: ReportableError, Equatable {
   /// The shortest text of the schema takes more tokens than may be written.
   case budget(String, tokens: Int, least: Int)
 
-  public var exitStatus: ExitStatus {
+  public var kind: ErrorKind {
     switch self {
     case .unavailable: .noInput
     case .notJSON, .malformed, .unsupported, .endless, .unwritable: .badData

@@ -1,5 +1,3 @@
-import VL2Quant
-
 /// Slots of memory that experts are read into. It knows which expert is in which slot, or on its way there; which one
 /// to read, and whose place it takes, is for `SlotExpertStore` to say.
 final class ExpertSlots {

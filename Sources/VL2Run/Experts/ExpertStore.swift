@@ -67,4 +67,7 @@ package enum Foresight: Sendable {
   case whileWaiting
   /// In each layer, as soon as that knows its own experts.
   case always
+
+  /// Rows up to which the experts of layers to come are guessed row by row; more rows want nearly all of them.
+  package static let guessedRows = 32
 }

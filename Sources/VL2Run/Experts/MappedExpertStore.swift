@@ -1,5 +1,3 @@
-import VL2Quant
-
 /// Experts as mapped sections of the packed file: nothing of an expert is read before a row is routed to it, and what
 /// stays in memory is the system's affair.
 package final class MappedExpertStore: ExpertStore {

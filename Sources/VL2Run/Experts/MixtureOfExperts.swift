@@ -58,7 +58,7 @@ package final class MixtureOfExperts {
     // Where there are more rows than a chunk, experts come in ascending order and what they give is added up at
     // once; otherwise in any order, and it is added up at the end.
     let inOrder = count > chunk
-    var looksWhileWaiting = store.foresight == .whileWaiting && count <= Decoder.guessedRows && !inOrder
+    var looksWhileWaiting = store.foresight == .whileWaiting && count <= Foresight.guessedRows && !inOrder
     if isRouted {
       arithmetic.enter(.router)
       router?.route(x, forced: forced, into: &scratch.picks)

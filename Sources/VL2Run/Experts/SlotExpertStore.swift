@@ -95,7 +95,7 @@ package final class SlotExpertStore: ExpertStore {
     if layer <= self.layer { expectations.forgetAll() }
     self.layer = layer
     self.inOrder = inOrder
-    isPrompt = inOrder || rows > Decoder.guessedRows
+    isPrompt = inOrder || rows > Foresight.guessedRows
     wanted = experts.map { slots.table.id(layer: layer, expert: $0.expert) }
     isGiven = .init(repeating: false, count: wanted.count)
     firstLeft = 0

@@ -49,18 +49,6 @@ extension GroundedSpan.Box {
   }
 }
 
-/// A rectangle on a picture, in pixels from its upper left corner.
-public struct PixelBox: Sendable, Equatable {
-  public var left, top, right, bottom: Int
-
-  public init(left: Int, top: Int, right: Int, bottom: Int) {
-    self.left = left
-    self.top = top
-    self.right = right
-    self.bottom = bottom
-  }
-}
-
 extension GroundedSpan {
   /// The spans of a whole text, in its order; `GroundedSpanReader` says what counts.
   public static func parse(_ text: String) -> [GroundedSpan] {

@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// What tells two pictures apart: what the tower would see of them.
 struct PictureIdentity: Sendable, Equatable {

@@ -1,5 +1,5 @@
 import SIMDKernels
-import VL2Quant
+import VL2Base
 
 /// Picks tokens for one answer.
 package struct Sampler {

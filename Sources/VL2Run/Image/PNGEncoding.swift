@@ -1,6 +1,6 @@
 import CSpng
 import Foundation
-import VL2Quant
+import VL2Base
 
 extension Picture {
   /// The picture as a PNG file's bytes. Throws `PictureError` where memory runs out.

@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// Why a picture cannot be had. Its description is one line that names the picture and says what to do.
 public enum PictureError: ReportableError, Equatable {
@@ -25,7 +25,7 @@ public enum PictureError: ReportableError, Equatable {
   /// There is not enough memory for the decoder or the pixels.
   case outOfMemory(name: String)
 
-  public var exitStatus: ExitStatus {
+  public var kind: ErrorKind {
     switch self {
     case .unavailable: .noInput
     case .readFailed, .outOfMemory: .inputOutput

@@ -259,8 +259,6 @@ package final class Decoder {
     append(to: count, .reading)
   }
 
-  /// Rows up to which the experts of layers to come are guessed row by row; more rows want nearly all of them.
-  package static let guessedRows = 32
   /// How many layers ahead experts are guessed. Farther ones are wrong too often (Benchmarks/LOG.md).
   private static let guessedLayers = 4
 
@@ -271,7 +269,7 @@ package final class Decoder {
   private func lookAhead(from layer: Int, _ x: Rows) {
     let next = layer + 1..<min(layers.count, layer + 1 + Self.guessedLayers)
     guard let first = next.first, layers[first].feedForward.isRouted else { return }
-    if x.count > Self.guessedRows {
+    if x.count > Foresight.guessedRows {
       store.expect(layer: first, experts: Array(0..<(config.routing?.experts ?? 0)), certain: true)
       return
     }

@@ -1,5 +1,4 @@
 import Foundation
-import VL2Quant
 
 /// What attention keeps of earlier positions, for all layers of one conversation.
 ///
@@ -54,14 +53,5 @@ package final class KeyValueCache {
   package func truncate(to length: Int) {
     precondition(length <= self.length)
     self.length = length
-  }
-}
-
-/// The system refused memory.
-public struct MemoryError: ReportableError {
-  public let bytes: Int
-  public var exitStatus: ExitStatus { .unavailable }
-  public var description: String {
-    "\(bytes >> 20) MiB of memory were refused by the system: close other programs, give a smaller --memory, or ask with fewer pictures"
   }
 }

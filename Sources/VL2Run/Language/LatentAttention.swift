@@ -1,5 +1,4 @@
 import SIMDKernels
-import VL2Quant
 
 /// Multi-head latent attention (Small, Base): a position leaves one latent and one rotary key, which all heads
 /// share, and each head's keys and values are products of the latent with `kv_b_proj`.

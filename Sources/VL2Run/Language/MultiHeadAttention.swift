@@ -1,5 +1,4 @@
 import SIMDKernels
-import VL2Quant
 
 /// Plain multi-head attention with rotary positions (Tiny), halves of a head side by side.
 ///

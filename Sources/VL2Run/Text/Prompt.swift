@@ -128,3 +128,8 @@ func split(_ text: ArraySlice<UInt8>, at separator: [UInt8]) -> [ArraySlice<UInt
   pieces.append(text[start...])
   return pieces
 }
+
+extension Turn {
+  /// How many places of pictures its text marks with `<image>`.
+  package var pictureMarks: Int { split(Array(text.utf8)[...], at: Array("<image>".utf8)).count - 1 }
+}

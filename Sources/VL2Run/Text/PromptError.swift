@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// A conversation that cannot be laid out.
 public enum PromptError: ReportableError, Equatable {
@@ -11,7 +11,7 @@ public enum PromptError: ReportableError, Equatable {
   /// The prompt does not fit into the model's context.
   case tooLong(tokens: Int, limit: Int)
 
-  public var exitStatus: ExitStatus {
+  public var kind: ErrorKind {
     switch self {
     case .pictureCount, .noUserTurn, .markerOutsideUserTurn: .usage
     case .tooLong: .badData

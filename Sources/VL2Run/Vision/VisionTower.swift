@@ -90,7 +90,7 @@ package final class VisionTower {
     for batch in batches {
       embedPatches(tiles + batch.lowerBound * tileBytes, count: batch.count, into: rows(batch))
     }
-    weights.giveBack("vision.embed")
+    weights.release("vision.embed")
     observer?.observe("vision.embed", out)
     for (i, block) in blocks.enumerated() {
       try weights.use(
@@ -99,12 +99,12 @@ package final class VisionTower {
         apply(block, tiles: batch.count, to: rows(batch))
         try progress(Double(i * count + batch.upperBound) / Double(blocks.count * count))
       }
-      weights.giveBack("vision.block.\(i)")
+      weights.release("vision.block.\(i)")
       observer?.observe("vision.block.\(i)", out)
     }
     try weights.use("vision.out", next: "projector")
     layerNorm(out, norm, into: out)
-    weights.giveBack("vision.out")
+    weights.release("vision.out")
     observer?.observe("vision.out", out)
   }
 

@@ -61,7 +61,7 @@ final class HeldSections {
     do {
       try queue.wait(for: load)
     } catch {
-      giveBack(section)
+      release(section)
       throw error
     }
     loads[section] = nil
@@ -79,7 +79,7 @@ final class HeldSections {
     loads[section] = queue.load(section, into: memory.base + places[section].lowerBound, urgent: urgent)
   }
 
-  func giveBack(_ section: Int) {
+  func release(_ section: Int) {
     if let load = loads[section] { _ = queue.abandon(load, waiting: true) }
     if loads[section] != nil || isLoaded[section] { bytes -= places[section].count }
     loads[section] = nil
@@ -87,7 +87,7 @@ final class HeldSections {
     memory.release(places[section])
   }
 
-  func forget() { for section in places.indices { giveBack(section) } }
+  func forget() { for section in places.indices { release(section) } }
 
   /// Reads the block of 16 rows that a row of the embedding is in, and decodes the row.
   func embed(_ row: Int, of matrix: vl2_matrix, into out: UnsafeMutablePointer<Float>) throws {

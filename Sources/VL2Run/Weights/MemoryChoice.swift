@@ -1,4 +1,4 @@
-import VL2Quant
+import VL2Base
 
 /// How much memory a model may take.
 public enum MemoryChoice: Sendable, Equatable {
@@ -50,7 +50,7 @@ public enum MemoryBudgetError: ReportableError, Equatable {
   /// A question needs more.
   case request(bytes: Int, needed: Int)
 
-  public var exitStatus: ExitStatus {
+  public var kind: ErrorKind {
     switch self {
     case .tooSmall: .usage
     case .request: .unavailable

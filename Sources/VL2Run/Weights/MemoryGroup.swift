@@ -2,17 +2,17 @@ import Foundation
 
 /// A control group that limits memory: one that this process is in, or one above it. Sources: cgroups(7), and the
 /// kernel's documentation of the memory controllers of version 1 and 2.
-struct MemoryGroup {
+package struct MemoryGroup {
   /// Bytes that processes of the group may have together.
-  var limit: Int
+  package var limit: Int
   /// Bytes that they have, without what the page cache could give back.
-  var used: Int
+  package var used: Int
 
   /// The groups with a limit; nil where this system cannot limit memory, because there are no control groups or none
   /// with a memory controller.
   ///
   /// - Parameter root: a folder that stands for "/".
-  static func all(root: String) -> [MemoryGroup]? {
+  package static func all(root: String) -> [MemoryGroup]? {
     let mounts = Mount.all(root: root)
     guard !mounts.isEmpty else { return nil }
     var groups: [MemoryGroup] = []
@@ -58,7 +58,7 @@ struct MemoryGroup {
     var folder: String
     var isVersion2: Bool
 
-    static func all(root: String) -> [Mount] {
+    package static func all(root: String) -> [Mount] {
       (text(root + "/proc/self/mounts") ?? "").split(separator: "\n").compactMap { line in
         let words = line.split(separator: " ")
         guard words.count >= 4 else { return nil }

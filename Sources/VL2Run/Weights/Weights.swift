@@ -5,7 +5,7 @@ import VL2Quant
 ///
 /// Either they are used in the mapped file, or they are held: read into memory of our own, a section at a time, the
 /// embedding a row at a time. Addresses are fixed when a model is opened; what lies there is right between `use` of
-/// its section and `giveBack`.
+/// its section and `release`.
 package final class Weights {
   package let file: PackedFile
   package var config: ModelConfig { file.config }
@@ -81,8 +81,8 @@ package final class Weights {
   }
 
   /// Tells that a section of the tower will not be needed before the next picture.
-  package func giveBack(_ section: String) {
-    if let held, !held.keepsTower, let number = file.section(section) { held.giveBack(number) }
+  package func release(_ section: String) {
+    if let held, !held.keepsTower, let number = file.section(section) { held.release(number) }
   }
 
   /// Decodes one row of the embedding, [hidden].

@@ -1,0 +1,72 @@
+/// What somebody can do about an error. Settings stand in it by what they are, since a command line, a server and a
+/// program that uses the library each call them something else:
+///
+///     Hint("raise \(.maxTokens)")
+///     Hint("the smallest that works is \(.memory, "420M")")
+public struct Hint: Sendable, Equatable, ExpressibleByStringInterpolation {
+  fileprivate enum Part: Sendable, Equatable {
+    case text(String)
+    case setting(Setting, String?)
+  }
+
+  private var parts: [Part]
+
+  public static let none = Hint("")
+
+  public init(_ hint: Hint) { self = hint }
+
+  public init(stringLiteral text: String) { parts = text.isEmpty ? [] : [.text(text)] }
+
+  public init(stringInterpolation: StringInterpolation) { parts = stringInterpolation.parts }
+
+  public var isEmpty: Bool { parts.isEmpty }
+
+  /// The hint as it stands in a line.
+  ///
+  /// - Parameter naming: what a setting is called where the line is read, with the value that is advised, if any.
+  public func text(naming: (Setting, _ value: String?) -> String = Setting.plainName) -> String {
+    parts.map { part in
+      switch part {
+      case .text(let text): text
+      case .setting(let setting, let value): naming(setting, value)
+      }
+    }.joined()
+  }
+
+  public struct StringInterpolation: StringInterpolationProtocol {
+    fileprivate var parts: [Part] = []
+
+    public init(literalCapacity: Int, interpolationCount: Int) {}
+
+    public mutating func appendLiteral(_ text: String) { if !text.isEmpty { parts.append(.text(text)) } }
+
+    public mutating func appendInterpolation(_ setting: Setting, _ value: String? = nil) {
+      parts.append(.setting(setting, value))
+    }
+
+    public mutating func appendInterpolation(_ value: some CustomStringConvertible) {
+      appendLiteral(value.description)
+    }
+  }
+}
+
+/// What a user can set, as hints speak of it.
+public enum Setting: String, Sendable, CaseIterable {
+  /// Memory for everything together.
+  case memory
+  /// The longest answer.
+  case maxTokens = "the limit of tokens"
+  /// How many tiles pictures are looked at in.
+  case maxTiles = "the limit of tiles"
+  /// The folder of the model that a checkpoint was made from.
+  case base = "a base folder"
+  /// Going on with packing that was interrupted.
+  case resume = "resuming"
+  /// The rules that choose the codes.
+  case recipe
+
+  /// A name that fits anywhere: `memory of 420M`.
+  public static func plainName(_ setting: Setting, _ value: String?) -> String {
+    setting.rawValue + (value.map { " of \($0)" } ?? "")
+  }
+}

@@ -1,0 +1,27 @@
+/// An error whose description is one line that a user can act on: it names the file or value, says what was wrong and
+/// what to do.
+public protocol ReportableError: Error, CustomStringConvertible {
+  /// What sort of thing went wrong.
+  var kind: ErrorKind { get }
+  /// What was wrong, naming the file or value. One line without advice.
+  var problem: String { get }
+  /// What to do; empty where the problem says all there is to say.
+  var hint: Hint { get }
+}
+
+extension ReportableError {
+  /// Problem and hint in one line.
+  ///
+  /// - Parameter naming: what a setting is called where this is read: an option of a command line, a field of a request.
+  public func line(naming: (Setting, _ value: String?) -> String = Setting.plainName) -> String {
+    hint.isEmpty ? problem : "\(problem); \(hint.text(naming: naming))"
+  }
+
+  public var description: String { line() }
+}
+
+// Until every error tells its hint apart.
+extension ReportableError {
+  public var problem: String { description }
+  public var hint: Hint { .none }
+}

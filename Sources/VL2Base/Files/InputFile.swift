@@ -1,0 +1,71 @@
+import Glibc
+
+/// A regular file that is read in pieces, from any thread. A file that is cut short while it is read ends in an
+/// error, where a mapped one would end in SIGBUS.
+package final class InputFile: Sendable {
+  package let path: String
+  /// Bytes at the time of opening.
+  package let length: Int
+  private let descriptor: Int32
+  /// When the file was last written, at the time of opening.
+  private let written: timespec
+
+  /// Follows symbolic links. Throws `InputError`.
+  package init(path: String) throws {
+    self.path = path
+    // O_NONBLOCK, so that a pipe that somebody put here does not hang.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      let code = errno
+      throw code == ENOENT || code == ENOTDIR
+        ? InputError.missing(path: path)
+        : InputError.unreadable(path: path, reason: SystemReason.reading(code))
+    }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw InputError.unreadable(path: path, reason: "not a regular file; give another path")
+    }
+    self.descriptor = descriptor
+    length = Int(status.st_size)
+    written = status.st_mtim
+  }
+
+  deinit { close(descriptor) }
+
+  /// Whether nobody wrote to the file since it was opened.
+  package var isUnchanged: Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && Int(status.st_size) == length
+      && status.st_mtim.tv_sec == written.tv_sec && status.st_mtim.tv_nsec == written.tv_nsec
+  }
+
+  /// Fills `buffer` with the bytes from `offset` on.
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < buffer.count {
+      let count = pread(
+        descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw InputError.unreadable(path: path, reason: SystemReason.reading(errno))
+      }
+      guard count > 0 else {
+        throw InputError.truncated(path: path, expected: offset + buffer.count, actual: offset + done)
+      }
+      done += count
+    }
+  }
+
+  package func bytes(_ range: Range<Int>) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    try bytes.withUnsafeMutableBytes { try read(into: $0, at: range.lowerBound) }
+    return bytes
+  }
+
+  /// Tells the kernel that these bytes are not needed again, so that a checkpoint of many gigabytes does not
+  /// push everything else out of the page cache.
+  package func release(_ range: Range<Int>) {
+    posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)
+  }
+}

@@ -1,0 +1,94 @@
+import Foundation
+
+/// A file that cannot be written; `reason` says why and what to do.
+public struct OutputError: ReportableError, Equatable {
+  public var path: String
+  public var reason: String
+
+  public var kind: ErrorKind { .inputOutput }
+  public var description: String { "\(path.isEmpty ? "\"\"" : path): cannot be written: \(reason)" }
+
+  /// - Parameter number: the system's error number.
+  package init(_ path: String, _ number: Int32) {
+    self.path = path
+    reason = SystemReason.writing(number)
+  }
+}
+
+/// A file for the result of long work. Whether it can be written is found out before the work; until the result is
+/// there nothing is made or changed, and then it is written whole or not at all.
+package struct OutputFile {
+  package let path: String
+  /// Devices and pipes are written to as they are; anything else is replaced.
+  private let isReplaced: Bool
+
+  /// - Throws: `OutputError` where no file can be put here.
+  package init(_ path: String) throws {
+    self.path = path
+    guard !path.isEmpty else { throw OutputError(path, ENOENT) }
+    var status = stat()
+    if stat(path, &status) == 0 {
+      let kind = status.st_mode & S_IFMT
+      guard kind != S_IFDIR else { throw OutputError(path, EISDIR) }
+      guard access(path, W_OK) == 0 else { throw OutputError(path, errno) }
+      isReplaced = kind == S_IFREG
+    } else {
+      guard errno == ENOENT else { throw OutputError(path, errno) }
+      guard path.last != "/" else { throw OutputError(path, EISDIR) }
+      isReplaced = true
+    }
+    guard !isReplaced || access(Self.folder(of: target), W_OK | X_OK) == 0 else {
+      throw OutputError(path, errno)
+    }
+  }
+
+  /// Writes the file.
+  ///
+  /// - Throws: `OutputError`; what was there before is then still there.
+  package func write(_ data: Data) throws {
+    guard isReplaced else {
+      let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw OutputError(path, errno) }
+      defer { close(descriptor) }
+      return try write(data, to: descriptor)
+    }
+    let target = target
+    let temporary = "\(target).\(getpid()).part"
+    var status = stat()
+    let mode = stat(target, &status) == 0 ? status.st_mode & 0o777 : 0o666
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { throw OutputError(path, errno) }
+    defer { close(descriptor) }
+    do {
+      try write(data, to: descriptor)
+      guard rename(temporary, target) == 0 else { throw OutputError(path, errno) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+  }
+
+  private func write(_ data: Data, to descriptor: Int32) throws {
+    try data.withUnsafeBytes { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw OutputError(path, errno) }
+        rest = rest.dropFirst(count)
+      }
+    }
+  }
+
+  /// What is replaced: where the path is a link, the file that it leads to.
+  private var target: String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}

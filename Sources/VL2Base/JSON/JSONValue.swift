@@ -1,0 +1,50 @@
+/// A JSON value whose strings are bytes.
+///
+/// Swift compares `String` by canonical equivalence, under which a vocabulary holds the same text twice ("é"
+/// composed and decomposed), so a dictionary keyed by `String` loses tokens. Bytes keep them apart.
+package enum JSONValue: Equatable, Sendable {
+  package struct Member: Equatable, Sendable {
+    package var key: [UInt8]
+    package var value: JSONValue
+  }
+
+  case null
+  case bool(Bool)
+  case integer(Int)
+  /// A number that is written with a fraction or an exponent, or that `Int` cannot hold.
+  case real(Double)
+  /// UTF-8, always valid.
+  case string([UInt8])
+  case array([JSONValue])
+  /// In the order of the file; no key comes twice.
+  case object([Member])
+
+  /// What a value is called in an error line.
+  package var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): value ? "true" : "false"
+    case .integer(let value): String(value)
+    case .real(let value): String(value)
+    case .string(let bytes): UntrustedText.quoted(bytes)
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+
+  /// Whether both are the same as JSON means it: the order of an object's keys does not matter, and numbers are
+  /// equal by value, however they are written (`1`, `1.0`, `10e-1`). `==` keeps these apart.
+  package func isEquivalent(to other: JSONValue) -> Bool {
+    switch (self, other) {
+    case (.integer(let whole), .real(let value)), (.real(let value), .integer(let whole)):
+      return Int(exactly: value) == whole
+    case (.array(let mine), .array(let others)):
+      return mine.count == others.count && zip(mine, others).allSatisfy { $0.isEquivalent(to: $1) }
+    case (.object(let mine), .object(let others)):
+      guard mine.count == others.count else { return false }
+      let values = Dictionary(others.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+      return mine.allSatisfy { member in values[member.key]?.isEquivalent(to: member.value) ?? false }
+    default: return self == other
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import VL2Base
+import VL2Quant
+import VL2Run
+
+/// What `vl2 bench` measures: medians over several runs on one model, with the limits of the same minutes.
+package struct Benchmark {
+  package var threads: Int
+  /// The kernels in use, as `VL2_ISA` names them.
+  package var isa: String
+  package var runs: Int
+  package var openSeconds: Double
+  /// From a decoded photo of 1200 x 800 to the first token.
+  package var firstTokenSeconds: Double
+  /// Tower and projector, one tile alone.
+  package var tileSeconds: Double
+  /// The same for each of five tiles encoded together.
+  package var tileSecondsOfFive: Double
+  /// Tokens of the prompt, 512 where the model's context allows.
+  package var promptTokens: Int
+  package var promptTokensPerSecond: Double
+  /// Tokens written in a run, 64 where the model's context allows.
+  package var writtenTokens: Int
+  package var writeTokensPerSecond: Double
+  /// Positions before the tokens written far into the context, 3,500 where the model's context allows.
+  package var context: Int
+  package var writeTokensPerSecondFar: Double
+  /// Largest of all of the above, bytes.
+  package var peakAnonymousBytes: Int
+  /// The same threads adding up mapped weights, measured in turn with writing at context 0.
+  package var readBytesPerSecond: Double
+  package var weightBytesPerToken: Int
+  /// Share of the read bandwidth that writing at context 0 reaches: the median over pairs of runs.
+  package var bandwidthShare: Double
+  /// Operations a second that the same threads do at most, int8 products and float32; a multiply-add is two.
+  package var int8OperationsPerSecond: Double
+  package var floatOperationsPerSecond: Double
+  /// Seconds that a tile and the prompt would take at these peaks: int8 for what weights take part in, float for
+  /// attention.
+  package var tileLimitSeconds: Double
+  package var promptLimitSeconds: Double
+
+  /// Tokens a second that could be written if reading the weights were all there is to it.
+  package var writeLimit: Double { readBytesPerSecond / Double(weightBytesPerToken) }
+
+  /// Measures.
+  ///
+  /// - Parameters:
+  ///   - runs: at least 1.
+  ///   - open: opens the model; called `runs` times.
+  ///   - progress: told what is measured next.
+  /// - Throws: what opening and answering throw.
+  package init(runs: Int, open: () throws -> Model, progress: (String) -> Void) throws {
+    progress("opening")
+    var openTimes: [Double] = []
+    var model = try open()
+    for _ in 0..<runs { openTimes.append(try seconds { model = try open() }) }
+    self.runs = runs
+    openSeconds = median(openTimes)
+    threads = model.threads
+    isa = InstructionSet.active
+
+    var random = RandomBits(state: 512)
+    var meter = MemoryMeter()
+    progress("time to first token")
+    let request = Session.Request(
+      turns: [Turn(role: .user, text: "What is in the picture?")],
+      pictures: [random.picture(width: 1200, height: 800)], maxTokens: 1)
+    let session = Session(model)
+    var anonymous = 0
+    firstTokenSeconds = try medianSeconds(runs) {
+      try seconds { anonymous = max(anonymous, try session.answer(request).memory.anonymous) }
+    }
+
+    progress("tiles")
+    let processor = model.config.processor
+    let side = processor.candidateResolutions[0].width
+    let sizes = [1, 2].map { ProcessorConfig.Size(width: $0 * side, height: $0 * side) }
+    // A square of one tile is its own global view; one of two by two has it besides.
+    let (one, five) = (
+      TiledPicture(
+        random.picture(width: side, height: side), candidates: [sizes[0]], mean: processor.imageMean,
+        cropping: true),
+      TiledPicture(
+        random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean,
+        cropping: true)
+    )
+    var peak = PeakSpeed(pool: model.arithmetic.pool)
+    tileSeconds = try medianSeconds(runs) {
+      peak.measure()
+      return try seconds { _ = try model.encode(one) }
+    }
+    tileSecondsOfFive = try medianSeconds(runs) { try seconds { _ = try model.encode(five) } } / 5
+    meter.sample()
+    model.releaseScratch()
+
+    progress("prompt")
+    let decoding = try DecoderTiming(model, random: &random)
+    promptTokens = decoding.prompt
+    writtenTokens = decoding.written
+    context = decoding.far
+    promptTokensPerSecond =
+      Double(promptTokens)
+      / (try medianSeconds(runs) {
+        peak.measure()
+        return try seconds { try decoding.readPrompt() }
+      })
+
+    progress("writing at context 0, and read bandwidth")
+    let weights = TokenWeights(model.file)
+    weightBytesPerToken = weights.bytes
+    let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool)
+    // As many passes as there are tokens in a run of writing.
+    let passes = writtenTokens
+    var sum: UInt64 = 0
+    var (writeTimes, readTimes): ([Double], [Double]) = ([], [])
+    for _ in 0...runs {
+      writeTimes.append(try seconds { try decoding.write(after: 0) })
+      readTimes.append(seconds { for _ in 0..<passes { sum &+= reading.pass() } })
+    }
+    withExtendedLifetime(sum) {}
+    // The first of each faults pages in and grows buffers.
+    writeTimes.removeFirst()
+    readTimes.removeFirst()
+    writeTokensPerSecond = Double(writtenTokens) / median(writeTimes)
+    readBytesPerSecond = Double(reading.bytes * passes) / median(readTimes)
+    bandwidthShare = median(
+      zip(writeTimes, readTimes).map { write, read in
+        Double(weights.bytes * passes) / write / (Double(reading.bytes * passes) / read)
+      })
+    progress("writing at context \(context)")
+    try decoding.fill()
+    meter.sample()
+    model.releaseScratch()
+    writeTokensPerSecondFar =
+      Double(writtenTokens)
+      / (try medianSeconds(runs) { try seconds { try decoding.write(after: decoding.far) } })
+    meter.sample()
+    peakAnonymousBytes = max(anonymous, meter.peaks.anonymous)
+
+    int8OperationsPerSecond = peak.int8
+    floatOperationsPerSecond = peak.float32
+    let work = ModelWork(model.file)
+    tileLimitSeconds = peak.seconds(work.tile)
+    promptLimitSeconds = peak.seconds(work.prompt(tokens: promptTokens))
+  }
+}

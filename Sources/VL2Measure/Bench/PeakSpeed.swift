@@ -1,0 +1,50 @@
+import SIMDKernels
+import VL2Run
+
+/// How many operations a second the threads of a pool do at most: multiply-adds in registers and nothing else, each of
+/// which counts as two.
+struct PeakSpeed {
+  /// int8 products added up in int32, with the instructions of the kernels in use.
+  private(set) var int8 = 0.0
+  /// float32, fused where the instruction set has that.
+  private(set) var float32 = 0.0
+
+  private let pool: WorkerPool
+  private let kernels: vl2_kernels
+  private var roundsOfInt8 = 1 << 14
+  private var roundsOfFloat32 = 1 << 14
+
+  /// Measures nothing yet.
+  init(pool: WorkerPool, kernels: vl2_kernels = vl2_kernels_active().pointee) {
+    self.pool = pool
+    self.kernels = kernels
+  }
+
+  /// Measures both once more, a few hundredths of a second each, and keeps the larger values.
+  mutating func measure() {
+    int8 = max(int8, Self.once(kernels.peak_i8, &roundsOfInt8, pool))
+    float32 = max(float32, Self.once(kernels.peak_f32, &roundsOfFloat32, pool))
+  }
+
+  /// What work takes at these speeds.
+  func seconds(_ work: ModelWork.Count) -> Double {
+    2 * (work.weights / int8 + work.attention / float32)
+  }
+
+  private static func once(
+    _ loop: @convention(c) (Int) -> UInt64, _ rounds: inout Int, _ pool: WorkerPool
+  ) -> Double {
+    while true {
+      let count = rounds
+      let counts = UnsafeMutablePointer<UInt64>.allocate(capacity: pool.threads)
+      defer { counts.deallocate() }
+      counts.initialize(repeating: 0, count: pool.threads)
+      // More pieces than threads, so that one that was kept waiting does not hold up all.
+      let took = VL2Measure.seconds { pool.run(pool.threads * 4) { _, worker in counts[worker] += loop(count) } }
+      if took >= 0.02 || rounds >= 1 << 34 {
+        return 2 * Double((0..<pool.threads).reduce(0) { $0 + counts[$1] }) / max(took, 1e-9)
+      }
+      rounds *= 2
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import VL2Base
+import VL2Run
+
+/// A question with the answers that are right: one line of an items file. `docs/EVALUATING.md` specifies it.
+public struct EvaluationItem: Sendable {
+  /// What is scored together.
+  public let task: String
+  /// A name that the file gives the item.
+  public let id: String?
+  /// Paths of the pictures.
+  public let pictures: [String]
+  /// The last is the user's.
+  public let turns: [Turn]
+  public let expected: ExpectedAnswer
+  /// The file that the item stands in.
+  public let file: String
+  /// From 1.
+  public let line: Int
+
+  /// The model's answer, greedily written.
+  ///
+  /// - Throws: `EvaluationError` with the item's file and line where a picture cannot be read or the prompt does
+  ///   not fit.
+  public func answer(by session: Session, maxTokens: Int) throws -> String {
+    do {
+      let request = Session.Request(
+        turns: turns, pictures: try pictures.map { try Picture(contentsOf: $0) }, maxTokens: maxTokens)
+      return try session.answer(request).text
+    } catch let error as any ReportableError {
+      throw EvaluationError(error.kind, file, line: line, error.description)
+    }
+  }
+}
+
+extension EvaluationItem {
+  /// No items file needs to be larger.
+  private static let maximumFileBytes = 256 << 20
+
+  /// Reads a file of items, one JSON object a line; blank lines count and are skipped.
+  ///
+  /// - Parameter limit: items to read at the most; nil for all.
+  /// - Throws: `EvaluationError` for the first line that is no item, or whose pictures are not there.
+  public static func load(_ path: String, limit: Int? = nil) throws -> [EvaluationItem] {
+    let folder = (path as NSString).deletingLastPathComponent
+    var items: [EvaluationItem] = []
+    let lines = try bytes(of: path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (index, text) in lines.enumerated() where items.count < limit ?? .max {
+      if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+      items.append(try EvaluationItem(Array(text), file: path, line: index + 1, folder: folder))
+    }
+    guard !items.isEmpty else { throw EvaluationError(.badData, path, "holds no items") }
+    return items
+  }
+
+  private static func bytes(of path: String) throws -> [UInt8] {
+    guard let file = FileHandle(forReadingAtPath: path) else {
+      throw EvaluationError(.noInput, path, "no such file, or not readable; give a file of items")
+    }
+    var bytes: [UInt8] = []
+    do {
+      while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
+        bytes += piece
+        guard bytes.count <= maximumFileBytes else {
+          throw EvaluationError(.badData, path, "over \(maximumFileBytes >> 20) MiB: split the file")
+        }
+      }
+    } catch let error as EvaluationError {
+      throw error
+    } catch {
+      throw EvaluationError(.noInput, path, "not readable: give a file of items")
+    }
+    return bytes
+  }
+
+  /// - Parameter folder: what the pictures' paths are relative to; empty for the working folder.
+  private init(_ text: [UInt8], file: String, line: Int, folder: String) throws {
+    do {
+      let fields = try ItemFields(text)
+      guard let task = try fields.name("task") else { throw ItemProblem("task is missing") }
+      self.task = task
+      id = try fields.name("id")
+      turns = try fields.turns()
+      expected = try ExpectedAnswer(try fields.required("answer"), match: try fields.match())
+      let images = try fields.images()
+      try Self.checkPlaces(turns, images: images.count)
+      pictures = images.map { $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0 }
+    } catch let problem as ItemProblem {
+      throw EvaluationError(.badData, file, line: line, problem.text)
+    }
+    self.file = file
+    self.line = line
+    for picture in pictures {
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: picture, isDirectory: &isFolder)
+      guard exists, !isFolder.boolValue, FileManager.default.isReadableFile(atPath: picture) else {
+        let reason = !exists ? "no such file" : isFolder.boolValue ? "this is a folder" : "not readable"
+        let error = PictureError.unavailable(name: picture, reason: reason)
+        throw EvaluationError(.noInput, file, line: line, error.description)
+      }
+    }
+  }
+
+  /// What `Prompt` would refuse, before any model is opened.
+  private static func checkPlaces(_ turns: [Turn], images: Int) throws {
+    var places = 0
+    for turn in turns {
+      let count = turn.pictureMarks
+      guard count == 0 || turn.role == .user else {
+        throw ItemProblem(PromptError.markerOutsideUserTurn(turn.role).description)
+      }
+      places += count
+    }
+    guard places == 0 || places == images else {
+      throw ItemProblem(PromptError.pictureCount(places: places, pictures: images).description)
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import Foundation
+import VL2Base
+import VL2Quant
+import VL2Run
+
+/// How near a model's choice of tokens is to that of a reference, for example a 4-bit packing to a bfloat16 one of the
+/// same checkpoint.
+///
+/// The reference writes an answer greedily. At each of its tokens both models say how likely every token of the
+/// vocabulary is, given the same picture, question and answer so far.
+public final class ModelComparison {
+  /// What both said to one question about one picture.
+  public struct Answer: Sendable {
+    public var picture: String
+    public var question: String
+    /// Places at which the models were compared: the reference's tokens, with the one that ends the answer.
+    public var tokens: Int
+    /// Places at which both hold the same token for the likeliest.
+    public var agreeing: Int
+    /// Kullback-Leibler divergence of the model from the reference, KL(reference || model), in nats, summed over the
+    /// places.
+    public var divergence: Double
+    /// The largest of these.
+    public var largestDivergence: Double
+    /// Greedily written by each.
+    public var referenceText: String
+    public var modelText: String
+  }
+
+  private let model: Model
+  private let reference: Model
+
+  /// - Throws: `ComparisonError` for models whose tokens are not the same.
+  public init(_ model: Model, reference: Model) throws {
+    func tokenizer(_ model: Model) -> String? {
+      model.file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.sha256
+    }
+    let (mine, theirs) = (model.config, reference.config)
+    for (same, what) in [
+      (tokenizer(model) == tokenizer(reference), "tokenisers"),
+      (mine.language.vocabularySize == theirs.language.vocabularySize, "vocabularies"),
+      (mine.processor == theirs.processor, "ways to cut pictures"),
+    ] where !same {
+      throw ComparisonError(
+        description:
+          "\(model.file.path) and \(reference.file.path) have other \(what) and cannot be compared; "
+          + "give two packings of one checkpoint, or of models made from one")
+    }
+    self.model = model
+    self.reference = reference
+  }
+
+  /// Asks both.
+  ///
+  /// - Parameters:
+  ///   - name: of the picture, for the result.
+  ///   - maxTokens: of each answer, at least 1.
+  /// - Throws: `PackedFileError` where weights cannot be read, `PromptError` where the prompt does not fit.
+  public func ask(_ question: String, about picture: Picture, name: String, maxTokens: Int) throws -> Answer {
+    let tiled = TiledPicture(picture, processor: reference.config.processor, cropping: true)
+    let turns = [Turn(role: .user, text: question)]
+    let mine = try ReadPrompt(model, turns, tiled, maxTokens: maxTokens)
+    let theirs = try ReadPrompt(reference, turns, tiled, maxTokens: maxTokens)
+    let own = try mine.answer(maxTokens: maxTokens)
+    var answer = Answer(
+      picture: name, question: question, tokens: 0, agreeing: 0, divergence: 0, largestDivergence: 0,
+      referenceText: "", modelText: mine.text(own))
+
+    // From here on the model reads what the reference writes.
+    mine.rewind()
+    var written: [Int] = []
+    let (end, room) = (reference.endToken, theirs.room(maxTokens))
+    while written.count < room {
+      let next = theirs.likeliest
+      let divergence = Self.divergence(theirs.logits, mine.logits)
+      answer.tokens += 1
+      answer.agreeing += mine.likeliest == next ? 1 : 0
+      answer.divergence += divergence
+      answer.largestDivergence = max(answer.largestDivergence, divergence)
+      if next == end { break }
+      written.append(next)
+      if written.count == room { break }
+      try theirs.append(next)
+      try mine.append(next)
+    }
+    answer.referenceText = theirs.text(written)
+    return answer
+  }
+
+  /// KL(p || q) in nats of the distributions that two rows of logits stand for, as many in each.
+  package static func divergence(_ p: [Float], _ q: [Float]) -> Double {
+    func logSum(_ logits: [Float]) -> (largest: Double, log: Double) {
+      let largest = Double(logits.max() ?? 0)
+      return (largest, log(logits.reduce(0) { $0 + exp(Double($1) - largest) }))
+    }
+    let (mine, theirs) = (logSum(p), logSum(q))
+    var sum = 0.0
+    for (a, b) in zip(p, q) {
+      let (a, b) = (Double(a) - mine.largest - mine.log, Double(b) - theirs.largest - theirs.log)
+      sum += exp(a) * (a - b)
+    }
+    // Below zero by rounding alone.
+    return max(0, sum)
+  }
+}
+
+/// Two models that cannot be compared.
+public struct ComparisonError: ReportableError {
+  public var description: String
+  public var kind: ErrorKind { .badData }
+}
+
+/// A model that has read a prompt, and what it says comes next.
+private final class ReadPrompt {
+  private let model: Model
+  private let cache: KeyValueCache
+  private let length: Int
+  private let first: [Float]
+  /// What follows the tokens so far, [vocabulary].
+  private(set) var logits: [Float]
+
+  init(_ model: Model, _ turns: [Turn], _ picture: TiledPicture, maxTokens: Int) throws {
+    self.model = model
+    try model.beginRequest()
+    let prompt = try Prompt(
+      turns: turns, imageGrids: [picture.grid], tokenizer: model.tokenizer, config: model.config)
+    let encoded = try model.encode(picture)
+    model.releaseScratch()
+    length = prompt.tokens.count
+    cache = try model.decoder.makeCache(
+      positions: min(model.config.language.maxPositions, length + max(0, maxTokens)))
+    let buffer = AlignedBuffer()
+    defer { withExtendedLifetime(buffer) {} }
+    let rows = try model.promptRows(prompt, [encoded], buffer: buffer)
+    try model.decoder.forward(rows, cache: cache)
+    first = Self.lastRow(model.decoder.logits(rows.slice(rows.count - 1..<rows.count)))
+    logits = first
+    model.releaseScratch()
+  }
+
+  /// Tokens that an answer can have.
+  func room(_ maxTokens: Int) -> Int { min(maxTokens, cache.capacity - length) }
+
+  var likeliest: Int {
+    // The lowest of equals, as the decoder picks.
+    var best = 0
+    for index in logits.indices where logits[index] > logits[best] { best = index }
+    return best
+  }
+
+  func append(_ token: Int) throws {
+    logits = Self.lastRow(try model.decoder.logits(after: token, cache: cache))
+  }
+
+  /// Forgets all but the prompt.
+  func rewind() {
+    cache.truncate(to: length)
+    logits = first
+  }
+
+  /// The tokens that the model writes greedily.
+  func answer(maxTokens: Int) throws -> [Int] {
+    var tokens: [Int] = []
+    while tokens.count < room(maxTokens) {
+      let next = likeliest
+      if next == model.endToken { break }
+      tokens.append(next)
+      if tokens.count < room(maxTokens) { try append(next) }
+    }
+    return tokens
+  }
+
+  func text(_ tokens: [Int]) -> String {
+    var stream = TextStream()
+    return tokens.map { stream.append(model.tokenizer.bytes(of: $0)) }.joined() + stream.finish()
+  }
+
+  private static func lastRow(_ rows: Rows) -> [Float] {
+    Array(UnsafeBufferPointer(start: rows[rows.count - 1], count: rows.columns))
+  }
+}

@@ -1,0 +1,153 @@
+import Foundation
+import VL2Run
+
+/// What Linux says about the computer that this runs on.
+public struct Machine: Sendable, Equatable {
+  /// Cores of one kind.
+  public struct Cores: Sendable, Equatable {
+    public var count: Int
+    /// nil where the system does not say.
+    public var megahertz: Int?
+    /// For example "Cortex-A76"; nil where unknown.
+    public var name: String?
+
+    public init(count: Int, megahertz: Int?, name: String?) {
+      self.count = count
+      self.megahertz = megahertz
+      self.name = name
+    }
+  }
+
+  /// What control groups allow of memory.
+  public enum MemoryLimit: Sendable, Equatable {
+    /// This system cannot limit memory: the controller is switched off, or there are no control groups.
+    case unavailable
+    case unlimited
+    /// Bytes; used are those that the page cache could not give back.
+    case limited(Int, used: Int)
+  }
+
+  /// For example "Raspberry Pi 5 Model B Rev 1.0"; nil where the system does not say.
+  public var board: String?
+  /// For example "AMD EPYC 7B13"; nil where the system names the cores only.
+  public var processor: String?
+  /// The fastest first.
+  public var cores: [Cores]
+  /// Of the instruction sets that kernels exist for, and those that they might exist for, those that are there.
+  public var features: [String]
+  /// For example "ondemand"; nil where the system does not say.
+  public var governor: String?
+  /// Bytes of everything below.
+  public var pageSize: Int
+  public var memory: Int
+  public var availableMemory: Int
+  public var swap: Int
+  public var freeSwap: Int
+  public var memoryLimit: MemoryLimit
+  /// Of the hottest place, in degrees Celsius; nil without a sensor.
+  public var temperature: Double?
+  /// Whether the board slows down now, or has since it was switched on, for heat or for lack of power; nil where the
+  /// system does not say.
+  public var isThrottled: Bool?
+
+  /// Reads `/proc` and `/sys`, or copies of them below `root`.
+  public init(root: String = "") {
+    func text(_ path: String) -> String? {
+      guard let data = FileManager.default.contents(atPath: root + path) else { return nil }
+      let text = String(decoding: data, as: UTF8.self)
+        .trimmingCharacters(in: .whitespacesAndNewlines.union(CharacterSet(charactersIn: "\0")))
+      return text.isEmpty ? nil : text
+    }
+    func number(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
+    func list(_ path: String) -> [String] {
+      ((try? FileManager.default.contentsOfDirectory(atPath: root + path)) ?? []).sorted()
+    }
+
+    let info = CPUInfo(text("/proc/cpuinfo") ?? "")
+    board = text("/proc/device-tree/model")
+    processor = info.modelName
+    features = info.features
+    cores = Self.cores(
+      info,
+      megahertz: { core in
+        number("/sys/devices/system/cpu/cpu\(core)/cpufreq/cpuinfo_max_freq").map { $0 / 1000 }
+      })
+    governor = text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+    let meminfo = Dictionary(
+      (text("/proc/meminfo") ?? "").split(separator: "\n").compactMap { line -> (String, Int)? in
+        let words = line.split(whereSeparator: { $0 == " " || $0 == ":" })
+        guard words.count >= 2, let kibibytes = Int(words[1]) else { return nil }
+        return (String(words[0]), kibibytes << 10)
+      }, uniquingKeysWith: { first, _ in first })
+    pageSize = sysconf(Int32(_SC_PAGESIZE))
+    memory = meminfo["MemTotal"] ?? 0
+    availableMemory = meminfo["MemAvailable"] ?? 0
+    swap = meminfo["SwapTotal"] ?? 0
+    freeSwap = meminfo["SwapFree"] ?? 0
+    memoryLimit = Self.memoryLimit(root: root)
+
+    let zones = list("/sys/class/thermal").filter { $0.hasPrefix("thermal_zone") }
+    temperature = zones.compactMap { number("/sys/class/thermal/\($0)/temp") }.max().map { Double($0) / 1000 }
+    // Raspberry Pi: bits for low voltage, capped frequency, throttling and heat, now and since the start.
+    isThrottled = text("/sys/devices/platform/soc/soc:firmware/get_throttled").flatMap { Int($0, radix: 16) }
+      .map { $0 != 0 }
+  }
+
+  private static func cores(_ info: CPUInfo, megahertz: (Int) -> Int?) -> [Cores] {
+    var kinds: [Cores] = []
+    for (core, name) in info.cores {
+      let speed = megahertz(core)
+      if let index = kinds.firstIndex(where: { $0.name == name && $0.megahertz == speed }) {
+        kinds[index].count += 1
+      } else {
+        kinds.append(Cores(count: 1, megahertz: speed, name: name))
+      }
+    }
+    return kinds.sorted { ($0.megahertz ?? 0) > ($1.megahertz ?? 0) }
+  }
+
+  /// The tightest limit of the groups that this process is in.
+  private static func memoryLimit(root: String) -> MemoryLimit {
+    guard let groups = MemoryGroup.all(root: root) else { return .unavailable }
+    let tightest = groups.min { $0.limit - $0.used < $1.limit - $1.used }
+    return tightest.map { .limited($0.limit, used: $0.used) } ?? .unlimited
+  }
+}
+
+/// What `/proc/cpuinfo` says, on x86 and on ARM.
+private struct CPUInfo {
+  var modelName: String?
+  var features: [String] = []
+  /// Each core's number and name.
+  var cores: [(number: Int, name: String?)] = []
+
+  init(_ text: String) {
+    var present: Set<Substring> = []
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard let key = parts.first?.trimmingCharacters(in: .whitespaces) else { continue }
+      let value = parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+      switch key {
+      case "processor": cores.append((Int(value) ?? cores.count, nil))
+      case "model name" where modelName == nil: modelName = value
+      case "flags", "Features": present.formUnion(value.split(separator: " ").map { Substring($0) })
+      case "CPU part" where !cores.isEmpty: cores[cores.count - 1].name = Self.parts[value] ?? "part \(value)"
+      default: break
+      }
+    }
+    features = ["avx2", "avx512f", "avx512_vnni", "asimd", "asimddp", "i8mm"].filter {
+      present.contains(Substring($0))
+    }
+  }
+
+  /// Source: part numbers of ARM Limited's cores, as arch/arm64/include/asm/cputype.h of Linux lists them.
+  private static let parts = [
+    "0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72", "0xd09": "Cortex-A73", "0xd0a": "Cortex-A75", "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse N1", "0xd0d": "Cortex-A77", "0xd41": "Cortex-A78", "0xd44": "Cortex-X1",
+    "0xd46": "Cortex-A510", "0xd47": "Cortex-A710", "0xd48": "Cortex-X2", "0xd49": "Neoverse N2",
+    "0xd40": "Neoverse V1", "0xd4b": "Cortex-A78C", "0xd4d": "Cortex-A715", "0xd4f": "Neoverse V2",
+    "0xd80": "Cortex-A520", "0xd81": "Cortex-A720",
+  ]
+}

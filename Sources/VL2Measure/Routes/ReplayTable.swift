@@ -1,0 +1,53 @@
+import VL2Run
+
+/// How often experts would have been in memory: a recorded trace under every policy and several budgets.
+public struct ReplayTable: Sendable, Encodable {
+  public struct Row: Sendable, Encodable {
+    /// "best" knows the future.
+    public var policy: String
+    public var slots: Int
+    public var hitRate: Double
+    /// Bytes that a token reads because they were missed.
+    public var missedBytesPerToken: Double
+    /// Share of the misses that the layer before had guessed.
+    public var guessedShare: Double
+
+    enum CodingKeys: String, CodingKey {
+      case policy, slots
+      case hitRate = "hit_rate"
+      case missedBytesPerToken = "missed_bytes_per_token"
+      case guessedShare = "guessed_share"
+    }
+  }
+
+  /// Tokens written in the trace.
+  public private(set) var tokens = 0
+  public private(set) var rows: [Row] = []
+
+  /// - Parameters:
+  ///   - path: a file of `vl2 trace --routes`.
+  ///   - slots: numbers of slots; nil for shares of all experts.
+  ///   - repeated: instead of the trace's routes, made-up ones of as many tokens of which this share repeat from the
+  ///     token before.
+  /// - Throws: `RouteTraceError`.
+  public init(path: String, slots: [Int]? = nil, repeated: Double? = nil) throws {
+    var trace = try RouteTrace(contentsOf: path)
+    let routed = Set(trace.steps.map(\.layer)).count
+    if let repeated {
+      let tokens = trace.passes.count { trace.steps[$0.lowerBound].rows <= Foresight.guessedRows }
+      trace = .synthetic(like: trace, tokens: max(1, tokens), repeated: repeated, seed: 1)
+    }
+    let all = routed * trace.experts
+    for slots in slots ?? [0.1, 0.25, 0.5, 0.75, 0.9].map({ max(1, Int($0 * Double(all))) }) {
+      for policy in ReplacementPolicy.allCases.map(Optional.some) + [nil] {
+        let replay = RouteReplay(trace, slots: max(1, slots), policy: policy)
+        tokens = replay.tokens
+        rows.append(
+          Row(
+            policy: policy?.rawValue ?? "best", slots: slots, hitRate: replay.hitRate,
+            missedBytesPerToken: Double(replay.misses * trace.expertBytes) / Double(max(1, replay.tokens)),
+            guessedShare: Double(replay.guessedMisses) / Double(max(1, replay.misses))))
+      }
+    }
+  }
+}

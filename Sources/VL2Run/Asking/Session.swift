@@ -1,0 +1,210 @@
+import Foundation
+
+/// Questions, with their pictures, answered by a model.
+public final class Session {
+  let model: Model
+  let memory: PromptMemory?
+  private var clock = ContinuousClock()
+
+  /// - Parameter remembers: keep what was read and written, so that the next request, where it begins with the
+  ///   same turns and pictures, costs its new tokens only. Answers are the same either way, bit for bit. It takes
+  ///   the memory of a full context as the conversation grows, and of the pictures' rows.
+  public init(_ model: Model, remembers: Bool = false) {
+    self.model = model
+    memory = remembers ? PromptMemory() : nil
+  }
+
+  /// Answers a request.
+  ///
+  /// - Parameters:
+  ///   - onText: receives after every token the whole characters that are new, which may be none; returns false
+  ///     to stop.
+  ///   - onProgress: receives what is done before the answer begins; what it throws ends the request.
+  /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the context,
+  ///   `SchemaError` where the answer cannot be held to the schema, `PackedFileError` where weights cannot be read.
+  public func answer(
+    _ request: Request, onText: (String) -> Bool = { _ in true },
+    onProgress: (Progress) throws -> Void = { _ in }
+  ) throws -> Answer {
+    do {
+      return try write(request, onText: onText, onProgress: onProgress)
+    } catch {
+      memory?.forget()
+      throw error
+    }
+  }
+
+  private func write(
+    _ request: Request, onText: (String) -> Bool, onProgress: (Progress) throws -> Void
+  ) throws -> Answer {
+    var seconds = StageSeconds()
+    var meter = MemoryMeter()
+    try model.beginRequest()
+    let plan = try plan(request)
+    // The last token needs no place in the context, since nothing is computed from it.
+    let room = min(request.maxTokens, model.config.language.maxPositions - plan.promptTokens + 1)
+    var guide = try request.schema.map {
+      try SchemaWriter(
+        $0, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room)
+    }
+    let begun = try begin(request, plan, seconds: &seconds, meter: &meter, onProgress: onProgress)
+    var sampler = Sampler(request.sampling)
+    var loops = LoopWatch()
+    var stream = TextStream()
+    var text = ""
+    var tokens: [Int] = []
+    var ending = room < request.maxTokens ? Ending.context : .maxTokens
+    let end = model.endToken
+    /// The next token, picked by what follows the last one.
+    func next() throws -> Int {
+      func pick(among allowed: TokenSet? = nil) throws -> Int {
+        guard let last = tokens.last else { return sampler.pick(begun.logits.lastRow, allowed: allowed) }
+        let logits = try model.decoder.logits(after: last, cache: begun.cache)
+        memory?.wrote(last)
+        return sampler.pick(logits.lastRow, allowed: allowed)
+      }
+      return try guide?.next { try pick(among: $0) } ?? pick()
+    }
+    try measure(&seconds.writing) {
+      while tokens.count < room {
+        let token = try next()
+        if token == end {
+          if ending != .loop, guide?.isForced != true { ending = .complete }
+          break
+        }
+        tokens.append(token)
+        let piece = stream.append(model.tokenizer.bytes(of: token))
+        text += piece
+        if !onText(piece) {
+          ending = .stopped
+          break
+        }
+        if loops.append(token), request.stopsLoops {
+          ending = .loop
+          if guide?.finish() == nil { break }
+        }
+      }
+    }
+    let rest = stream.finish()
+    text += rest
+    if !rest.isEmpty && ending != .stopped { _ = onText(rest) }
+    meter.sample()
+    return Answer(
+      text: text, tokens: tokens, ending: ending, promptTokens: begun.promptTokens,
+      rememberedTokens: begun.remembered, tiles: begun.tiles, plan: begun.plan, seconds: seconds,
+      memory: meter.peaks)
+  }
+
+  /// A prompt that went through the decoder.
+  struct Begun {
+    var cache: KeyValueCache
+    /// What follows the prompt, [1][vocabulary].
+    var logits: Rows
+    var promptTokens: Int
+    var remembered: Int
+    var tiles: Int
+    var plan: TilePlan
+  }
+
+  /// Tokens that a prompt may have beside an answer of up to `maxTokens`; the answer gets a quarter of the context
+  /// at the most.
+  func promptRoom(_ maxTokens: Int) -> Int {
+    let limit = model.config.language.maxPositions
+    return limit - min(max(maxTokens, 1), limit / 4) + 1
+  }
+
+  /// How a request's pictures would be looked at, without looking.
+  ///
+  /// - Throws: `PromptError`.
+  public func plan(_ request: Request) throws -> TilePlan {
+    let limit = model.config.language.maxPositions
+    // Without pictures' places: those of single tiles are taken off again.
+    let single = TileGrid(columns: 1, rows: 1)
+    let prompt = try Prompt(
+      turns: request.turns, imageGrids: request.pictures.map { _ in single }, tokenizer: model.tokenizer,
+      config: model.config)
+    let planner = TilePlanner(model.config.processor)
+    let textTokens = prompt.tokens.count - request.pictures.count * planner.places.count(single)
+    let plan = planner.plan(
+      request.pictures, cropping: request.pictures.count <= 2, fixed: request.fixedTiles,
+      limit: request.tileLimit, textTokens: textTokens, room: promptRoom(request.maxTokens))
+    guard plan.promptTokens <= limit else {
+      throw PromptError.tooLong(tokens: plan.promptTokens, limit: limit)
+    }
+    return plan
+  }
+
+  /// Sends a request's pictures and turns through the model.
+  func begin(
+    _ request: Request, _ plan: TilePlan, seconds: inout StageSeconds, meter: inout MemoryMeter,
+    onProgress: (Progress) throws -> Void
+  ) throws -> Begun {
+    let processor = model.config.processor
+    let cropping = request.pictures.count <= 2
+    let tiled = measure(&seconds.tiling) {
+      zip(request.pictures, plan.tiles).map {
+        TiledPicture($0, processor: processor, cropping: cropping, mostTiles: $1)
+      }
+    }
+    let prompt = try Prompt(
+      turns: request.turns, imageGrids: tiled.map(\.grid), tokenizer: model.tokenizer, config: model.config)
+    let count = prompt.tokens.count
+    let limit = model.config.language.maxPositions
+    let spans = prompt.pictureSpans(imageToken: model.tokenizer.imageToken, places: ImagePlaces(processor))
+    let identities = memory == nil ? [] : tiled.map(PictureIdentity.init)
+    let remembered = memory?.recall(prompt, spans, identities) ?? 0
+
+    // Pictures that the cache holds, and those whose rows are kept, need no tower.
+    let known = tiled.indices.map { memory?.rows(of: identities[$0]) }
+    let toEncode = tiled.indices.filter { known[$0] == nil && spans[$0].upperBound > remembered }
+    let tiles = toEncode.map { tiled[$0].grid.encodedTiles }.reduce(0, +)
+    var encoded = 0
+    var pictures = known
+    try measure(&seconds.vision) {
+      for index in toEncode {
+        try onProgress(.encoding(tiles: encoded, of: tiles))
+        pictures[index] = try model.encode(tiled[index]) {
+          try onProgress(.encoding(tiles: encoded + $0, of: tiles))
+        }
+        encoded += tiled[index].grid.encodedTiles
+      }
+    }
+    meter.sample()
+    model.releaseScratch()
+
+    let cache =
+      try memory?.cache(model.decoder, positions: limit)
+      ?? model.decoder.makeCache(positions: count + min(limit - count, max(0, request.maxTokens)))
+    let buffer = AlignedBuffer(ledger: model.ledger)
+    defer { withExtendedLifetime(buffer) {} }
+    let rows = try model.promptRows(prompt, pictures, from: remembered, buffer: buffer)
+    let logits = try measure(&seconds.prompt) {
+      try onProgress(.reading(tokens: 0, of: rows.count))
+      try model.decoder.forward(rows, cache: cache, written: prompt.answers(from: remembered)) {
+        try onProgress(.reading(tokens: $0, of: rows.count))
+      }
+      return model.decoder.logits(rows.slice(rows.count - 1..<rows.count))
+    }
+    memory?.read(prompt, spans, identities, pictures)
+    meter.sample()
+    model.releaseScratch()
+    return Begun(
+      cache: cache, logits: logits, promptTokens: count, remembered: remembered, tiles: tiles, plan: plan)
+  }
+
+  func measure<T>(_ seconds: inout Double, _ body: () throws -> T) rethrows -> T {
+    let begin = clock.now
+    defer {
+      let took = begin.duration(to: clock.now).components
+      seconds += Double(took.seconds) + Double(took.attoseconds) * 1e-18
+    }
+    return try body()
+  }
+}
+
+extension Rows {
+  /// The last row's values.
+  var lastRow: UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: self[count - 1], count: columns)
+  }
+}

@@ -1,0 +1,211 @@
+import Foundation
+import SIMDKernels
+import SystemSupport
+import VL2Quant
+
+/// A packed model, opened and ready to answer. Opening maps the file; weights are read when they are used.
+///
+/// A model works on one request at a time.
+public final class Model {
+  public let file: PackedFile
+  public let tokenizer: Tokenizer
+  public var config: ModelConfig { file.config }
+
+  package let arithmetic: Arithmetic
+  package let decoder: Decoder
+  private let weights: Weights
+  private let plan: WeightPlan
+  private let recorder: RecordingExpertStore?
+  private let budget: MemoryBudget?
+  package let ledger = MemoryLedger()
+  private var towerMeter = MemoryMeter()
+  private let tower: VisionTower
+  private let projector: Projector
+
+  /// Tiles that go through the tower together: enough rows to use each weight often, few enough to fit in the
+  /// memory of a small board.
+  private static let tilesPerBatch = 4
+
+  /// Opens a packed file.
+  ///
+  /// - Throws: `PackedFileError` for a damaged or foreign file, `ModelError` for a model that this version does
+  ///   not run.
+  public init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
+    file = try PackedFile(path: path)
+    file.surviveFaults()
+    tokenizer = try Tokenizer(section: file.sectionBytes("tokenizer"))
+    guard tokenizer.count <= file.config.language.vocabularySize else {
+      throw ModelError.tokenizerTooLarge(
+        tokens: tokenizer.count, vocabulary: file.config.language.vocabularySize)
+    }
+    let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    arithmetic = Arithmetic(pool: WorkerPool(threads: threads), mode: options.activations)
+    plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
+    weights = plan.weights
+    recorder = options.recordsRoutes ? RecordingExpertStore(plan.experts, file) : nil
+    tower = try VisionTower(weights, arithmetic: arithmetic)
+    projector = try Projector(weights, arithmetic: arithmetic)
+    decoder = try Decoder(
+      weights, store: recorder ?? plan.experts, keyValues: options.keyValuesInUse, ledger: ledger,
+      arithmetic: arithmetic)
+    budget = try Self.makeBudget(plan, file: file, ledger: ledger, decoder: decoder, threads: threads)
+    decoder.budget = budget
+  }
+
+  private static func makeBudget(
+    _ plan: WeightPlan, file: PackedFile, ledger: MemoryLedger, decoder: Decoder, threads: Int
+  ) throws -> MemoryBudget? {
+    guard let bytes = plan.bytes, let slots = plan.slots else { return nil }
+    var meter = MemoryMeter()
+    meter.sample()
+    let budget = MemoryBudget(
+      bytes: bytes, fixed: meter.peaks.anonymous, weights: plan.weights, store: slots, ledger: ledger)
+    let language = file.config.language
+    func working(_ rows: Int, _ chunk: Int) -> Int {
+      language.workingBytes(rows: rows, chunk: chunk, positions: rows, threads: threads)
+    }
+    // A short question about no picture, and a picture of one tile.
+    let positions = min(64, language.maxPositions)
+    let smallest = budget.smallest(
+      decoding: working(positions, smallestChunk) + (try decoder.makeCache(positions: positions).byteCount),
+      encoding: file.config.visionBytes(tiles: 1, batch: 1, threads: threads))
+    guard bytes >= smallest else {
+      throw MemoryBudgetError.tooSmall(path: file.path, bytes: bytes, smallest: smallest)
+    }
+    // Large chunks are a little faster; they may take a tenth of what the smallest budget leaves.
+    decoder.chunk =
+      [Decoder.defaultChunk, 256, 128, 64].first {
+        working($0, $0) - working($0, smallestChunk) <= (bytes - smallest) / 10
+      } ?? smallestChunk
+    return budget
+  }
+
+  private static let smallestChunk = 32
+
+  deinit { plan.queue?.stop() }
+
+  /// Which experts were used since the model was opened; nil where the options did not ask for it.
+  package var routes: RouteTrace? { recorder?.trace }
+
+  /// Has to be called before a request: a file that changed since the last one (its card was pulled out and put
+  /// back) is taken up again where it is whole and the same.
+  ///
+  /// - Throws: `PackedFileError` where it is not.
+  package func beginRequest() throws {
+    do {
+      try file.checkUnchanged()
+    } catch is PackedFileError {
+      // Nothing may be reading while the file is opened again.
+      plan.slots?.forget()
+      (plan.experts as? MappedExpertStore)?.forget()
+      weights.forget()
+      try file.refresh()
+    }
+  }
+
+  /// Where the weights were and what reading them took, since the model was opened.
+  public var weightStatistics: WeightStatistics {
+    var statistics = WeightStatistics()
+    statistics.checkSeconds = file.checkSeconds
+    statistics.towerPeakBytes = towerMeter.peaks.anonymous
+    statistics.decoderPeakBytes = decoder.meter.peaks.anonymous
+    if let slots = plan.slots, let queue = plan.queue {
+      statistics.budgetBytes = plan.bytes
+      statistics.slots = slots.capacity
+      statistics.slotBytes = slots.slotBytes
+      let counts = slots.counts
+      statistics.expertsTouched = counts.touched
+      statistics.hits = counts.hits
+      statistics.readAhead = counts.expected
+      statistics.misses = counts.misses
+      statistics.guesses = counts.guesses
+      statistics.rightGuesses = counts.rightGuesses
+      statistics.secondsWaited = counts.secondsWaited
+      statistics.bytesRead = queue.snapshot().bytes
+    } else if let mapped = plan.experts as? MappedExpertStore {
+      statistics.expertsTouched = mapped.touched
+    }
+    return statistics
+  }
+
+  /// One line to tell whoever asks a model that shows how things work and knows little; nil for other models.
+  public var demonstrationNotice: String? { file.manifest.origin.demonstrationNotice }
+
+  /// Threads that share the arithmetic.
+  public var threads: Int { arithmetic.pool.threads }
+
+  /// The vocabulary in the order of its bytes, put together when a schema first needs it.
+  package private(set) lazy var vocabulary = Vocabulary(tokenizer)
+
+  /// The token that ends an answer.
+  package var endToken: Int { tokenizer.endToken ?? config.language.endToken }
+
+  /// Rows that a picture's `<image>` places in the prompt become.
+  ///
+  /// - Parameter progress: receives the share of the work that is done, as a number of tiles, whenever it grows.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath.
+  package func encode(
+    _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) throws -> Void = { _ in }
+  ) throws -> EncodedPicture {
+    let vision = config.vision
+    let side = projector.side
+    let hidden = config.language.hiddenSize
+    let places = 1 + picture.grid.rows * picture.grid.columns
+    // The global view is the only local tile, pixel for pixel: one is encoded. An observer sees both.
+    let encoded = picture.globalEqualsLocal && observer == nil ? 1 : places
+    let threads = threads
+    let batch =
+      [Self.tilesPerBatch, 2, 1].first {
+        guard let budget else { return true }
+        return config.visionBytes(tiles: encoded, batch: $0, threads: threads) <= budget.bytes / 6
+      } ?? 1
+    try budget?.makeRoomForTower(
+      working: config.visionBytes(tiles: encoded, batch: batch, threads: threads))
+    let features = AlignedBuffer()
+    let rows = Rows(
+      features.reserve(places * side * side * hidden), count: places * side * side, columns: hidden)
+    let patches = AlignedBuffer()
+    // Views do not own their memory.
+    defer { withExtendedLifetime((features, patches)) {} }
+    let patchRows = Rows(
+      patches.reserve(encoded * vision.patches * vision.width), count: encoded * vision.patches,
+      columns: vision.width)
+    var shown = 0
+    try picture.tiles.withUnsafeBufferPointer { tiles in
+      guard let tiles = tiles.baseAddress else { return }
+      try tower.encode(
+        tiles: tiles, count: encoded, into: patchRows, batch: batch, observer: observer
+      ) { share in
+        let done = Int(share * Double(encoded))
+        if done > shown { try progress(done) }
+        shown = max(shown, done)
+      }
+    }
+    for first in stride(from: 0, to: encoded, by: batch) {
+      let tiles = first..<min(encoded, first + batch)
+      try projector.project(
+        patchRows.slice(tiles.lowerBound * vision.patches..<tiles.upperBound * vision.patches),
+        tiles: tiles.count, into: rows.slice(first * side * side..<tiles.upperBound * side * side),
+        observer: observer)
+    }
+    try file.checkUnchanged()
+    if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
+    let result = EncodedPicture(
+      grid: picture.grid, hidden: hidden, rowCount: ImagePlaces(config.processor).count(picture.grid),
+      ledger: ledger
+    ) { projector.arrange(rows, grid: picture.grid, into: $0) }
+    towerMeter.sample()
+    weights.release("projector")
+    return result
+  }
+
+  /// Gives back the memory that encoding pictures and long prompts needed.
+  package func releaseScratch() {
+    tower.releaseScratch()
+    projector.releaseScratch()
+    decoder.releaseScratch()
+    arithmetic.releaseScratch()
+    decoder.releaseScratch()
+    if budget != nil { vl2_trim_heap() }
+  }
+}

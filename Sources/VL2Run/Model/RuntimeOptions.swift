@@ -1,0 +1,31 @@
+/// How a model runs.
+public struct RuntimeOptions: Sendable {
+  /// Threads that share the arithmetic; nil for one per processor that this process may use.
+  public var threads: Int?
+  public var activations: ActivationMode
+  /// Whether a section's checksum is looked at when it is first read.
+  public var checks: Bool
+  /// Memory that everything together may take.
+  public var memory: MemoryChoice
+  /// How multi-head attention keeps keys and values; float32 activations have them in float32 whatever this says.
+  public var keyValues = KeyValueCode.int8
+  /// Whether `Model.routes` keeps which experts were used.
+  public var recordsRoutes = false
+  /// Reads where there is a budget are held to so many bytes a second, as a slow card would.
+  public var bytesPerSecond: Int?
+  /// Slots for experts, whatever memory that takes.
+  package var slots: Int?
+  package var policy = ReplacementPolicy.likely
+
+  public init(
+    threads: Int? = nil, activations: ActivationMode = .int8, memory: MemoryChoice = .automatic,
+    checks: Bool = true
+  ) {
+    self.threads = threads
+    self.activations = activations
+    self.memory = memory
+    self.checks = checks
+  }
+
+  var keyValuesInUse: KeyValueCode { activations == .float32 ? .float32 : keyValues }
+}

@@ -1,0 +1,13 @@
+/// A picture as rows of the language model.
+package final class EncodedPicture {
+  package let grid: TileGrid
+  package let rows: Rows
+  private let buffer: AlignedBuffer
+
+  init(grid: TileGrid, hidden: Int, rowCount: Int, ledger: MemoryLedger, fill: (Rows) -> Void) {
+    self.grid = grid
+    buffer = AlignedBuffer(ledger: ledger)
+    rows = Rows(buffer.reserve(rowCount * hidden), count: rowCount, columns: hidden)
+    fill(rows)
+  }
+}
