@@ -44,7 +44,8 @@ let package = Package(
     .executableTarget(
       name: "vl2-convert",
       dependencies: [
-        "VL2Console", "VL2Base", "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "VL2Console", "VL2Base", "VL2Quant",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/convert"),
     .executableTarget(
