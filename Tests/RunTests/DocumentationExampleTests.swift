@@ -7,7 +7,7 @@ import VL2Run
 // example begins
 func describe(_ photo: String, with packedModel: String) throws -> [GroundedSpan] {
   let model = try Model(path: packedModel)
-  let session = Session(model, remembers: true)
+  let session = Session(model, caches: true)
   var request = Session.Request(
     turns: [Turn(role: .user, text: "Where is the dog?")],
     pictures: [try Picture(contentsOf: photo)],

@@ -24,7 +24,7 @@ import VL2Run
           at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         try Data(text.utf8).write(to: url)
       }
-      return MachineMemory.read(root: root)?.available
+      return AvailableMemory.read(root: root)?.available
     }
   }
 

@@ -24,7 +24,7 @@ struct AnswerReport: Encodable {
   var notes: [String]
   var promptTokens: Int
   /// Of these, the ones that a conversation had read before.
-  private let rememberedTokens: Int
+  private let cachedTokens: Int
   var answerTokens: Int
   var tiles: Int
   var threads: Int
@@ -65,18 +65,18 @@ struct AnswerReport: Encodable {
     }
     notes = grounding.notes.map(\.description)
     promptTokens = answer.promptTokens
-    rememberedTokens = answer.rememberedTokens
+    cachedTokens = answer.cachedTokens
     answerTokens = answer.tokens.count
     tiles = answer.tiles
     threads = model.threads
     seed = sampling.temperature > 0 ? sampling.seed : nil
     seconds = Seconds(
       open: open, decode: decode, tile: answer.seconds.tiling, vision: answer.seconds.vision,
-      prompt: answer.seconds.prompt, write: answer.seconds.writing)
+      prompt: answer.seconds.prefill, write: answer.seconds.decode)
     // The first token falls to the prompt.
     let written = answer.tokens.count - (answer.ending == .complete ? 0 : 1)
     writeTokensPerSecond =
-      written > 0 && answer.seconds.writing > 0 ? Double(written) / answer.seconds.writing : nil
+      written > 0 && answer.seconds.decode > 0 ? Double(written) / answer.seconds.decode : nil
     peakAnonymousBytes = answer.memory.anonymous
     peakFileBackedBytes = answer.memory.fileBacked
     weights = model.weightStatistics
@@ -113,9 +113,9 @@ struct AnswerReport: Encodable {
     }
     var text = line("opening", seconds.open + seconds.decode)
     text += line("looking", seconds.tile + seconds.vision, count(tiles, "tile", seconds.vision))
-    let remembered = rememberedTokens > 0 ? " (\(rememberedTokens) more were read before)" : ""
+    let remembered = cachedTokens > 0 ? " (\(cachedTokens) more were read before)" : ""
     text += line(
-      "reading", seconds.prompt, count(promptTokens - rememberedTokens, "token", seconds.prompt) + remembered)
+      "reading", seconds.prompt, count(promptTokens - cachedTokens, "token", seconds.prompt) + remembered)
     let rate = writeTokensPerSecond.map { String(format: ", %.1f a second", $0) } ?? ""
     text += line("writing", seconds.write, count(answerTokens, "token", 0) + rate)
     text +=

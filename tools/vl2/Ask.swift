@@ -40,7 +40,7 @@ struct Ask: ParsableCommand {
     if let notice = model.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
     let session = Session(model)
-    var speeds = SpeedMemory(model, exact: options.exact)
+    var speeds = SpeedCache(model, exact: options.exact)
     let choices = asking.choices.map { list in
       list.split(separator: ",", omittingEmptySubsequences: false).map {
         $0.trimmingCharacters(in: .whitespaces)

@@ -33,7 +33,7 @@ struct ChoiceReport: Encodable {
     promptTokens = scores.promptTokens
     tiles = scores.tiles
     let times = scores.seconds
-    seconds = times.tiling + times.vision + times.prompt + times.writing
+    seconds = times.tiling + times.vision + times.prefill + times.decode
   }
 
   func encode(to encoder: any Encoder) throws {

@@ -13,13 +13,13 @@ struct Talk {
   private(set) var stats: String?
   private let session: Session
   private let looking: TileOptions
-  private var speeds: SpeedMemory
+  private var speeds: SpeedCache
 
   init(_ model: Model, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool) {
     self.model = model
     self.looking = looking
-    session = Session(model, remembers: true)
-    speeds = SpeedMemory(model, exact: exact)
+    session = Session(model, caches: true)
+    speeds = SpeedCache(model, exact: exact)
     conversation = Conversation(
       session, system: answering.system, maxTokens: answering.maxTokens, sampling: answering.sampling)
   }

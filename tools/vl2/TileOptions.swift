@@ -34,7 +34,7 @@ struct TileOptions: ParsableArguments {
   ///
   /// - Parameter memory: what earlier answers took.
   func limit(
-    _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedMemory
+    _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedCache
   ) throws {
     if let tiles = Int(maxTiles) { request.tileLimit = .tiles(tiles) }
     if let deadline, !request.pictures.isEmpty {
@@ -51,7 +51,7 @@ struct TileOptions: ParsableArguments {
   }
 
   /// How long a request is going to take; nil where nothing is known, or where nobody wants to know.
-  func estimate(_ plan: TilePlan, _ memory: SpeedMemory) -> String? {
+  func estimate(_ plan: TilePlan, _ memory: SpeedCache) -> String? {
     guard let speed = memory.speed else { return nil }
     let seconds = speed.seconds(plan)
     // Without a deadline only somebody who waits in front of a terminal wants to know.
