@@ -59,10 +59,21 @@ let package = Package(
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
     .testTarget(
       name: "QuantTests",
-      dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
+      dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"],
+      path: "Tests",
+      sources: [
+        "BaseTests", "ToolTests/Convert", "QuantTests/DocumentedExampleTests.swift", "QuantTests/Checkpoint",
+        "QuantTests/Codec", "QuantTests/Config", "QuantTests/PackedFile", "QuantTests/Packing",
+        "TestModels/CheckpointCopy.swift", "TestModels/PackedCopy.swift", "TestModels/SyntheticModel.swift",
+      ]),
     .testTarget(
       name: "RunTests",
-      dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "SIMDKernels", "TestSupport"]),
+      dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "SIMDKernels", "TestSupport"],
+      path: "Tests",
+      sources: [
+        "RunTests", "MeasureTests", "ToolTests/VL2", "ToolTests/Console", "QuantTests/Vocabulary",
+        "TestModels/PackedModels.swift", "TestRuntime",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17
