@@ -37,6 +37,13 @@ PYTHON
 # Nothing names what stands above it (docs/ARCHITECTURE.md, "Floors"), and the check would find it if something did.
 scripts/check-floors.py || complain "the lines above go against the floors of docs/ARCHITECTURE.md"
 scripts/check-floors.py --prove >/dev/null || complain "scripts/check-floors.py does not find what goes upwards"
+# Each library's documentation page lists every public type, and none that is gone.
+for module in VL2Base VL2Quant VL2Run; do
+  page=Sources/$module/$module.docc/$module.md
+  diff <(grep -rhoE '^public (final )?(struct|class|enum|protocol|actor) \w+' Sources/$module --include='*.swift' |
+    sed 's/.* //' | sort -u) <(sed -n 's/^- ..\(\w*\)..$/\1/p' "$page" | sort) >&2 ||
+    complain "$page lists other types than are public (< not listed, > not public)"
+done
 if grep -rnE --include='*.[ch]' '#[[:space:]]*include[[:space:]]*[<"]SystemSupport' Sources/SIMDKernels >&2; then
   complain "Sources/SIMDKernels knows the C library alone (the lines above include more)"
 fi
