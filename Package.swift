@@ -44,7 +44,8 @@ let package = Package(
     .executableTarget(
       name: "vl2-convert",
       dependencies: [
-        "VL2Console", "VL2Base", "VL2Quant", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "VL2Console", "VL2Base", "VL2Quant",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/convert"),
     .executableTarget(
@@ -61,7 +62,9 @@ let package = Package(
       dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"]),
     .testTarget(
       name: "RunTests",
-      dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "SIMDKernels", "TestSupport"]),
+      dependencies: [
+        "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Console", "SIMDKernels", "TestSupport",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17
