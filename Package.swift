@@ -68,7 +68,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "RunTests",
-      dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "SIMDKernels", "TestSupport"],
+      dependencies: [
+        "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Console", "SIMDKernels",
+        "TestSupport",
+      ],
       path: "Tests",
       sources: [
         "RunTests", "MeasureTests", "ToolTests/VL2", "ToolTests/Console", "QuantTests/Vocabulary",

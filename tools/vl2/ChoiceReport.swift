@@ -18,10 +18,7 @@ struct ChoiceReport: Encodable {
   var tiles: Int
   var seconds: Double
 
-  enum CodingKeys: String, CodingKey {
-    case picture, choice, choices, tiles, seconds
-    case promptTokens = "prompt_tokens"
-  }
+  enum CodingKeys: CodingKey { case picture, choice, choices, promptTokens, tiles, seconds }
 
   init(_ scores: ChoiceScores, leastProbability: Double, picture: String?) {
     self.picture = picture

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import VL2Base
+import VL2Console
 import VL2Run
 
 /// How closely pictures are looked at, and how long that may take.
@@ -39,7 +41,7 @@ struct TileOptions: ParsableArguments {
     if let tiles = Int(maxTiles) { request.tileLimit = .tiles(tiles) }
     if let deadline, !request.pictures.isEmpty {
       if memory.speed == nil {
-        var status = StatusLine()
+        let status = StatusLine()
         status.show("measuring this machine once")
         defer { status.clear() }
         memory.speed = try model.measureSpeed()
@@ -57,7 +59,7 @@ struct TileOptions: ParsableArguments {
     // Without a deadline only somebody who waits in front of a terminal wants to know.
     guard deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 else { return nil }
     let isLate = deadline.map { seconds > $0 } ?? false
-    return String(format: "about %.*f s until the answer begins: ", seconds < 10 ? 1 : 0, seconds)
+    return "about \(NumberText.fixed(seconds, seconds < 10 ? 1 : 0)) s until the answer begins: "
       + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
       + (isLate ? ", later than asked for, since it cannot be fewer" : "")
   }

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// `vl2-convert` as a user meets it: output, exit status, one line for each error, nothing lost.
@@ -57,7 +58,7 @@ import VL2Quant
       #expect(
         try tool.run(["inspect", model]).output.contains("demonstration model: I know nine pictures.\n"))
       let json = try tool.run(["inspect", model, "--json"]).output
-      #expect(json.contains("\"demonstrationNote\" : \"I know nine pictures.\""))
+      #expect(json.contains("\"demonstration_note\" : \"I know nine pictures.\""))
     }
   }
 
@@ -127,7 +128,7 @@ import VL2Quant
         try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
       let length = try FileManager.default.attributesOfItem(atPath: model)[.size] as? Int
       #expect(object["bytes"] as? Int == length)
-      #expect(object["formatVersion"] as? Int == PackedFile.formatVersion)
+      #expect(object["format_version"] as? Int == PackedFile.formatVersion)
       let origin = try #require(object["origin"] as? [String: Any])
       #expect(origin["source"] as? String == "nano-mha")
       let codes = try #require(object["codes"] as? [[String: Any]])
@@ -135,13 +136,33 @@ import VL2Quant
       #expect(experts["code"] as? String == "q4")
       #expect(experts["tensors"] as? Int == 48)
       #expect(experts["weights"] as? Int == 48 * 96 * 128)
-      let error = try #require(experts["errorPPM"] as? Int)
+      let error = try #require(experts["error_ppm"] as? Int)
       #expect((10_000..<76_400).contains(error))
       let sections = try #require(object["sections"] as? [[String: Any]])
       let names = try PackedFile(path: model).manifest.sections.map(\.name)
       #expect(sections.map { $0["name"] as? String } == names)
+      #expect(jsonKeys(object).allSatisfy(isSnakeCase))
       let total = codes.compactMap { $0["weights"] as? Int }.reduce(0, +)
       #expect(object["weights"] as? Int == total)
+    }
+  }
+
+  /// Text from a checkpoint moves no terminal's cursor.
+  @Test func controlCharacters() throws {
+    try withTemporaryFolder { folder in
+      var copy = try CheckpointCopy()
+      copy.texts["LICENSE"] = Array("Use\u{1B}[2J it\u{9B}H \u{202E}well.".utf8)
+      try copy.changeJSON("config.json") { $0["vl2_demonstration"] = "I know\u{1B}[2J \u{9B}little." }
+      try copy.write(to: folder + "/model")
+      let model = folder + "/model.vl2q"
+      #expect(try tool.run(["pack", folder + "/model", "-o", model]).status == 0)
+      for words in [["inspect", model], ["inspect", model, "--json"], ["inspect", model, "--recipe"]] {
+        let run = try tool.run(words)
+        #expect(run.status == 0)
+        #expect(run.output.unicodeScalars.allSatisfy { !$0.breaksLine || $0 == "\n" }, "\(words)")
+      }
+      #expect(try tool.run(["inspect", model]).output.contains("Use [2J it H  well."))
+      #expect(try tool.run(["inspect", model]).output.contains("I know [2J  little."))
     }
   }
 
@@ -315,4 +336,18 @@ import VL2Quant
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
     }
   }
+}
+
+/// Every key in a JSON value, at any depth.
+func jsonKeys(_ value: Any) -> [String] {
+  switch value {
+  case let object as [String: Any]: object.keys + object.values.flatMap { jsonKeys($0) }
+  case let list as [Any]: list.flatMap { jsonKeys($0) }
+  default: []
+  }
+}
+
+func isSnakeCase(_ key: String) -> Bool {
+  key.first?.isLowercase == true && key.last != "_"
+    && key.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789_".utf8.contains($0) }
 }
