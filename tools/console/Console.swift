@@ -1,4 +1,5 @@
 import Glibc
+import VL2Base
 
 /// What programs say: results on standard output, everything else on standard error.
 public enum Console {
@@ -16,6 +17,9 @@ public enum Console {
 
   /// Writes a line to standard error, behind the program's name.
   public static func tell(_ message: String) { show("\(Program.name): \(message)\n") }
+
+  /// Writes the line of an error, in which settings are called as the options are.
+  public static func tell(_ error: any ReportableError) { tell(error.line(naming: OptionNames.name)) }
 
   /// Writes to standard error as it is.
   public static func show(_ text: String) { _ = put(Array(text.utf8), STDERR_FILENO) }

@@ -86,7 +86,7 @@ struct Chat: ParsableCommand {
           }
         } catch let error as any ReportableError {
           // The conversation goes on.
-          Console.tell(error.description)
+          Console.tell(error)
         }
       }
     }

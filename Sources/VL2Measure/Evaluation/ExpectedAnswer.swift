@@ -22,13 +22,13 @@ public struct ExpectedAnswer: Sendable {
   init(_ value: JSONValue, match: Match) throws {
     let values: [JSONValue]
     if case .array(let list) = value { values = list } else { values = [value] }
-    guard !values.isEmpty else { throw ItemProblem("answer is an empty list: give at least one") }
+    guard !values.isEmpty else { throw ItemProblem("answer is an empty list", "give at least one") }
     switch match {
     case .text:
       accepted = .text(
         try values.map {
           let text = AnswerText(try Self.string($0))
-          guard !text.isEmpty else { throw ItemProblem("answer is empty: no answer could match it") }
+          guard !text.isEmpty else { throw ItemProblem("answer is empty", "no answer could match it") }
           return text
         })
     case .boxes:
@@ -37,7 +37,7 @@ public struct ExpectedAnswer: Sendable {
           let spans = GroundedSpan.parse(try Self.string($0))
           guard !spans.isEmpty else {
             throw ItemProblem(
-              "answer has no boxes: write <|ref|>NAME<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>")
+              "answer has no boxes", "write <|ref|>NAME<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>")
           }
           return spans
         })

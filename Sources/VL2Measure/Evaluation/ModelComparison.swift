@@ -42,9 +42,7 @@ public final class ModelComparison {
       (mine.processor == theirs.processor, "ways to cut pictures"),
     ] where !same {
       throw ComparisonError(
-        description:
-          "\(model.file.path) and \(reference.file.path) have other \(what) and cannot be compared; "
-          + "give two packings of one checkpoint, or of models made from one")
+        problem: "\(model.file.path) and \(reference.file.path) have other \(what) and cannot be compared")
     }
     self.model = model
     self.reference = reference
@@ -106,8 +104,9 @@ public final class ModelComparison {
 
 /// Two models that cannot be compared.
 public struct ComparisonError: ReportableError {
-  public var description: String
   public var kind: ErrorKind { .badData }
+  public var problem: String
+  public var hint: Hint { "give two packings of one checkpoint, or of models made from one" }
 }
 
 /// A model that has read a prompt, and what it says comes next.

@@ -25,11 +25,11 @@ public struct ReplayTable: Sendable, Encodable {
   public private(set) var rows: [Row] = []
 
   /// - Parameters:
-  ///   - path: a file of `vl2 trace --routes`.
+  ///   - path: a file of recorded routes.
   ///   - slots: numbers of slots; nil for shares of all experts.
   ///   - repeated: instead of the trace's routes, made-up ones of as many tokens of which this share repeat from the
   ///     token before.
-  /// - Throws: `RouteTraceError`.
+  /// - Throws: `FileError` for a file that is missing or no such trace.
   public init(path: String, slots: [Int]? = nil, repeated: Double? = nil) throws {
     var trace = try RouteTrace(contentsOf: path)
     let routed = Set(trace.steps.map(\.layer)).count

@@ -19,27 +19,26 @@ public struct TraceCase: Decodable, Sendable {
 
   /// Reads a JSON file that holds a list of cases.
   ///
-  /// - Throws: `TraceError`.
+  /// - Throws: `FileError` for a file that is missing or holds anything else.
   public static func load(_ path: String) throws -> [TraceCase] {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw TraceError(
-        status: .noInput, description: "\(path): no such file, or not readable; give a file of cases")
+      throw FileError(.noInput, path, "no such file, or not readable", "give a file of cases")
     }
     do {
       let cases = try JSONDecoder().decode([TraceCase].self, from: data)
       for item in cases {
         let plain = !item.name.isEmpty && item.name != ".." && item.name != "." && !item.name.contains("/")
         guard plain else {
-          throw TraceError(path, "the name \"\(item.name)\" cannot be a file's name; give another")
+          throw FileError(.badData, path, "the name \"\(item.name)\" cannot be a file's name", "give another")
         }
         guard item.turns.allSatisfy({ $0.count == 2 && Role(rawValue: $0[0]) != nil }) else {
-          throw TraceError(
-            path, "case \"\(item.name)\": a turn is [\"system\", \"user\" or \"assistant\", text]")
+          throw FileError(
+            .badData, path, "case \"\(item.name)\": a turn is [\"system\", \"user\" or \"assistant\", text]")
         }
       }
       return cases
     } catch let error as DecodingError {
-      throw TraceError(path, "not a list of cases: \(Self.summary(error))")
+      throw FileError(.badData, path, "not a list of cases: \(Self.summary(error))")
     }
   }
 
@@ -50,22 +49,6 @@ public struct TraceCase: Decodable, Sendable {
       "\(context.codingPath.map(\.stringValue).joined(separator: ".")) has another type than expected"
     default: "the JSON is damaged"
     }
-  }
-}
-
-/// Cases that cannot be read.
-public struct TraceError: ReportableError {
-  public var kind: ErrorKind { status }
-  public var description: String
-  private let status: ErrorKind
-
-  init(status: ErrorKind, description: String) {
-    self.status = status
-    self.description = description
-  }
-
-  init(_ path: String, _ what: String) {
-    self.init(status: .badData, description: "\(path): \(what)")
   }
 }
 

@@ -12,14 +12,19 @@ public enum TokenizerError: ReportableError, Equatable {
 
   public var kind: ErrorKind { .badData }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .notImplemented(let part, let value):
-      "\(part): \(value) is not implemented; this program reads the byte-level BPE of DeepSeek-VL2 (Tiny, Small, Base)"
-    case .malformed(let part, let problem):
-      "\(part): \(problem); fetch the file again from where the model was published"
-    case .damagedSection(let field, let problem):
-      "tokenizer section: \(field) \(problem); pack the model again"
+    case .notImplemented(let part, let value): "\(part): \(value) is not implemented"
+    case .malformed(let part, let problem): "\(part): \(problem)"
+    case .damagedSection(let field, let problem): "tokenizer section: \(field) \(problem)"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .notImplemented: "this program reads the byte-level BPE of DeepSeek-VL2 (Tiny, Small, Base)"
+    case .malformed: "fetch the file again from where the model was published"
+    case .damagedSection: "pack the model again"
     }
   }
 
