@@ -1,5 +1,5 @@
-/// An error whose description is one line that a user can act on: it names the file or value, says what was wrong and
-/// what to do.
+/// An error that a user can act on. Its description is one line: what was wrong, then what to do, with settings called
+/// what they are. A program that knows them by other names writes `line(naming:)`.
 public protocol ReportableError: Error, CustomStringConvertible {
   /// What sort of thing went wrong.
   var kind: ErrorKind { get }
@@ -18,10 +18,4 @@ extension ReportableError {
   }
 
   public var description: String { line() }
-}
-
-// Until every error tells its hint apart.
-extension ReportableError {
-  public var problem: String { description }
-  public var hint: Hint { .none }
 }

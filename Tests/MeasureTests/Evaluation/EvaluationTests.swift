@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Measure
 import VL2Run
 
@@ -163,10 +164,10 @@ import VL2Run
     try withTemporaryFolder { folder in
       let good = #"{"task": "t", "question": "?", "answer": "a"}"#
       let path = try write([good, "", line, good], in: folder)
-      var error: EvaluationError?
+      var error: FileError?
       do {
         _ = try EvaluationItem.load(path)
-      } catch let thrown as EvaluationError {
+      } catch let thrown as FileError {
         error = thrown
       }
       let text = error.map(\.description) ?? "no error"

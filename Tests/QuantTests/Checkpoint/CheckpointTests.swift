@@ -70,7 +70,7 @@ import VL2Quant
           == "I know nine pictures.")
       #expect(try !open(false).isDemonstration)
       for mark in [1, "", ["x"]] as [Any] {
-        let error = try #require(thrown { _ = try open(mark) } as? ConfigError)
+        let error = try #require(thrown { _ = try open(mark) } as? FileError)
         #expect(error.description.contains("vl2_demonstration"))
       }
     }

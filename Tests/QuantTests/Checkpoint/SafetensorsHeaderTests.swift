@@ -11,7 +11,7 @@ import VL2Quant
       let path = folder + "/model.safetensors"
       try CheckpointCopy.write(file, to: path)
       let error = try #require(thrown { _ = try SafetensorsHeader(of: try InputFile(path: path)) })
-      let reportable = try #require(error as? CheckpointError)
+      let reportable = try #require(error as? any ReportableError)
       #expect(reportable.kind == .badData)
       let text = reportable.description
       #expect(text.hasPrefix(path + ": "))

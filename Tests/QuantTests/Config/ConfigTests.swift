@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// The config files of a small model, key by key, so that a test changes one key and nothing else.
@@ -42,7 +43,7 @@ struct ConfigFiles {
       _ = try config()
       return nil
     } catch {
-      let error = error as? ConfigError
+      let error = error as? FileError
       #expect(error?.kind == .badData)
       #expect(error?.description.contains("\n") == false)
       return error?.description
@@ -313,10 +314,10 @@ struct ConfigFiles {
     for text in [
       "", "{", "[]", "nul", "{\"a\": NaN}", "{} {}", "{\"a\": 1, \"a\": 2}", deep, hidden, "\u{0}",
     ] {
-      #expect(throws: ConfigError.self) { try ModelConfig(configFiles: ["config.json": text]) }
+      #expect(throws: FileError.self) { try ModelConfig(configFiles: ["config.json": text]) }
       var files = ConfigFiles().texts
       files["processor_config.json"] = text
-      #expect(throws: ConfigError.self) { try ModelConfig(configFiles: files) }
+      #expect(throws: FileError.self) { try ModelConfig(configFiles: files) }
     }
   }
 }
