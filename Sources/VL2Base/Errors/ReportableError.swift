@@ -10,11 +10,11 @@ public protocol ReportableError: Error, CustomStringConvertible {
 }
 
 extension ReportableError {
-  /// Problem and hint in one line.
+  /// Problem and hint in one line, whatever the names in it hold.
   ///
   /// - Parameter naming: what a setting is called where this is read: an option of a command line, a field of a request.
   public func line(naming: (Setting, _ value: String?) -> String = Setting.plainName) -> String {
-    hint.isEmpty ? problem : "\(problem); \(hint.text(naming: naming))"
+    UntrustedText.line(hint.isEmpty ? problem : "\(problem); \(hint.text(naming: naming))")
   }
 
   public var description: String { line() }

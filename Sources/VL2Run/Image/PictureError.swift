@@ -37,22 +37,22 @@ public enum PictureError: ReportableError, Equatable {
 
   public var problem: String {
     switch self {
-    case .unavailable(let name, let reason): "\(line(name)): \(reason)"
-    case .readFailed(let name, let reason): "\(line(name)): reading the picture failed: \(reason)"
-    case .empty(let name): "\(line(name)): the file is empty"
-    case .fileTooLarge(let name, let limit): "\(line(name)): the file is over \(limit >> 20) MiB"
-    case .unsupportedFormat(let name, let format?): "\(line(name)): this is a \(format) file"
-    case .unsupportedFormat(let name, nil): "\(line(name)): not a picture that vl2 can read"
-    case .animated(let name, let format): "\(line(name)): this is an animated \(format) file"
+    case .unavailable(let name, let reason): "\(name): \(reason)"
+    case .readFailed(let name, let reason): "\(name): reading the picture failed: \(reason)"
+    case .empty(let name): "\(name): the file is empty"
+    case .fileTooLarge(let name, let limit): "\(name): the file is over \(limit >> 20) MiB"
+    case .unsupportedFormat(let name, let format?): "\(name): this is a \(format) file"
+    case .unsupportedFormat(let name, nil): "\(name): not a picture that vl2 can read"
+    case .animated(let name, let format): "\(name): this is an animated \(format) file"
     case .libraryMissing(let name, let format, let library, _):
-      "\(line(name)): reading \(format) files needs \(library), which is not installed"
+      "\(name): reading \(format) files needs \(library), which is not installed"
     case .tooManyPixels(let name, let width, let height):
-      "\(line(name)): \(width) x \(height) pixels are over the limit of "
+      "\(name): \(width) x \(height) pixels are over the limit of "
         + "\(Picture.maximumPixels / 1_000_000) megapixels"
-    case .cutShort(let name, let format): "\(line(name)): the \(format) file is cut short"
+    case .cutShort(let name, let format): "\(name): the \(format) file is cut short"
     case .damaged(let name, let format, let reason):
-      "\(line(name)): the \(format) file is damaged (\(line(reason)))"
-    case .outOfMemory(let name): "\(line(name)): not enough memory for this picture"
+      "\(name): the \(format) file is damaged (\(reason))"
+    case .outOfMemory(let name): "\(name): not enough memory for this picture"
     }
   }
 
@@ -78,12 +78,5 @@ public enum PictureError: ReportableError, Equatable {
     case "HEIC", "AVIF": ", for example with 'heif-convert' (Debian package libheif-examples)"
     default: ""
     }
-  }
-
-  /// `text` with its control characters replaced, so that a message stays one line.
-  private func line(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0 }))
   }
 }
