@@ -18,7 +18,7 @@ help:
 	@echo "make manual           manual pages of both programs, in .build/manual"
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
-	@echo "make lint             formatting, scripts, direction of imports, sizes of files"
+	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -45,7 +45,8 @@ test: dependencies
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
-lint: dependencies
+lint:
+	@scripts/install-dependencies.sh lint
 	scripts/lint.sh
 
 bench: dependencies

@@ -82,7 +82,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "vl2", "vl2-convert", "VL2Base", "VL2Quant", "VL2Run", "TestSupport", "TestModels", "TestRuntime",
+        "vl2", "vl2-convert", "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "TestSupport", "TestModels",
+        "TestRuntime",
       ]),
   ],
   swiftLanguageModes: [.v6],

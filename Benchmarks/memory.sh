@@ -102,6 +102,7 @@ if [ -d /sys/fs/cgroup/blkio ]; then
     echo
     echo "== limit 1024 MiB, --memory 900M, the disk held to $speed MB/s: 40 tokens about a photo of one tile"
     echo "$device $((speed * 1000000))" >"$slow/blkio.throttle.read_bps_device"
+    # shellcheck disable=SC2016  # the inner shell expands these
     limited 1024 bash -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$slow" \
       "$vl2" ask --model "$model" --memory 900M --max-tokens 40 --max-tiles 1 --stats "$scratch/photo.png" \
       "What is in the picture?"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what building and testing vl2 needs and this machine lacks, from Debian's packages.
-# Usage: install-dependencies.sh
+# Usage: install-dependencies.sh [lint]     lint: also what 'make lint' needs
 # Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
 # before sudo runs, and where there is nobody to ask, the command to run is printed instead.
 set -euo pipefail
@@ -41,6 +41,10 @@ need_library libzstd libzstd-dev
 need_library libcrypto libssl-dev
 need_shared_library libwebp.so.7 libwebp7       # opened at run time, when a WebP picture is read
 need_program swift swiftlang
+if [ "${1:-}" = lint ]; then
+  need_program python3 python3
+  need_program shellcheck shellcheck
+fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
   command="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"

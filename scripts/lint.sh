@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Check what a machine can check about the sources without running them: formatting, scripts, the direction
-# of imports, sizes of files. Says everything it finds, then fails if it found anything.
+# Check what a machine can check about the sources without running them: formatting, scripts, the floors that
+# docs/ARCHITECTURE.md states, sizes of files. Says everything it finds, then fails if it found anything.
 # Usage: lint.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 failed=0
 complain() { printf 'lint: %s\n' "$*" >&2; failed=1; }
-note() { printf 'lint: %s\n' "$*" >&2; }
 # Files that git tracks or would track.
 files() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
@@ -19,19 +18,10 @@ else
 fi
 
 mapfile -t shell_scripts < <(files '*.sh' .ci/run)
-if command -v shellcheck >/dev/null 2>&1; then
-  shellcheck "${shell_scripts[@]}" || complain "shellcheck found faults in the scripts named above"
-else
-  note "no shellcheck here (Debian package: shellcheck); shell scripts were only parsed"
-  for script in "${shell_scripts[@]}"; do
-    bash -n "$script" || complain "$script does not parse"
-  done
-fi
+shellcheck "${shell_scripts[@]}" || complain "shellcheck found faults in the scripts named above"
 
 mapfile -t python_scripts < <(files '*.py')
-if [ "${#python_scripts[@]}" -gt 0 ]; then
-  if command -v python3 >/dev/null 2>&1; then
-    python3 - "${python_scripts[@]}" <<'PYTHON' || complain "a Python script does not parse"
+python3 - "${python_scripts[@]}" <<'PYTHON' || complain "a Python script does not parse"
 import ast, sys
 wrong = 0
 for path in sys.argv[1:]:
@@ -43,27 +33,17 @@ for path in sys.argv[1:]:
         print(f"{path}:{error.lineno}: {error.msg}", file=sys.stderr)
 sys.exit(wrong > 0)
 PYTHON
-  else
-    note "no python3 here; Python scripts were not checked"
-  fi
-fi
 
-# Nothing imports upwards: a folder may not import what is built on it (docs/ARCHITECTURE.md, "Targets").
-forbid_imports() {                          # forbid_imports FOLDER MODULE|MODULE|...
-  [ -d "$1" ] || return 0
-  local pattern="^[[:space:]]*(@[A-Za-z_]+[[:space:]]+)*((public|package|internal|private|fileprivate)[[:space:]]+)?import[[:space:]]+"
-  pattern+="((struct|class|enum|protocol|func|var|let|typealias)[[:space:]]+)?($2)([.[:space:]]|\$)"
-  if grep -rnE --include='*.swift' "$pattern" "$1" >&2; then
-    complain "$1 may not import any of ${2//|/, } (the lines above do)"
-  fi
-}
-forbid_imports Sources/VL2Base 'VL2Quant|VL2Run|VL2Measure|VL2Serve|SIMDKernels|ArgumentParser'
-forbid_imports Sources/VL2Quant 'VL2Run|VL2Measure|VL2Serve|ArgumentParser|CTurboJPEG|CSpng'
-forbid_imports Sources/VL2Run 'VL2Serve|ArgumentParser'
-forbid_imports Sources/VL2Serve 'VL2Quant|SIMDKernels|ArgumentParser'
-forbid_imports tools/console 'VL2Run|VL2Serve|SIMDKernels'
-forbid_imports tools/convert 'VL2Run|VL2Serve|SIMDKernels'
-forbid_imports tools/vl2 'SIMDKernels'
+# Nothing names what stands above it (docs/ARCHITECTURE.md, "Floors"), and the check would find it if something did.
+scripts/check-floors.py || complain "the lines above go against the floors of docs/ARCHITECTURE.md"
+scripts/check-floors.py --prove >/dev/null || complain "scripts/check-floors.py does not find what goes upwards"
+# Each library's documentation page lists every public type, and none that is gone.
+for module in VL2Base VL2Quant VL2Run; do
+  page=Sources/$module/$module.docc/$module.md
+  diff <(grep -rhoE '^public (final )?(struct|class|enum|protocol|actor) \w+' Sources/$module --include='*.swift' |
+    sed 's/.* //' | sort -u) <(sed -n 's/^- ..\(\w*\)..$/\1/p' "$page" | sort) >&2 ||
+    complain "$page lists other types than are public (< not listed, > not public)"
+done
 if grep -rnE --include='*.[ch]' '#[[:space:]]*include[[:space:]]*[<"]SystemSupport' Sources/SIMDKernels >&2; then
   complain "Sources/SIMDKernels knows the C library alone (the lines above include more)"
 fi

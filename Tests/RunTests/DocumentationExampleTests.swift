@@ -10,7 +10,7 @@ func describe(
   _ photo: String, with packedModel: String, show: (String) -> Void
 ) throws -> [GroundedSpan] {
   let model = try Model(path: packedModel)
-  let session = Session(model, remembers: true)
+  let session = Session(model, caches: true)
   var request = Session.Request(
     turns: [Turn(role: .user, text: "Where is the dog?")],
     pictures: [try Picture(contentsOf: photo)],

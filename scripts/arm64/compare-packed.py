@@ -13,9 +13,9 @@ import sys
 def held(path):
     with open(path) as file:
         packed = json.load(file)
-    raw = [{name: section[name] for name in ("name", "encoding", "rawLength", "sha256", "tensors")}
+    raw = [{name: section[name] for name in ("name", "encoding", "raw_length", "sha256", "tensors")}
            for section in packed["sections"]]
-    return packed["formatVersion"], packed["recipe"], raw
+    return packed["format_version"], packed["recipe"], raw
 
 
 ours, theirs = (held(path) for path in sys.argv[1:3])

@@ -1,4 +1,5 @@
 import Glibc
+import VL2Base
 
 /// What programs say: results on standard output, everything else on standard error.
 public enum Console {
@@ -14,8 +15,8 @@ public enum Console {
     exit(ExitStatus.inputOutput.rawValue)
   }
 
-  /// Writes a line to standard error, behind the program's name.
-  public static func tell(_ message: String) { show("\(Program.name): \(message)\n") }
+  /// Writes a line to standard error, behind the program's name. A message stays one line, whatever it quotes.
+  public static func tell(_ message: String) { show("\(Program.name): \(UntrustedText.line(message))\n") }
 
   /// Writes to standard error as it is.
   public static func show(_ text: String) { _ = put(Array(text.utf8), STDERR_FILENO) }

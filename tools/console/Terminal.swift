@@ -1,4 +1,5 @@
 import Glibc
+import VL2Base
 
 /// What the terminal can do.
 public enum Terminal {
@@ -26,12 +27,7 @@ public enum Terminal {
   /// A model's text as standard output gets it: on a terminal without control characters, which could do anything
   /// there; elsewhere as it is.
   public static func shown(_ text: String) -> String {
-    guard isatty(STDOUT_FILENO) == 1 else { return text }
-    let scalars = text.unicodeScalars.map { scalar -> Unicode.Scalar in
-      let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
-      return isControl ? "\u{FFFD}" : scalar
-    }
-    return String(String.UnicodeScalarView(scalars))
+    isatty(STDOUT_FILENO) == 1 ? UntrustedText.lines(text) : text
   }
 
   /// Columns of the terminal on a descriptor, 80 where it does not say.

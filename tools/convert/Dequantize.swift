@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import VL2Console
 import VL2Quant
 
 /// `vl2-convert dequantize`.
@@ -17,23 +17,14 @@ struct Dequantize: ParsableCommand {
     completion: .directory)
   var output: String
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Threads to use. (default: one per processor)", valueName: "n"))
-  var threads: Int?
-
-  func validate() throws {
-    if let threads, !(1...1024).contains(threads) {
-      throw ValidationError("--threads \(threads): give a number from 1 to 1024")
-    }
-  }
+  @OptionGroup var threads: ThreadOption
 
   func run() throws {
     Interruption.watch()
-    var dequantizer = Dequantizer(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+    var dequantizer = Dequantizer(threads: threads.count)
     dequantizer.check = Interruption.check
-    let line = ProgressLine()
-    defer { line.end() }
-    try dequantizer.write(try PackedFile(path: file), to: output) { line.update($0, $1) }
+    let status = StatusLine()
+    defer { status.clear() }
+    try dequantizer.write(try PackedFile(path: file), to: output) { status.show($0, $1) }
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import VL2Base
 import VL2Console
 import VL2Quant
 
@@ -23,12 +23,13 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let files = (try PackedFile(path: a), try PackedFile(path: b))
-    let line = ProgressLine()
-    defer { line.end() }
-    let difference = try PackedFileDifference(files.0, files.1) { line.update($0, $1) }
-    line.end()
+    let status = StatusLine()
+    defer { status.clear() }
+    let difference = try PackedFileDifference(files.0, files.1) { status.show($0, $1) }
+    status.clear()
     Console.write(
-      json ? try PrintedValue.json(difference) : Self.lines(of: difference).map { $0 + "\n" }.joined())
+      json
+        ? try JSONOutput.text(difference, .indented) : Self.lines(of: difference).map { $0 + "\n" }.joined())
     if !difference.same { throw ExitCode(1) }
   }
 
@@ -40,8 +41,8 @@ struct Diff: ParsableCommand {
     if difference.tokenizerDiffers { lines += ["", "The tokenisers differ."] }
     if let a = difference.recipeA, let b = difference.recipeB {
       lines += ["", "recipe"]
-      lines += a.map { "  A  \(PrintedValue.printable($0.pattern)) \($0.code.rawValue)" }
-      lines += b.map { "  B  \(PrintedValue.printable($0.pattern)) \($0.code.rawValue)" }
+      lines += a.map { "  A  \(UntrustedText.line($0.pattern)) \($0.code.rawValue)" }
+      lines += b.map { "  B  \(UntrustedText.line($0.pattern)) \($0.code.rawValue)" }
     }
     if let value = difference.zstdSections { lines += section("storage", [value]) }
     if difference.tensors.isEmpty {
@@ -68,7 +69,7 @@ struct Diff: ParsableCommand {
 
   /// Text from the files, on a line of a table.
   private static func short(_ text: String) -> String {
-    let printable = PrintedValue.printable(text)
+    let printable = UntrustedText.line(text)
     return printable.count > 48 ? printable.prefix(47) + "…" : printable
   }
 
@@ -79,8 +80,9 @@ struct Diff: ParsableCommand {
     for group in groups {
       table.append([
         group.part.rawValue, group.codeA.rawValue, group.codeB.rawValue, "\(group.tensors)",
-        "\(group.differing)", PrintedValue.mebibytes(group.bytesA), PrintedValue.mebibytes(group.bytesB),
-        PrintedValue.percent(group.errorPPMA), PrintedValue.percent(group.errorPPMB),
+        "\(group.differing)", ByteSize(bytes: group.bytesA).mebibytes,
+        ByteSize(bytes: group.bytesB).mebibytes,
+        NumberText.error(ppm: group.errorPPMA), NumberText.error(ppm: group.errorPPMB),
       ])
     }
     return table

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Base
 import VL2Console
 import VL2Quant
 
@@ -33,20 +34,20 @@ struct Inspect: ParsableCommand {
   func run() throws {
     guard let file else { return Console.write(Recipe(matrices: .q4).json) }
     if recipe {
-      return Console.write(Recipe(rules: try PackedFile(path: file).manifest.recipe).json)
+      return Console.write(JSONOutput.escaped(Recipe(rules: try PackedFile(path: file).manifest.recipe).json))
     }
     let summary = try PackedFileSummary(try PackedFile(path: file))
     Console.write(
-      json ? try PrintedValue.json(summary) : Self.lines(of: summary).map { $0 + "\n" }.joined())
+      json ? try JSONOutput.text(summary, .indented) : Self.lines(of: summary).map { $0 + "\n" }.joined())
   }
 
   private static func lines(of summary: PackedFileSummary) -> [String] {
     let origin = summary.origin
     var lines = [
-      "\(summary.file): \(PrintedValue.mebibytes(summary.bytes)) MiB, \(PrintedValue.grouped(summary.weights)) weights, "
+      "\(summary.file): \(ByteSize(bytes: summary.bytes)), \(NumberText.grouped(summary.weights)) weights, "
         + "format \(summary.formatVersion)",
-      "from \(PrintedValue.printable(origin.source))\(origin.base.map { " on " + PrintedValue.printable($0) } ?? "") by "
-        + PrintedValue.printable(origin.tool),
+      "from \(UntrustedText.line(origin.source))\(origin.base.map { " on " + UntrustedText.line($0) } ?? "") by "
+        + UntrustedText.line(origin.tool),
     ]
     if let notice = origin.demonstrationNotice {
       lines.append(origin.demonstrationNote == nil ? notice : "demonstration model: \(notice)")
@@ -54,7 +55,7 @@ struct Inspect: ParsableCommand {
     if let license = origin.license {
       let title = license.split(separator: "\n").first { $0.contains { !$0.isWhitespace } } ?? ""
       lines.append(
-        "licence of the weights: \(PrintedValue.printable(title.trimmingCharacters(in: .whitespaces)))")
+        "licence of the weights: \(UntrustedText.line(title.trimmingCharacters(in: .whitespaces)))")
     }
     lines.append("")
     lines += parts(of: summary).lines
@@ -66,10 +67,10 @@ struct Inspect: ParsableCommand {
     }
     lines.append("")
     lines.append("recipe (the first rule that matches a matrix decides):")
-    lines += summary.recipe.map { "  \(PrintedValue.printable($0.pattern)) \($0.code.rawValue)" }
+    lines += summary.recipe.map { "  \(UntrustedText.line($0.pattern)) \($0.code.rawValue)" }
     if !origin.leftOut.isEmpty {
       lines.append("left out, as no forward pass uses them:")
-      lines += origin.leftOut.map { "  " + PrintedValue.printable($0) }
+      lines += origin.leftOut.map { "  " + UntrustedText.line($0) }
     }
     return lines
   }
@@ -82,9 +83,9 @@ struct Inspect: ParsableCommand {
       let share = Double(part.storedBytes) / Double(summary.bytes)
       table.append([
         part.part.rawValue, "\(part.sections)", "\(part.compressedSections)",
-        PrintedValue.mebibytes(part.rawBytes),
-        PrintedValue.mebibytes(part.storedBytes),
-        PrintedValue.decimal(100 * share, 1) + " %",
+        ByteSize(bytes: part.rawBytes).mebibytes,
+        ByteSize(bytes: part.storedBytes).mebibytes,
+        NumberText.percent(share),
         Terminal.styled(ShareBar.text(share, width: 32), .init(rawValue: 31 + index % 6) ?? .red),
       ])
     }
@@ -92,7 +93,7 @@ struct Inspect: ParsableCommand {
     let rest = summary.bytes - summary.parts.reduce(0) { $0 + $1.storedBytes }
     let share = Double(rest) / Double(summary.bytes)
     table.append([
-      "gaps", "", "", "", PrintedValue.mebibytes(rest), PrintedValue.decimal(100 * share, 1) + " %",
+      "gaps", "", "", "", ByteSize(bytes: rest).mebibytes, NumberText.percent(share),
       ShareBar.text(share, width: 32),
     ])
     return table
@@ -104,9 +105,9 @@ struct Inspect: ParsableCommand {
       alignment: "llrrrrrl")
     for use in summary.codes {
       table.append([
-        use.part.rawValue, use.code.rawValue, "\(use.tensors)", PrintedValue.grouped(use.weights),
-        PrintedValue.decimal(use.bitsPerWeight, 2), PrintedValue.percent(use.errorPPM),
-        PrintedValue.percent(use.largestErrorPPM),
+        use.part.rawValue, use.code.rawValue, "\(use.tensors)", NumberText.grouped(use.weights),
+        NumberText.fixed(use.bitsPerWeight, 2), NumberText.error(ppm: use.errorPPM),
+        NumberText.error(ppm: use.largestErrorPPM),
         use.largestErrorTensor ?? "",
       ])
     }
@@ -117,9 +118,9 @@ struct Inspect: ParsableCommand {
     var table = TextTable(["made from", "bytes", "SHA-256"], alignment: "lrl")
     for file in origin.files {
       table.append([
-        PrintedValue.printable(file.name) + (file.base ? " (of the base model)" : ""),
-        PrintedValue.grouped(file.bytes),
-        PrintedValue.printable(String(file.sha256.prefix(16))) + "…",
+        UntrustedText.line(file.name) + (file.base ? " (of the base model)" : ""),
+        NumberText.grouped(file.bytes),
+        UntrustedText.line(String(file.sha256.prefix(16))) + "…",
       ])
     }
     return table

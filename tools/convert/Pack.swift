@@ -64,14 +64,14 @@ struct Pack: ParsableCommand {
     let source = try Checkpoint(folder: checkpoint, base: base)
     var packer = options.packer(recipe: try chosenRecipe(for: source.config))
     packer.unfinished = resume ? .resume : .keep
-    let line = ProgressLine()
-    defer { line.end() }
+    let status = StatusLine()
+    defer { status.clear() }
     let leftOut: [String]
     do {
-      leftOut = try packer.pack(source, to: options.output) { fraction, what in line.update(fraction, what) }
-      line.end()
+      leftOut = try packer.pack(source, to: options.output) { status.show($0, $1) }
+      status.clear()
     } catch {
-      line.end()
+      status.clear()
       tellWhatIsLeft(after: error)
       throw error
     }

@@ -13,6 +13,12 @@ struct PackedFileDifference: Encodable {
     var shapeB: [Int]?
     var errorPPMA: Int?
     var errorPPMB: Int?
+
+    private enum CodingKeys: String, CodingKey {
+      case name, codeA, codeB, shapeA, shapeB
+      case errorPPMA = "error_ppm_a"
+      case errorPPMB = "error_ppm_b"
+    }
   }
 
   /// Tensors of one part that have the same codes in A, and in B.
@@ -53,7 +59,9 @@ struct PackedFileDifference: Encodable {
     }
 
     private enum Key: String, CodingKey {
-      case part, codeA, codeB, tensors, differing, bytesA, bytesB, errorPPMA, errorPPMB
+      case part, codeA, codeB, tensors, differing, bytesA, bytesB
+      case errorPPMA = "error_ppm_a"
+      case errorPPMB = "error_ppm_b"
     }
 
     func encode(to encoder: any Encoder) throws {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import VL2Console
 import VL2Quant
 
 /// `vl2-convert synthesize`.
@@ -20,12 +20,10 @@ struct Synthesize: ParsableCommand {
 
   func run() throws {
     let packer = options.packer(recipe: Recipe(matrices: .q4))
-    let line = ProgressLine()
-    defer { line.end() }
+    let status = StatusLine()
+    defer { status.clear() }
     let source = try tokenizer.map { try Checkpoint.tokenizerSource(at: $0) }
-    try packer.synthesize(size, tokenizerJSON: source, to: options.output) { fraction, section in
-      line.update(fraction, section)
-    }
+    try packer.synthesize(size, tokenizerJSON: source, to: options.output) { status.show($0, $1) }
   }
 }
 

@@ -12,10 +12,10 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let packed = try PackedFile(path: file)
-    let line = ProgressLine()
-    defer { line.end() }
-    try packed.verify { line.update($0, "verified") }
-    line.end()
+    let status = StatusLine()
+    defer { status.clear() }
+    try packed.verify { status.show($0, "verified") }
+    status.clear()
     Console.write("\(file): \(packed.manifest.sections.count) sections, all good\n")
   }
 }

@@ -1,4 +1,5 @@
-import Foundation
+import VL2Base
+import VL2Console
 import VL2Run
 
 /// What `vl2 ask --json` prints.
@@ -24,7 +25,7 @@ struct AnswerReport: Encodable {
   var notes: [String]
   var promptTokens: Int
   /// Of these, the ones that a conversation had read before.
-  private let rememberedTokens: Int
+  private let cachedTokens: Int
   var answerTokens: Int
   var tiles: Int
   var threads: Int
@@ -39,12 +40,8 @@ struct AnswerReport: Encodable {
   var weights: WeightStatistics
 
   enum CodingKeys: String, CodingKey {
-    case picture, answer, ending, boxes, notes, tiles, threads, seed, seconds, demonstration, weights
-    case promptTokens = "prompt_tokens"
-    case answerTokens = "answer_tokens"
-    case writeTokensPerSecond = "write_tokens_per_second"
-    case peakAnonymousBytes = "peak_anonymous_bytes"
-    case peakFileBackedBytes = "peak_file_backed_bytes"
+    case picture, answer, ending, boxes, notes, promptTokens, answerTokens, tiles, threads, seed, seconds
+    case writeTokensPerSecond, peakAnonymousBytes, peakFileBackedBytes, demonstration, weights
   }
 
   /// - Parameter boxed: the picture that boxes lie on.
@@ -65,63 +62,61 @@ struct AnswerReport: Encodable {
     }
     notes = grounding.notes.map(\.description)
     promptTokens = answer.promptTokens
-    rememberedTokens = answer.rememberedTokens
+    cachedTokens = answer.cachedTokens
     answerTokens = answer.tokens.count
     tiles = answer.tiles
     threads = model.threads
     seed = sampling.temperature > 0 ? sampling.seed : nil
     seconds = Seconds(
       open: open, decode: decode, tile: answer.seconds.tiling, vision: answer.seconds.vision,
-      prompt: answer.seconds.prompt, write: answer.seconds.writing)
+      prompt: answer.seconds.prefill, write: answer.seconds.decode)
     // The first token falls to the prompt.
     let written = answer.tokens.count - (answer.ending == .complete ? 0 : 1)
     writeTokensPerSecond =
-      written > 0 && answer.seconds.writing > 0 ? Double(written) / answer.seconds.writing : nil
+      written > 0 && answer.seconds.decode > 0 ? Double(written) / answer.seconds.decode : nil
     peakAnonymousBytes = answer.memory.anonymous
     peakFileBackedBytes = answer.memory.fileBacked
     weights = model.weightStatistics
     demonstration = model.file.manifest.origin.demonstration
   }
 
+  /// What `--stats` prints: a line for each stage, and what memory and weights took.
+  var table: String {
+    func count(_ count: Int, _ what: String, _ seconds: Double = 0) -> String {
+      "\(count) \(what)\(count == 1 ? "" : "s")"
+        + (count > 0 && seconds > 0 ? rate(Double(count) / seconds) : "")
+    }
+    func rate(_ perSecond: Double) -> String { ", \(NumberText.fixed(perSecond, 1)) a second" }
+    var table = TextTable(alignment: "lrl")
+    func add(_ stage: String, _ seconds: Double, _ what: String = "") {
+      table.append([stage, NumberText.fixed(seconds, 2) + " s", what])
+    }
+    add("opening", seconds.open + seconds.decode)
+    add("looking", seconds.tile + seconds.vision, count(tiles, "tile", seconds.vision))
+    let remembered = cachedTokens > 0 ? " (\(cachedTokens) more were read before)" : ""
+    add(
+      "reading", seconds.prompt, count(promptTokens - cachedTokens, "token", seconds.prompt) + remembered)
+    add("writing", seconds.write, count(answerTokens, "token") + (writeTokensPerSecond.map(rate) ?? ""))
+    let (own, file) = (ByteSize(bytes: peakAnonymousBytes), ByteSize(bytes: peakFileBackedBytes))
+    table.append(["memory", "", "\(own) of its own, \(file) of the model's file"])
+    for (place, line) in weightLines.enumerated() { table.append([place == 0 ? "weights" : "", "", line]) }
+    if let seed { table.append(["seed", "", "\(seed)"]) }
+    return table.text
+  }
+
   /// What reading weights took, since the model was opened.
-  private var weightsTable: String {
-    func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
-    var text = String(
-      format: "weights  %d experts wanted, checksums %.2f s; peaks: tower %@, decoder %@",
-      weights.expertsTouched, weights.checkSeconds, mebibytes(weights.towerPeakBytes),
-      mebibytes(weights.decoderPeakBytes))
+  private var weightLines: [String] {
+    let peaks = (ByteSize(bytes: weights.towerPeakBytes), ByteSize(bytes: weights.decoderPeakBytes))
+    let first =
+      "\(weights.expertsTouched) experts wanted, checksums \(NumberText.fixed(weights.checkSeconds, 2)) s; "
+      + "peaks: tower \(peaks.0), decoder \(peaks.1)"
     guard let hits = weights.hits, let misses = weights.misses, let ahead = weights.readAhead,
       let slots = weights.slots, let bytes = weights.bytesRead, let waited = weights.secondsWaited,
       let guesses = weights.guesses, let right = weights.rightGuesses
-    else { return text + "\n         mapped: the system decides what stays in memory" }
-    text += "\n         \(slots) slots: \(hits) hits, \(ahead) read ahead, \(misses) misses"
-    text += String(
-      format: "\n         %@ read, waited %.2f s, %d of %d guesses right", mebibytes(bytes), waited, right,
-      guesses)
-    return text
-  }
-
-  /// What `--stats` prints: a line for each stage.
-  var table: String {
-    func line(_ name: String, _ seconds: Double, _ what: String = "") -> String {
-      name.padding(toLength: 9, withPad: " ", startingAt: 0) + String(format: "%8.2f s", seconds)
-        + (what.isEmpty ? "" : "  \(what)") + "\n"
-    }
-    func count(_ count: Int, _ what: String, _ seconds: Double) -> String {
-      "\(count) \(what)\(count == 1 ? "" : "s")"
-        + (count > 0 && seconds > 0 ? String(format: ", %.1f a second", Double(count) / seconds) : "")
-    }
-    var text = line("opening", seconds.open + seconds.decode)
-    text += line("looking", seconds.tile + seconds.vision, count(tiles, "tile", seconds.vision))
-    let remembered = rememberedTokens > 0 ? " (\(rememberedTokens) more were read before)" : ""
-    text += line(
-      "reading", seconds.prompt, count(promptTokens - rememberedTokens, "token", seconds.prompt) + remembered)
-    let rate = writeTokensPerSecond.map { String(format: ", %.1f a second", $0) } ?? ""
-    text += line("writing", seconds.write, count(answerTokens, "token", 0) + rate)
-    text +=
-      "memory   \(peakAnonymousBytes >> 20) MiB of its own, \(peakFileBackedBytes >> 20) MiB of the model's file"
-    text += "\n" + weightsTable
-    if let seed { text += "\nseed     \(seed)" }
-    return text + "\n"
+    else { return [first, "mapped: the system decides what stays in memory"] }
+    return [
+      first, "\(slots) slots: \(hits) hits, \(ahead) read ahead, \(misses) misses",
+      "\(ByteSize(bytes: bytes)) read, waited \(NumberText.fixed(waited, 2)) s, \(right) of \(guesses) guesses right",
+    ]
   }
 }

@@ -40,7 +40,7 @@ struct Ask: ParsableCommand {
     if let notice = model.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
     let session = Session(model)
-    var speeds = SpeedMemory(model, exact: options.exact)
+    var speeds = SpeedCache(model, exact: options.exact)
     let choices = asking.choices.map { list in
       list.split(separator: ",", omittingEmptySubsequences: false).map {
         $0.trimmingCharacters(in: .whitespaces)
@@ -91,22 +91,22 @@ struct Ask: ParsableCommand {
     _ asked: Asked, _ session: Session, _ model: Model, _ drawing: OutputFile?
   ) throws -> Session.Answer {
     let request = asked.request
-    var status = StatusLine()
+    let status = StatusLine()
     defer { status.clear() }
-    var name = asking.json ? "" : asked.picture.map { "\($0): " } ?? ""
+    var name = asking.json ? "" : asked.picture.map { UntrustedText.line($0) + ": " } ?? ""
     let answer = try session.answer(request) { piece in
       status.clear()
       if !asking.json { Console.write(name + Terminal.shown(piece)) }
       name = ""
       return true
     } onProgress: { progress in
-      status.show(progress)
+      status.show(progress.text)
     }
     let grounding = Grounding(answer.text)
     let report = AnswerReport(
       answer, grounding: grounding, boxed: request.pictures.last, sampling: request.sampling, model: model,
       open: asked.opening, decode: asked.decoding, picture: asked.picture)
-    Console.write(asking.json ? try JSONLine.text(report) : name + "\n")
+    Console.write(asking.json ? try JSONOutput.text(report) : name + "\n")
 
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { Console.tell(note) }
     if let drawing, let picture = request.pictures.last {
@@ -123,21 +123,21 @@ struct Ask: ParsableCommand {
 
   /// Picks one of the choices. Returns whether one was likely enough.
   private func choose(among choices: [String], _ asked: Asked, _ session: Session) throws -> Bool {
-    var status = StatusLine()
+    let status = StatusLine()
     let scores: ChoiceScores
     do {
       defer { status.clear() }
-      scores = try session.choose(among: choices, asked.request) { status.show($0) }
+      scores = try session.choose(among: choices, asked.request) { status.show($0.text) }
     }
     let best = scores.best(atLeast: asking.minProbability)
-    let name = asked.picture.map { "\($0): " } ?? ""
+    let name = asked.picture.map { UntrustedText.line($0) + ": " } ?? ""
     if asking.json {
       let report = ChoiceReport(scores, leastProbability: asking.minProbability, picture: asked.picture)
-      Console.write(try JSONLine.text(report))
+      Console.write(try JSONOutput.text(report))
     } else if let best {
-      Console.write(name + best.text + String(format: "\t%.3f\n", best.probability))
+      Console.write("\(name)\(Terminal.shown(best.text))\t\(NumberText.fixed(best.probability, 3))\n")
     } else {
-      let list = scores.choices.map { "\($0.text) " + String(format: "%.3f", $0.probability) }
+      let list = scores.choices.map { "\($0.text) \(NumberText.fixed($0.probability, 3))" }
       Console.tell("\(name)no choice reaches \(asking.minProbability): \(list.joined(separator: ", "))")
     }
     return best != nil

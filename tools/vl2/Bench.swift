@@ -78,16 +78,18 @@ struct Bench: ParsableCommand {
     if stages { return Console.write(StageReport(try StageTimes(options.open())).table) }
     if !options.memory.isEmpty { return try sweep() }
     func open() throws -> Model { try options.open() }
-    let measured = try Benchmark(runs: runs, open: open) { stage in
-      if Terminal.isWatched { Console.tell("measuring: \(stage)") }
-    }
-    Console.write(json ? try JSONLine.text(Report(measured)) : table(measured))
+    let status = StatusLine()
+    defer { status.clear() }
+    let measured = try Benchmark(runs: runs, open: open) { status.show("measuring: \($0)") }
+    status.clear()
+    Console.write(json ? try JSONOutput.text(Report(measured)) : table(measured))
   }
 
   private func timeKernels() throws {
-    let report = KernelReport(
-      KernelTimes { isa in if Terminal.isWatched { Console.tell("measuring: \(isa)") } })
-    Console.write(json ? try JSONLine.text(report) : report.table)
+    let status = StatusLine()
+    let report = KernelReport(KernelTimes { status.show("measuring: \($0)") })
+    status.clear()
+    Console.write(json ? try JSONOutput.text(report) : report.table)
   }
 
   private func sweep() throws {
@@ -95,21 +97,24 @@ struct Bench: ParsableCommand {
     func open(_ choice: MemoryChoice) throws -> Model {
       try options.open(bytesPerSecond: readLimit, memory: choice)
     }
-    let sweep = try MemorySweep(options.memory, bytesPerSecond: readLimit, open: open) { stage in
-      if Terminal.isWatched { Console.tell("measuring: \(stage)") }
+    let status = StatusLine()
+    defer { status.clear() }
+    let sweep = try MemorySweep(options.memory, bytesPerSecond: readLimit, open: open) {
+      status.show("measuring: \($0)")
     }
+    status.clear()
     let report = SweepReport(sweep)
     try plotFile?.write(Data(MemoryPlot(sweep).svg.utf8))
-    Console.write(json ? try JSONLine.text(report) : report.table)
+    Console.write(json ? try JSONOutput.text(report) : report.table)
   }
 
   private func table(_ b: Benchmark) -> String {
     let perSecond = "tokens/s"
+    func number(_ value: Double) -> String { NumberText.rounded(value) }
     let limit = "\(number(b.writeLimit)) \(perSecond)"
     func percent(_ share: Double) -> String { "\(number(100 * share)) %" }
     let promptLimit = Double(b.promptTokens) / b.promptLimitSeconds
     let rows: [[String]] = [
-      ["measured", "", "limit", "share"],
       ["opening", "\(number(b.openSeconds)) s", "", ""],
       ["first token, photo of 1200 x 800", "\(number(b.firstTokenSeconds)) s", "", ""],
       [
@@ -133,33 +138,21 @@ struct Bench: ParsableCommand {
         "\(number(b.writeTokensPerSecondFar)) \(perSecond)", limit,
         percent(b.writeTokensPerSecondFar / b.writeLimit),
       ],
-      ["anonymous memory, peak", "\(number(Double(b.peakAnonymousBytes) / 1_048_576)) MiB", "", ""],
+      ["anonymous memory, peak", "\(ByteSize(bytes: b.peakAnonymousBytes))", "", ""],
       ["reading mapped weights", "\(number(b.readBytesPerSecond / 1e9)) GB/s", "", ""],
       ["int8 multiply-adds, twice", "\(number(b.int8OperationsPerSecond / 1e9)) GOP/s", "", ""],
       ["float multiply-adds, twice", "\(number(b.floatOperationsPerSecond / 1e9)) GFLOP/s", "", ""],
       ["weights that a token reads", "\(number(Double(b.weightBytesPerToken) / 1e6)) MB", "", ""],
     ]
-    let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    var table = TextTable(["measured", "", "limit", "share"], alignment: "lrrr")
+    for row in rows { table.append(row) }
     let threads = "\(b.threads) \(b.threads == 1 ? "thread" : "threads")"
     var text = "\(threads), \(b.isa), \(b.runs == 1 ? "one run" : "medians of \(b.runs) runs")\n\n"
-    for row in rows {
-      var line = row[0] + spaces(widths[0] - row[0].count)
-      for column in 1..<4 { line += "  " + spaces(widths[column] - row[column].count) + row[column] }
-      while line.last == " " { line.removeLast() }
-      text += line + "\n"
-    }
+    text += table.text
     if b.context < 3500 {
       text += "\nThe model's context ends before 3,500 + \(b.writtenTokens) positions.\n"
     }
     return text
-  }
-
-  private func spaces(_ count: Int) -> String { String(repeating: " ", count: count) }
-
-  /// Three digits that say something.
-  private func number(_ value: Double) -> String {
-    let digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 4
-    return String(format: "%.\(digits)f", value)
   }
 }
 
@@ -171,22 +164,11 @@ extension Bench {
     init(_ measured: Benchmark) { self.measured = measured }
 
     enum CodingKeys: String, CodingKey {
-      case threads, isa, runs, context
-      case openSeconds = "open_seconds"
-      case firstTokenSeconds = "first_token_seconds"
-      case tileSeconds = "tile_seconds"
-      case tileSecondsOfFive = "tile_seconds_of_five"
-      case promptTokens = "prompt_tokens"
-      case promptTokensPerSecond = "prompt_tokens_per_second"
-      case writtenTokens = "written_tokens"
-      case writeTokensPerSecond = "write_tokens_per_second"
+      case threads, isa, runs, context, openSeconds, firstTokenSeconds, tileSeconds, tileSecondsOfFive
+      case promptTokens, promptTokensPerSecond, writtenTokens, writeTokensPerSecond, peakAnonymousBytes
+      case readBytesPerSecond, weightBytesPerToken, int8OperationsPerSecond, floatOperationsPerSecond
       case writeTokensPerSecondFar = "write_tokens_per_second_at_3500"
-      case peakAnonymousBytes = "peak_anonymous_bytes"
-      case readBytesPerSecond = "read_bytes_per_second"
-      case weightBytesPerToken = "weight_bytes_per_token"
       case bandwidthShare = "write_bandwidth_share"
-      case int8OperationsPerSecond = "int8_operations_per_second"
-      case floatOperationsPerSecond = "float_operations_per_second"
       case tileShare = "tile_peak_share"
       case promptShare = "prompt_peak_share"
     }

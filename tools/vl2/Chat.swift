@@ -41,8 +41,9 @@ struct Chat: ParsableCommand {
     case quit = "/quit"
 
     static var list: String {
-      allCases.map { "  " + $0.usage.padding(toLength: 13, withPad: " ", startingAt: 0) + $0.purpose }
-        .joined(separator: "\n")
+      var table = TextTable(alignment: "ll")
+      for command in allCases { table.append([command.usage, command.purpose]) }
+      return table.lines.map { "  " + $0 }.joined(separator: "\n")
     }
 
     private var usage: String {

@@ -18,10 +18,7 @@ struct ChoiceReport: Encodable {
   var tiles: Int
   var seconds: Double
 
-  enum CodingKeys: String, CodingKey {
-    case picture, choice, choices, tiles, seconds
-    case promptTokens = "prompt_tokens"
-  }
+  enum CodingKeys: CodingKey { case picture, choice, choices, promptTokens, tiles, seconds }
 
   init(_ scores: ChoiceScores, leastProbability: Double, picture: String?) {
     self.picture = picture
@@ -33,7 +30,7 @@ struct ChoiceReport: Encodable {
     promptTokens = scores.promptTokens
     tiles = scores.tiles
     let times = scores.seconds
-    seconds = times.tiling + times.vision + times.prompt + times.writing
+    seconds = times.tiling + times.vision + times.prefill + times.decode
   }
 
   func encode(to encoder: any Encoder) throws {

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 import VL2Console
 import VL2Measure
 import VL2Run
@@ -23,7 +24,7 @@ struct CompareModels {
     let comparison = try ModelComparison(model, reference: reference)
     let cases = pictures.flatMap { picture in asked.map { (picture, $0) } }.prefix(limit ?? .max)
     var answers: [ModelComparison.Answer] = []
-    var status = StatusLine()
+    let status = StatusLine()
     defer { status.clear() }
     let begin = ContinuousClock.now
     for (picture, question) in cases {
@@ -85,10 +86,8 @@ extension CompareModels {
       var differs: Bool
 
       enum CodingKeys: String, CodingKey {
-        case picture, question, tokens, reference, model, differs
+        case picture, question, tokens, meanKL, largestKL, reference, model, differs
         case agreement = "top_token_agreement"
-        case meanKL = "mean_kl"
-        case largestKL = "largest_kl"
       }
     }
 
@@ -102,10 +101,8 @@ extension CompareModels {
       var seconds: Double
 
       enum CodingKeys: String, CodingKey {
-        case answers, differing, tokens, seconds
+        case answers, differing, tokens, meanKL, largestKL, seconds
         case agreement = "top_token_agreement"
-        case meanKL = "mean_kl"
-        case largestKL = "largest_kl"
       }
     }
 
@@ -132,24 +129,20 @@ extension CompareModels {
     }
 
     var text: String {
-      var text = String(
-        format: "answers that differ  %d of %d\ntop-token agreement  %.2f %% of %d tokens\n",
-        overall.differing,
-        overall.answers, overall.agreement * 100, overall.tokens)
-      text += String(
-        format: "mean KL              %.5f nats a token (largest %.4f)\n", overall.meanKL, overall.largestKL)
+      var table = TextTable(alignment: "ll")
+      table.append(["answers that differ", "\(overall.differing) of \(overall.answers)"])
+      table.append([
+        "top-token agreement", "\(NumberText.percent(overall.agreement, 2)) of \(overall.tokens) tokens",
+      ])
+      let largest = NumberText.fixed(overall.largestKL, 4)
+      table.append(["mean KL", "\(NumberText.fixed(overall.meanKL, 5)) nats a token (largest \(largest))"])
+      var text = table.text
       for answer in answers where answer.differs {
-        text += "\n\(Self.line(answer.picture)): \(Self.line(answer.question))\n"
-        text += "  reference  \(Self.line(answer.reference))\n  model      \(Self.line(answer.model))\n"
+        text += "\n\(UntrustedText.line(answer.picture)): \(UntrustedText.line(answer.question))\n"
+        text +=
+          "  reference  \(UntrustedText.line(answer.reference))\n  model      \(UntrustedText.line(answer.model))\n"
       }
       return text
-    }
-
-    /// Text on one line, without what would move a terminal's cursor.
-    private static func line(_ text: String) -> String {
-      String(
-        String.UnicodeScalarView(
-          text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
     }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import VL2Base
 import VL2Console
 import VL2Measure
 import VL2Run
@@ -20,7 +21,7 @@ struct Doctor: ParsableCommand {
 
   func run() throws {
     let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
-    let size = try path.map { try Self.size($0) }
+    let size = try path.map { try Self.fileSize($0) }
     let machine = Machine()
     let storage = path.flatMap { StorageSpeed.measure($0) }
     var rows = Self.rows(machine)
@@ -28,10 +29,9 @@ struct Doctor: ParsableCommand {
       rows.append(("model", "\(path), \(Self.size(size))"))
       rows.append(("storage", storage.map(Self.text) ?? "not measured"))
     }
-    let width = rows.map(\.0.count).max() ?? 0
-    var text = rows.map { name, value in
-      Terminal.styled(name.padding(toLength: width + 2, withPad: " ", startingAt: 0), .faint) + value
-    }
+    var table = TextTable(alignment: "ll")
+    for (name, value) in rows { table.append([Terminal.styled(name, .faint), UntrustedText.line(value)]) }
+    var text = table.lines
     let advice = Self.advice(machine, modelSize: size, storage: storage)
     text.append("")
     text +=
@@ -40,7 +40,7 @@ struct Doctor: ParsableCommand {
     Console.write(text.joined(separator: "\n") + "\n")
   }
 
-  private static func size(_ path: String) throws -> Int {
+  private static func fileSize(_ path: String) throws -> Int {
     guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
       throw Failure(.noInput, "\(path): no such file; give the packed model")
     }
@@ -66,7 +66,7 @@ struct Doctor: ParsableCommand {
     rows.append(
       ("kernels", InstructionSet.active + (others.isEmpty ? "" : " (VL2_ISA=NAME takes another: \(others))")))
     if let governor = machine.governor { rows.append(("governor", governor)) }
-    rows.append(("page size", size(machine.pageSize)))
+    rows.append(("page size", "\(size(machine.pageSize))"))
     rows.append(("memory", "\(size(machine.memory)), \(size(machine.availableMemory)) available"))
     rows.append(
       ("swap", machine.swap == 0 ? "none" : "\(size(machine.swap)), \(size(machine.freeSwap)) free"))
@@ -78,7 +78,7 @@ struct Doctor: ParsableCommand {
       rows.append(("cgroup", "memory limited to \(size(limit)), of which \(size(used)) are in use"))
     }
     if let temperature = machine.temperature {
-      rows.append(("temperature", String(format: "%.0f degrees Celsius", temperature)))
+      rows.append(("temperature", NumberText.fixed(temperature, 0) + " degrees Celsius"))
     }
     if let throttled = machine.isThrottled {
       rows.append(("throttling", throttled ? "yes, now or since the start" : "none since the start"))
@@ -87,7 +87,7 @@ struct Doctor: ParsableCommand {
   }
 
   private static func text(_ storage: StorageSpeed) -> String {
-    let speed = String(format: "%.0f MB/s", storage.bytesPerSecond / 1e6)
+    let speed = NumberText.fixed(storage.bytesPerSecond / 1e6, 0) + " MB/s"
     return storage.isFromMemory ? "\(speed), but from memory, so this says nothing about the storage" : speed
   }
 
@@ -143,10 +143,5 @@ struct Doctor: ParsableCommand {
     return advice
   }
 
-  private static func size(_ bytes: Int) -> String {
-    let (unit, name) =
-      bytes >= 1 << 30 ? (1 << 30, "GiB") : bytes >= 1 << 20 ? (1 << 20, "MiB") : (1 << 10, "KiB")
-    let value = Double(bytes) / Double(unit)
-    return String(format: value >= 100 || value == value.rounded() ? "%.0f" : "%.1f", value) + " " + name
-  }
+  private static func size(_ bytes: Int) -> ByteSize { ByteSize(bytes: bytes) }
 }

@@ -1,3 +1,5 @@
+import VL2Console
+
 /// A line of text with a cursor.
 struct EditedLine {
   enum Edit: Equatable {
@@ -58,27 +60,16 @@ struct EditedLine {
   func visible(columns: Int) -> (text: String, cursor: Int) {
     var first = cursor
     var width = 0
-    while first > 0, width + Self.columns(characters[first - 1]) < columns {
+    while first > 0, width + characters[first - 1].columns < columns {
       first -= 1
-      width += Self.columns(characters[first])
+      width += characters[first].columns
     }
     let place = width
     var end = cursor
-    while end < characters.count, width + Self.columns(characters[end]) <= columns {
-      width += Self.columns(characters[end])
+    while end < characters.count, width + characters[end].columns <= columns {
+      width += characters[end].columns
       end += 1
     }
     return (String(characters[first..<end]), place)
-  }
-
-  /// Columns that a terminal gives a character: two for East Asian wide ones and pictographs.
-  private static func columns(_ character: Character) -> Int {
-    guard let scalar = character.unicodeScalars.first else { return 0 }
-    switch scalar.value {
-    case 0x1100...0x115F, 0x2E80...0xA4CF, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F, 0xFF00...0xFF60,
-      0xFFE0...0xFFE6, 0x1F300...0x1FAFF, 0x20000...0x3FFFD:
-      return 2
-    default: return 1
-    }
   }
 }

@@ -87,7 +87,7 @@ struct Evaluate: ParsableCommand {
         model: options.open(), reference: options.open(against), images: images, questions: questions,
         limit: limit, maxTokens: maxTokens
       ).run()
-      Console.write(try json ? JSONLine.text(report) : report.text)
+      Console.write(try json ? JSONOutput.text(report) : report.text)
     } else if let items {
       try countRightAnswers(items)
     }
@@ -99,7 +99,7 @@ struct Evaluate: ParsableCommand {
     let answerFile = try answers.map { try AnswerFile($0) }
     var evaluation = Evaluation()
     let begin = ContinuousClock.now
-    var status = StatusLine()
+    let status = StatusLine()
     do {
       defer { status.clear() }
       for item in list {
@@ -111,15 +111,15 @@ struct Evaluate: ParsableCommand {
       }
     }
     let report = Report(evaluation, seconds: (ContinuousClock.now - begin) / .seconds(1))
-    Console.write(try json ? JSONLine.text(report) : report.table)
+    Console.write(try json ? JSONOutput.text(report) : report.table)
   }
 
   private func progress(
     _ score: Evaluation.Score, of items: Int, begin: ContinuousClock.Instant
   ) -> String {
     let left = (ContinuousClock.now - begin) / .seconds(1) * Double(items - score.items) / Double(score.items)
-    return String(
-      format: "%d of %d items, %.1f %% right, %.0f s left", score.items, items, score.accuracy * 100, left)
+    return "\(score.items) of \(items) items, \(NumberText.percent(score.accuracy)) right, "
+      + "\(NumberText.fixed(left, 0)) s left"
   }
 }
 
@@ -150,24 +150,11 @@ extension Evaluate {
 
     /// A line for each task, in alphabetical order, and one for all.
     var table: String {
-      let scores = tasks.sorted { $0.key < $1.key } + [(key: "overall", value: overall)]
-      let width = scores.map(\.key.count).max() ?? 0
-      var text = row("task", "items", "right", "accuracy", width: width)
-      for (task, score) in scores {
-        let accuracy = String(format: "%.1f %%", score.accuracy * 100)
-        text += row(task, String(score.items), String(score.right), accuracy, width: width)
+      var table = TextTable(["task", "items", "right", "accuracy"], alignment: "lrrr", gap: "    ")
+      for (task, score) in tasks.sorted(by: { $0.key < $1.key }) + [(key: "overall", value: overall)] {
+        table.append([task, "\(score.items)", "\(score.right)", NumberText.percent(score.accuracy)])
       }
-      return text
-    }
-
-    private func row(
-      _ task: String, _ items: String, _ right: String, _ accuracy: String, width: Int
-    ) -> String {
-      func padding(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count))
-      }
-      return task + padding(task, width) + padding(items, 9) + items + padding(right, 9) + right
-        + padding(accuracy, 11) + accuracy + "\n"
+      return table.text
     }
   }
 }
@@ -196,7 +183,7 @@ private struct AnswerFile {
 
   func append(_ item: EvaluationItem, answer: String, isRight: Bool) throws {
     let line = Line(line: item.line, id: item.id, task: item.task, answer: answer, right: isRight)
-    let text = try JSONLine.text(line)
+    let text = try JSONOutput.text(line)
     do {
       try file.write(contentsOf: Data(text.utf8))
     } catch {

@@ -1,4 +1,5 @@
-import Foundation
+import VL2Base
+import VL2Console
 import VL2Measure
 
 /// What `vl2 bench --kernels` prints.
@@ -7,43 +8,36 @@ struct KernelReport: Encodable {
 
   init(_ times: KernelTimes) { self.times = times }
 
-  /// A table with a part for each instruction set.
+  /// A table for each instruction set.
   var table: String {
-    var text = ""
-    for peak in times.peaks {
-      text += text.isEmpty ? "" : "\n"
-      text += String(
-        format: "%@: at most %.0f GOP/s int8, %.0f GFLOP/s float32, one thread\n\n", peak.isa,
-        peak.int8 / 1e9,
-        peak.float32 / 1e9)
-      let entries = times.entries.filter { $0.isa == peak.isa }
-      let names = entries.map(\.name.count).max() ?? 0
-      let shapes = entries.map(\.shape.count).max() ?? 0
-      for entry in entries {
-        let gigabytes = Double(entry.bytes) / entry.seconds / 1e9
-        text += entry.name.padding(toLength: names + 2, withPad: " ", startingAt: 0)
-        text += entry.shape.padding(toLength: shapes, withPad: " ", startingAt: 0)
-        text += String(format: "%10.1f us%8.1f GB/s", entry.seconds * 1e6, gigabytes)
+    func number(_ value: Double, _ digits: Int = 1) -> String { NumberText.fixed(value, digits) }
+    return times.peaks.map { peak in
+      var table = TextTable(alignment: "llrrrr")
+      for entry in times.entries where entry.isa == peak.isa {
+        let bytesPerSecond = Double(entry.bytes) / entry.seconds
+        var row = [
+          entry.name, entry.shape, number(entry.seconds * 1e6) + " us",
+          number(bytesPerSecond / 1e9) + " GB/s",
+        ]
         if let share = entry.peakShare {
-          text += String(format: "%8.1f GOP/s%5.0f %%", entry.operations / entry.seconds / 1e9, share * 100)
+          row.append(number(entry.operations / entry.seconds / 1e9) + " GOP/s")
+          row.append(NumberText.percent(share, 0))
         }
-        text += "\n"
+        table.append(row)
       }
-    }
-    return text
+      return "\(peak.isa): at most \(number(peak.int8 / 1e9, 0)) GOP/s int8, "
+        + "\(number(peak.float32 / 1e9, 0)) GFLOP/s float32, one thread\n\n" + table.text
+    }.joined(separator: "\n")
   }
 
-  private enum Keys: String, CodingKey { case kernels, peaks }
+  private enum Keys: CodingKey { case kernels, peaks }
   private enum PeakKeys: String, CodingKey {
     case isa
     case int8 = "int8_operations_per_second"
     case float32 = "float_operations_per_second"
   }
-  private enum EntryKeys: String, CodingKey {
-    case isa, name, shape, seconds
-    case bytesPerSecond = "bytes_per_second"
-    case operationsPerSecond = "operations_per_second"
-    case peakShare = "peak_share"
+  private enum EntryKeys: CodingKey {
+    case isa, name, shape, seconds, bytesPerSecond, operationsPerSecond, peakShare
   }
 
   func encode(to encoder: any Encoder) throws {

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 
 /// Lines that were typed before, kept in a file that only its owner can read, one a line. It is a convenience: what
 /// cannot be read or written is done without.
@@ -66,7 +67,6 @@ struct LineHistory {
   }
 
   private static func isKept(_ line: String) -> Bool {
-    line.utf8.count <= longestLine
-      && !line.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    line.utf8.count <= longestLine && UntrustedText.isLine(line)
   }
 }

@@ -10,12 +10,7 @@ struct ModelOptions: ParsableArguments {
     completion: .file(extensions: ["vl2q"]))
   var model: String?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Threads that share the arithmetic; answers do not depend on it. (default: one per processor)",
-      valueName: "n"))
-  var threads: Int?
+  @OptionGroup var threads: ThreadOption
 
   @Flag(help: "Compute with float32 activations instead of int8: slower, for comparison.")
   var exact = false
@@ -41,9 +36,6 @@ struct ModelOptions: ParsableArguments {
   func validate() throws {
     if exact, keyValues == .int8 {
       throw ValidationError("--kv int8 with --exact: exact attention keeps float32; leave one of them out.")
-    }
-    if let threads, !(1...1024).contains(threads) {
-      throw ValidationError("--threads \(threads): give a number from 1 to 1024.")
     }
   }
 
@@ -80,7 +72,7 @@ struct ModelOptions: ParsableArguments {
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
     }
     var options = RuntimeOptions(
-      threads: threads, activations: exact ? .float32 : .int8,
+      threads: threads.threads, activations: exact ? .float32 : .int8,
       memory: memory ?? self.memory.last ?? .automatic,
       checks: !unchecked)
     options.keyValues = keyValues ?? .int8

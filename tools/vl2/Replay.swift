@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import VL2Base
 import VL2Console
 import VL2Measure
 
@@ -41,18 +41,17 @@ struct Replay: ParsableCommand {
 
   func run() throws {
     let table = try ReplayTable(path: routes, slots: slots.isEmpty ? nil : slots, repeated: repeated)
-    var text: String
-    if json {
-      text = try JSONLine.text(table)
-    } else {
-      text = "\(table.tokens) tokens\n\nslots  policy  hits      missed a token  guessed\n"
-      for row in table.rows {
-        text += String(
-          format: "%5d  %@  %5.1f %%  %8.1f MB      %5.1f %%\n", row.slots,
-          row.policy.padding(toLength: 6, withPad: " ", startingAt: 0), 100 * row.hitRate,
-          row.missedBytesPerToken / 1e6, 100 * row.guessedShare)
-      }
+    Console.write(json ? try JSONOutput.text(table) : Self.text(of: table))
+  }
+
+  private static func text(of replay: ReplayTable) -> String {
+    var table = TextTable(["slots", "policy", "hits", "missed a token", "guessed"], alignment: "rlrrr")
+    for row in replay.rows {
+      table.append([
+        "\(row.slots)", row.policy, NumberText.percent(row.hitRate),
+        NumberText.fixed(row.missedBytesPerToken / 1e6, 1) + " MB", NumberText.percent(row.guessedShare),
+      ])
     }
-    Console.write(text)
+    return "\(replay.tokens) tokens\n\n" + table.text
   }
 }

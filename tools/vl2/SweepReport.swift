@@ -1,4 +1,5 @@
-import Foundation
+import VL2Base
+import VL2Console
 import VL2Measure
 
 /// What `vl2 bench --memory` prints.
@@ -7,10 +8,7 @@ struct SweepReport: Encodable {
 
   init(_ sweep: MemorySweep) { self.sweep = sweep }
 
-  enum CodingKeys: String, CodingKey {
-    case threads, tokens, budgets
-    case readBytesPerSecond = "read_bytes_per_second"
-  }
+  enum CodingKeys: CodingKey { case threads, tokens, readBytesPerSecond, budgets }
 
   func encode(to encoder: any Encoder) throws {
     var object = encoder.container(keyedBy: CodingKeys.self)
@@ -23,32 +21,31 @@ struct SweepReport: Encodable {
   /// Two lines for each budget: as the model routes, and with picks that repeat. "Of both" is the share of what reading
   /// the missed bytes, or computing without waiting, would allow by itself.
   var table: String {
-    var text = String(
-      format: "%d threads, %d tokens written, reads of %.0f MB/s past the page cache\n\n", sweep.threads,
-      sweep.tokens, sweep.readBytesPerSecond / 1e6)
-    text +=
-      "memory   slots  prompt    routing     tokens/s  hits      missed/token  disk allows  of both  waited\n"
+    func number(_ value: Double, _ digits: Int = 1) -> String { NumberText.fixed(value, digits) }
+    var table = TextTable(
+      [
+        "memory", "slots", "prompt", "routing", "tokens/s", "hits", "missed/token", "disk allows", "of both",
+        "waited",
+      ], alignment: "lrrlrrrrrr")
     for row in sweep.rows {
-      let memory = row.budgetBytes.map { "\($0 >> 20)M" } ?? "mapped"
       for (name, writing) in [("the model", row.routed), ("45 % same", row.repeating)] {
-        text += pad(memory, 7) + pad(row.slots.map { "  \(String(format: "%5d", $0))" } ?? "", 9)
-        text += String(format: "%6.2f s  ", row.promptSeconds) + pad(name, 10)
-        text += String(format: "%10.1f", writing.tokensPerSecond)
+        var cells = [
+          row.budgetBytes.map { ByteSize(bytes: $0).argument } ?? "mapped", row.slots.map(String.init) ?? "",
+          number(row.promptSeconds, 2) + " s", name, number(writing.tokensPerSecond),
+        ]
         if let hits = writing.hitRate, let missed = writing.missedBytesPerToken,
           let share = writing.allowedShare, let waited = writing.secondsWaited
         {
-          text += String(
-            format: "  %5.1f %%  %9.1f MB  %@  %5.1f %%  %6.2f s", 100 * hits, missed / 1e6,
-            writing.diskTokensPerSecond.map { String(format: "%11.1f", $0) } ?? pad("", 11), 100 * share,
-            waited)
+          cells += [
+            NumberText.percent(hits), number(missed / 1e6) + " MB",
+            writing.diskTokensPerSecond.map { number($0) } ?? "", NumberText.percent(share),
+            number(waited, 2) + " s",
+          ]
         }
-        text += "\n"
+        table.append(cells)
       }
     }
-    return text
-  }
-
-  private func pad(_ text: String, _ width: Int) -> String {
-    text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+    return "\(sweep.threads) threads, \(sweep.tokens) tokens written, reads of "
+      + "\(number(sweep.readBytesPerSecond / 1e6, 0)) MB/s past the page cache\n\n" + table.text
   }
 }

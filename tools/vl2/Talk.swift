@@ -13,13 +13,13 @@ struct Talk {
   private(set) var stats: String?
   private let session: Session
   private let looking: TileOptions
-  private var speeds: SpeedMemory
+  private var speeds: SpeedCache
 
   init(_ model: Model, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool) {
     self.model = model
     self.looking = looking
-    session = Session(model, remembers: true)
-    speeds = SpeedMemory(model, exact: exact)
+    session = Session(model, caches: true)
+    speeds = SpeedCache(model, exact: exact)
     conversation = Conversation(
       session, system: answering.system, maxTokens: answering.maxTokens, sampling: answering.sampling)
   }
@@ -51,17 +51,17 @@ struct Talk {
     if let note = next.plan.note(from: next.plan.tiles.count - pictures.count) { say(note) }
     if let estimate { say(estimate) }
 
-    var status = StatusLine()
-    Interruption.begin()
-    defer { Interruption.end() }
+    let status = StatusLine()
     do {
-      let answer = try conversation.ask(next) { piece in
-        status.clear()
-        Console.write(Terminal.shown(piece))
-        return !Interruption.isRequested
-      } onProgress: { progress in
-        if Interruption.isRequested { throw Interruption() }
-        status.show(progress)
+      let answer = try Interruption.noted {
+        try conversation.ask(next) { piece in
+          status.clear()
+          Console.write(Terminal.shown(piece))
+          return !Interruption.isRequested
+        } onProgress: { progress in
+          try Interruption.check()
+          status.show(progress.text)
+        }
       }
       status.clear()
       Console.write((answer.ending == .stopped ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
@@ -103,20 +103,7 @@ struct Talk {
     say("\(path): saved")
   }
 
-  private func say(_ text: String) { Console.write(Terminal.styled(text, .faint) + "\n") }
-}
-
-/// Ctrl-C while an answer is made.
-private struct Interruption: Error {
-  private nonisolated(unsafe) static var requested: sig_atomic_t = 0
-
-  static var isRequested: Bool { requested != 0 }
-
-  /// From now on Ctrl-C is noted instead of ending the program.
-  static func begin() {
-    requested = 0
-    signal(SIGINT) { _ in Interruption.requested = 1 }
+  private func say(_ text: String) {
+    Console.write(Terminal.styled(UntrustedText.line(text), .faint) + "\n")
   }
-
-  static func end() { signal(SIGINT, SIG_DFL) }
 }

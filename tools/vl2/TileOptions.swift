@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import VL2Base
+import VL2Console
 import VL2Run
 
 /// How closely pictures are looked at, and how long that may take.
@@ -34,12 +36,12 @@ struct TileOptions: ParsableArguments {
   ///
   /// - Parameter memory: what earlier answers took.
   func limit(
-    _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedMemory
+    _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedCache
   ) throws {
     if let tiles = Int(maxTiles) { request.tileLimit = .tiles(tiles) }
     if let deadline, !request.pictures.isEmpty {
       if memory.speed == nil {
-        var status = StatusLine()
+        let status = StatusLine()
         status.show("measuring this machine once")
         defer { status.clear() }
         memory.speed = try model.measureSpeed()
@@ -51,13 +53,13 @@ struct TileOptions: ParsableArguments {
   }
 
   /// How long a request is going to take; nil where nothing is known, or where nobody wants to know.
-  func estimate(_ plan: TilePlan, _ memory: SpeedMemory) -> String? {
+  func estimate(_ plan: TilePlan, _ memory: SpeedCache) -> String? {
     guard let speed = memory.speed else { return nil }
     let seconds = speed.seconds(plan)
     // Without a deadline only somebody who waits in front of a terminal wants to know.
     guard deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 else { return nil }
     let isLate = deadline.map { seconds > $0 } ?? false
-    return String(format: "about %.*f s until the answer begins: ", seconds < 10 ? 1 : 0, seconds)
+    return "about \(NumberText.fixed(seconds, seconds < 10 ? 1 : 0)) s until the answer begins: "
       + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
       + (isLate ? ", later than asked for, since it cannot be fewer" : "")
   }

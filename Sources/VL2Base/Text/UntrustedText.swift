@@ -19,14 +19,35 @@ package enum UntrustedText {
     }
     return line + "\""
   }
+
+  /// For a line that is written as it is: blanks stand for what would break it.
+  package static func line(_ text: String) -> String { replacing(text, with: " ") { $0.breaksLine } }
+
+  /// Whether it can stand on a line as it is.
+  package static func isLine(_ text: String) -> Bool { !text.unicodeScalars.contains { $0.breaksLine } }
+
+  /// For a terminal, which obeys control characters: they become U+FFFD, but for line feeds and tabs.
+  package static func lines(_ text: String) -> String {
+    replacing(text, with: "\u{FFFD}") { $0.isControl && $0 != "\n" && $0 != "\t" }
+  }
+
+  private static func replacing(
+    _ text: String, with replacement: Unicode.Scalar, where isReplaced: (Unicode.Scalar) -> Bool
+  ) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { isReplaced($0) ? replacement : $0 }))
+  }
 }
 
 extension Unicode.Scalar {
-  /// Whether it would move a terminal's cursor or end a line: control characters and the two separators.
+  /// Whether it would move a terminal's cursor, end a line, or turn the direction of what follows: control characters,
+  /// the two separators, and the overrides and isolates of bidirectional text.
   package var breaksLine: Bool {
     switch value {
-    case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: true
-    default: false
+    case 0x2028...0x202E, 0x2066...0x2069: true
+    default: isControl
     }
   }
+
+  /// Unicode's control characters, which are those of ASCII and of ISO 6429.
+  fileprivate var isControl: Bool { value < 0x20 || (0x7F..<0xA0).contains(value) }
 }

@@ -102,7 +102,7 @@ package struct Benchmark {
       Double(promptTokens)
       / (try medianSeconds(runs) {
         peak.measure()
-        return try seconds { try decoding.readPrompt() }
+        return try seconds { try decoding.prefill() }
       })
 
     progress("writing at context 0, and read bandwidth")
@@ -114,7 +114,7 @@ package struct Benchmark {
     var sum: UInt64 = 0
     var (writeTimes, readTimes): ([Double], [Double]) = ([], [])
     for _ in 0...runs {
-      writeTimes.append(try seconds { try decoding.write(after: 0) })
+      writeTimes.append(try seconds { try decoding.decode(after: 0) })
       readTimes.append(seconds { for _ in 0..<passes { sum &+= reading.pass() } })
     }
     withExtendedLifetime(sum) {}
@@ -133,7 +133,7 @@ package struct Benchmark {
     model.releaseScratch()
     writeTokensPerSecondFar =
       Double(writtenTokens)
-      / (try medianSeconds(runs) { try seconds { try decoding.write(after: decoding.far) } })
+      / (try medianSeconds(runs) { try seconds { try decoding.decode(after: decoding.far) } })
     meter.sample()
     peakAnonymousBytes = max(anonymous, meter.peaks.anonymous)
 

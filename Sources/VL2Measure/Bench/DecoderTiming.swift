@@ -21,7 +21,7 @@ final class DecoderTiming {
     cache = try model.decoder.makeCache(positions: tokens.count)
   }
 
-  func readPrompt() throws {
+  func prefill() throws {
     cache.truncate(to: 0)
     try read(0..<prompt)
   }
@@ -33,7 +33,7 @@ final class DecoderTiming {
   }
 
   /// Writes after `position` positions, which the cache must hold.
-  func write(after position: Int) throws {
+  func decode(after position: Int) throws {
     cache.truncate(to: position)
     for place in position..<position + written { _ = try model.decoder.step(tokens[place], cache: cache) }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 
 /// A sweep over budgets as a drawing: tokens a second over memory.
 package struct MemoryPlot {
@@ -43,7 +44,7 @@ package struct MemoryPlot {
       memory: Self.ceiling(all.map(\.memory).max() ?? 1), speed: Self.ceiling(all.map(\.speed).max() ?? 1))
     title =
       "Writing under a memory budget: \(sweep.threads) threads, reads of "
-      + String(format: "%.0f MB/s", sweep.readBytesPerSecond / 1e6)
+      + "\(NumberText.fixed(sweep.readBytesPerSecond / 1e6, 0)) MB/s"
   }
 
   /// The next of 1, 2, 3, ... 10 times a power of ten.
@@ -62,7 +63,7 @@ package struct MemoryPlot {
 
   /// The drawing as SVG.
   package var svg: String {
-    func number(_ value: Double) -> String { String(format: "%.1f", value) }
+    func number(_ value: Double) -> String { NumberText.fixed(value, 1) }
     func text(_ x: Double, _ y: Double, _ anchor: String, _ words: String) -> String {
       "<text x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(words)</text>\n"
     }

@@ -103,7 +103,7 @@ package struct MemorySweep: Sendable {
       for row in 0..<count { try model.decoder.embed(ids[place + row], into: rows[row]) }
       // Latent attention computes what is written otherwise than what is read.
       let written = count == 1 ? [0..<1] : []
-      try model.decoder.forward(rows, cache: cache, written: written, forcedRoutes: routes)
+      try model.decoder.forward(rows, cache: cache, answers: written, forcedRoutes: routes)
       _ = model.decoder.likeliest(model.decoder.logits(rows.slice(count - 1..<count)))
       place += count
     }
@@ -171,7 +171,7 @@ package struct MemorySweep: Sendable {
   private static func readSpeed(_ file: PackedFile) throws -> Double {
     let reader = SectionReader(file)
     let sections = file.manifest.sections.filter { $0.name.contains(".expert.") }
-    let memory = try HeldMemory(bytes: sections.map { SectionReader.room($0.storedLength) }.max() ?? 1)
+    let memory = try PageRegion(bytes: sections.map { SectionReader.room($0.storedLength) }.max() ?? 1)
     var bytes = 0
     let begin = ContinuousClock.now
     for section in sections {

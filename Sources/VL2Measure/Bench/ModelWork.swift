@@ -39,7 +39,7 @@ struct ModelWork {
     }
     let patches = Double(vision.patches)
     let tower = sections.filter { $0.key.hasPrefix("vision.") }.values.reduce(0, +)
-    let rows = Double(ImagePlaces(file.config.processor).tileRows)
+    let rows = Double(ImageTokens(file.config.processor).tileRows)
     tile = Count(
       weights: tower * patches + (sections["projector"] ?? 0) * rows * rows,
       attention: Double(vision.layers * 2 * vision.width) * patches * patches)

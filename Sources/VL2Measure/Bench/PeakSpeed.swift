@@ -40,7 +40,9 @@ struct PeakSpeed {
       defer { counts.deallocate() }
       counts.initialize(repeating: 0, count: pool.threads)
       // More pieces than threads, so that one that was kept waiting does not hold up all.
-      let took = VL2Measure.seconds { pool.run(pool.threads * 4) { _, worker in counts[worker] += loop(count) } }
+      let took = VL2Measure.seconds {
+        pool.run(pool.threads * 4) { _, worker in counts[worker] += loop(count) }
+      }
       if took >= 0.02 || rounds >= 1 << 34 {
         return 2 * Double((0..<pool.threads).reduce(0) { $0 + counts[$1] }) / max(took, 1e-9)
       }

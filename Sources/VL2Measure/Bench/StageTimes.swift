@@ -36,8 +36,8 @@ package struct StageTimes {
       return Part(name: name, count: count, seconds: took, stages: clock.take())
     }
     parts.append(
-      try measure("writing a token at context 0", decoding.written) { try decoding.write(after: 0) })
-    parts.append(try measure("prompt of \(decoding.prompt) tokens", 1) { try decoding.readPrompt() })
+      try measure("writing a token at context 0", decoding.written) { try decoding.decode(after: 0) })
+    parts.append(try measure("prompt of \(decoding.prompt) tokens", 1) { try decoding.prefill() })
     parts.append(try measure("one tile", 1) { _ = try model.encode(tile) })
     var peak = PeakSpeed(pool: pool)
     for _ in 0..<3 { peak.measure() }

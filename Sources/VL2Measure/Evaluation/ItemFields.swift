@@ -44,7 +44,7 @@ struct ItemFields {
   func name(_ key: String) throws -> String? {
     guard let value = members[key] else { return nil }
     let text = try Self.string(value, key)
-    guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+    guard !text.isEmpty, UntrustedText.isLine(text) else {
       throw ItemProblem("\(key) is \(value.kind): give a name without control characters")
     }
     return text

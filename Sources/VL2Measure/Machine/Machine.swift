@@ -109,7 +109,7 @@ public struct Machine: Sendable, Equatable {
 
   /// The tightest limit of the groups that this process is in.
   private static func memoryLimit(root: String) -> MemoryLimit {
-    guard let groups = MemoryGroup.all(root: root) else { return .unavailable }
+    guard let groups = ControlGroup.all(root: root) else { return .unavailable }
     let tightest = groups.min { $0.limit - $0.used < $1.limit - $1.used }
     return tightest.map { .limited($0.limit, used: $0.used) } ?? .unlimited
   }

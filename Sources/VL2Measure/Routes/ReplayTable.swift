@@ -34,7 +34,7 @@ public struct ReplayTable: Sendable, Encodable {
     var trace = try RouteTrace(contentsOf: path)
     let routed = Set(trace.steps.map(\.layer)).count
     if let repeated {
-      let tokens = trace.passes.count { trace.steps[$0.lowerBound].rows <= Foresight.guessedRows }
+      let tokens = trace.passes.count { trace.steps[$0.lowerBound].rows <= PrefetchMode.guessedRows }
       trace = .synthetic(like: trace, tokens: max(1, tokens), repeated: repeated, seed: 1)
     }
     let all = routed * trace.experts

@@ -28,7 +28,7 @@ package struct RouteReplay: Sendable {
       layers: trace.layers, experts: trace.experts, slots: slots, policy: policy ?? .lru)
     var free = slots
     for pass in trace.passes {
-      let isPrompt = trace.steps[pass.lowerBound].rows > Foresight.guessedRows
+      let isPrompt = trace.steps[pass.lowerBound].rows > PrefetchMode.guessedRows
       if !isPrompt { tokens += 1 }
       for number in pass {
         let step = trace.steps[number]

@@ -30,7 +30,7 @@ extension Model {
     let x = try promptRows(prompt, encoded, buffer: buffer)
     recorder.observe("embed", x)
     try decoder.forward(
-      x, cache: cache, written: prompt.answers, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
+      x, cache: cache, answers: prompt.answers, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
     var next = 0
     for first in stride(from: 0, to: x.count, by: 64) {
       let logits = decoder.logits(x.slice(first..<min(x.count, first + 64)))

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 
 /// The table of contents of a packed file, stored as JSON. Holds integers, strings and one truth value.
 public struct Manifest: Encodable, Sendable, Equatable {
@@ -49,14 +50,9 @@ extension Manifest.Origin {
   /// What to tell whoever uses a demonstration model: one line; nil for other models.
   public var demonstrationNotice: String? {
     guard demonstration else { return nil }
-    // Text from the file, without what would move a terminal's cursor or fill its screen.
-    let note = (demonstrationNote ?? "").unicodeScalars.map { scalar -> Character in
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: " "
-      default: Character(scalar)
-      }
-    }
-    let line = String(note.prefix(300)).trimmingCharacters(in: .whitespaces)
+    // Text from the file, which must not fill a screen.
+    let note = String(String.UnicodeScalarView((demonstrationNote ?? "").unicodeScalars.prefix(300)))
+    let line = UntrustedText.line(note).trimmingCharacters(in: .whitespaces)
     return line.isEmpty ? "this is a demonstration model: it shows how things work and knows little" : line
   }
 }

@@ -69,13 +69,14 @@ extension Session {
     var request = request
     request.maxTokens = written.map(\.count).max() ?? 1
     let weights: [Double]
-    let begun: Begun
+    let prefilled: Prefilled
     do {
       try model.beginRequest()
-      begun = try begin(request, plan(request), seconds: &seconds, meter: &meter, onProgress: onProgress)
-      weights = try measure(&seconds.writing) { try logProbabilities(of: written, choices, after: begun) }
+      prefilled = try prefill(
+        request, plan(request), seconds: &seconds, meter: &meter, onProgress: onProgress)
+      weights = try measure(&seconds.decode) { try logProbabilities(of: written, choices, after: prefilled) }
     } catch {
-      memory?.forget()
+      promptCache?.clear()
       throw error
     }
     meter.sample()
@@ -89,24 +90,26 @@ extension Session {
         $0.element.probability != $1.element.probability
           ? $0.element.probability > $1.element.probability : $0.offset < $1.offset
       }.map(\.element),
-      promptTokens: begun.promptTokens, tiles: begun.tiles, seconds: seconds, memory: meter.peaks)
+      promptTokens: prefilled.promptTokens, tiles: prefilled.tiles, seconds: seconds, memory: meter.peaks)
   }
 
   /// The logarithm of the probability of each text.
-  private func logProbabilities(of texts: [[Int]], _ names: [String], after begun: Begun) throws -> [Double] {
-    let start = begun.cache.length
-    for (text, name) in zip(texts, names) where text.count - 1 > begun.cache.capacity - start {
+  private func logProbabilities(of texts: [[Int]], _ names: [String], after prefilled: Prefilled) throws
+    -> [Double]
+  {
+    let start = prefilled.cache.length
+    for (text, name) in zip(texts, names) where text.count - 1 > prefilled.cache.capacity - start {
       throw ChoiceError.tooLong(name)
     }
-    var sums = begun.logits.logProbabilities(of: texts.map { $0[0] })
+    var sums = prefilled.logits.logProbabilities(of: texts.map { $0[0] })
     let hidden = model.config.language.hiddenSize
     let buffer = AlignedBuffer()
     defer { withExtendedLifetime(buffer) {} }
     for (index, text) in texts.enumerated() where text.count > 1 {
       let rows = Rows(buffer.reserve((text.count - 1) * hidden), count: text.count - 1, columns: hidden)
       for (row, token) in text.dropLast().enumerated() { try model.decoder.embed(token, into: rows[row]) }
-      try model.decoder.forward(rows, cache: begun.cache, written: [0..<rows.count])
-      begun.cache.truncate(to: start)
+      try model.decoder.forward(rows, cache: prefilled.cache, answers: [0..<rows.count])
+      prefilled.cache.truncate(to: start)
       for row in 0..<rows.count {
         let logits = model.decoder.logits(rows.slice(row..<row + 1))
         sums[index] += logits.logProbabilities(of: [text[row + 1]])[0]

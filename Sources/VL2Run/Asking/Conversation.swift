@@ -23,7 +23,7 @@ public struct Conversation {
 
   private let session: Session
 
-  /// - Parameter session: one that remembers, so that each question costs its own tokens only.
+  /// - Parameter session: one that caches, so that each question costs its own tokens only.
   public init(_ session: Session, system: String? = nil, maxTokens: Int = 512, sampling: Sampling = .greedy) {
     self.session = session
     self.system = system

@@ -3,15 +3,15 @@ import Foundation
 /// Questions, with their pictures, answered by a model.
 public final class Session {
   let model: Model
-  let memory: PromptMemory?
+  let promptCache: PromptCache?
   private var clock = ContinuousClock()
 
-  /// - Parameter remembers: keep what was read and written, so that the next request, where it begins with the
+  /// - Parameter caches: keep what was read and written, so that the next request, where it begins with the
   ///   same turns and pictures, costs its new tokens only. Answers are the same either way, bit for bit. It takes
   ///   the memory of a full context as the conversation grows, and of the pictures' rows.
-  public init(_ model: Model, remembers: Bool = false) {
+  public init(_ model: Model, caches: Bool = false) {
     self.model = model
-    memory = remembers ? PromptMemory() : nil
+    promptCache = caches ? PromptCache() : nil
   }
 
   /// Answers a request.
@@ -29,7 +29,7 @@ public final class Session {
     do {
       return try write(request, onText: onText, onProgress: onProgress)
     } catch {
-      memory?.forget()
+      promptCache?.clear()
       throw error
     }
   }
@@ -47,7 +47,7 @@ public final class Session {
       try SchemaWriter(
         $0, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room)
     }
-    let begun = try begin(request, plan, seconds: &seconds, meter: &meter, onProgress: onProgress)
+    let prefilled = try prefill(request, plan, seconds: &seconds, meter: &meter, onProgress: onProgress)
     var sampler = Sampler(request.sampling)
     var loops = LoopWatch()
     var stream = TextStream()
@@ -58,14 +58,14 @@ public final class Session {
     /// The next token, picked by what follows the last one.
     func next() throws -> Int {
       func pick(among allowed: TokenSet? = nil) throws -> Int {
-        guard let last = tokens.last else { return sampler.pick(begun.logits.lastRow, allowed: allowed) }
-        let logits = try model.decoder.logits(after: last, cache: begun.cache)
-        memory?.wrote(last)
+        guard let last = tokens.last else { return sampler.pick(prefilled.logits.lastRow, allowed: allowed) }
+        let logits = try model.decoder.logits(after: last, cache: prefilled.cache)
+        promptCache?.append(last)
         return sampler.pick(logits.lastRow, allowed: allowed)
       }
       return try guide?.next { try pick(among: $0) } ?? pick()
     }
-    try measure(&seconds.writing) {
+    try measure(&seconds.decode) {
       while tokens.count < room {
         let token = try next()
         if token == end {
@@ -90,18 +90,18 @@ public final class Session {
     if !rest.isEmpty && ending != .stopped { _ = onText(rest) }
     meter.sample()
     return Answer(
-      text: text, tokens: tokens, ending: ending, promptTokens: begun.promptTokens,
-      rememberedTokens: begun.remembered, tiles: begun.tiles, plan: begun.plan, seconds: seconds,
+      text: text, tokens: tokens, ending: ending, promptTokens: prefilled.promptTokens,
+      cachedTokens: prefilled.cached, tiles: prefilled.tiles, plan: prefilled.plan, seconds: seconds,
       memory: meter.peaks)
   }
 
   /// A prompt that went through the decoder.
-  struct Begun {
+  struct Prefilled {
     var cache: KeyValueCache
     /// What follows the prompt, [1][vocabulary].
     var logits: Rows
     var promptTokens: Int
-    var remembered: Int
+    var cached: Int
     var tiles: Int
     var plan: TilePlan
   }
@@ -134,11 +134,11 @@ public final class Session {
     return plan
   }
 
-  /// Sends a request's pictures and turns through the model.
-  func begin(
+  /// Looks at a request's pictures and reads its turns.
+  func prefill(
     _ request: Request, _ plan: TilePlan, seconds: inout StageSeconds, meter: inout MemoryMeter,
     onProgress: (Progress) throws -> Void
-  ) throws -> Begun {
+  ) throws -> Prefilled {
     let processor = model.config.processor
     let cropping = request.pictures.count <= 2
     let tiled = measure(&seconds.tiling) {
@@ -150,13 +150,13 @@ public final class Session {
       turns: request.turns, imageGrids: tiled.map(\.grid), tokenizer: model.tokenizer, config: model.config)
     let count = prompt.tokens.count
     let limit = model.config.language.maxPositions
-    let spans = prompt.pictureSpans(imageToken: model.tokenizer.imageToken, places: ImagePlaces(processor))
-    let identities = memory == nil ? [] : tiled.map(PictureIdentity.init)
-    let remembered = memory?.recall(prompt, spans, identities) ?? 0
+    let spans = prompt.pictureSpans(imageToken: model.tokenizer.imageToken, places: ImageTokens(processor))
+    let identities = promptCache == nil ? [] : tiled.map(PictureIdentity.init)
+    let cached = promptCache?.matchPrefix(prompt, spans, identities) ?? 0
 
     // Pictures that the cache holds, and those whose rows are kept, need no tower.
-    let known = tiled.indices.map { memory?.rows(of: identities[$0]) }
-    let toEncode = tiled.indices.filter { known[$0] == nil && spans[$0].upperBound > remembered }
+    let known = tiled.indices.map { promptCache?.rows(of: identities[$0]) }
+    let toEncode = tiled.indices.filter { known[$0] == nil && spans[$0].upperBound > cached }
     let tiles = toEncode.map { tiled[$0].grid.encodedTiles }.reduce(0, +)
     var encoded = 0
     var pictures = known
@@ -173,23 +173,23 @@ public final class Session {
     model.releaseScratch()
 
     let cache =
-      try memory?.cache(model.decoder, positions: limit)
+      try promptCache?.cache(model.decoder, positions: limit)
       ?? model.decoder.makeCache(positions: count + min(limit - count, max(0, request.maxTokens)))
     let buffer = AlignedBuffer(ledger: model.ledger)
     defer { withExtendedLifetime(buffer) {} }
-    let rows = try model.promptRows(prompt, pictures, from: remembered, buffer: buffer)
-    let logits = try measure(&seconds.prompt) {
+    let rows = try model.promptRows(prompt, pictures, from: cached, buffer: buffer)
+    let logits = try measure(&seconds.prefill) {
       try onProgress(.reading(tokens: 0, of: rows.count))
-      try model.decoder.forward(rows, cache: cache, written: prompt.answers(from: remembered)) {
+      try model.decoder.forward(rows, cache: cache, answers: prompt.answers(from: cached)) {
         try onProgress(.reading(tokens: $0, of: rows.count))
       }
       return model.decoder.logits(rows.slice(rows.count - 1..<rows.count))
     }
-    memory?.read(prompt, spans, identities, pictures)
+    promptCache?.store(prompt, spans, identities, pictures)
     meter.sample()
     model.releaseScratch()
-    return Begun(
-      cache: cache, logits: logits, promptTokens: count, remembered: remembered, tiles: tiles, plan: plan)
+    return Prefilled(
+      cache: cache, logits: logits, promptTokens: count, cached: cached, tiles: tiles, plan: plan)
   }
 
   func measure<T>(_ seconds: inout Double, _ body: () throws -> T) rethrows -> T {

@@ -21,7 +21,7 @@ extension Session {
     public var ending: Ending
     public var promptTokens: Int
     /// Of these, the ones that an earlier request of this session had read.
-    public var rememberedTokens: Int
+    public var cachedTokens: Int
     /// Tiles that went through the vision tower.
     public var tiles: Int
     /// How the pictures were looked at.
@@ -37,9 +37,9 @@ extension Session {
     /// Tower and projector.
     public var vision = 0.0
     /// The prompt through the decoder, the first token picked.
-    public var prompt = 0.0
+    public var prefill = 0.0
     /// All further tokens.
-    public var writing = 0.0
+    public var decode = 0.0
   }
 
   /// What a session is doing before the answer begins.

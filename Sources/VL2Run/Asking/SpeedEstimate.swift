@@ -18,23 +18,23 @@ public struct SpeedEstimate: Sendable, Equatable, Codable {
 
   /// Moves half the way towards what an answer took; what it has too little of to say something about stays.
   public mutating func learn(from answer: Session.Answer) {
-    let read = answer.promptTokens - answer.rememberedTokens
+    let read = answer.promptTokens - answer.cachedTokens
     if answer.tiles > 0, answer.seconds.vision > 0 {
       tileSeconds = (tileSeconds + answer.seconds.vision / Double(answer.tiles)) / 2
     }
-    if read >= 64, answer.seconds.prompt > 0 {
-      promptTokensPerSecond = (promptTokensPerSecond + Double(read) / answer.seconds.prompt) / 2
+    if read >= 64, answer.seconds.prefill > 0 {
+      promptTokensPerSecond = (promptTokensPerSecond + Double(read) / answer.seconds.prefill) / 2
     }
   }
 
   /// What an answer took; nil where it has too little of both.
   public init?(_ answer: Session.Answer) {
-    let read = answer.promptTokens - answer.rememberedTokens
-    guard answer.tiles > 0, answer.seconds.vision > 0, read >= 64, answer.seconds.prompt > 0 else {
+    let read = answer.promptTokens - answer.cachedTokens
+    guard answer.tiles > 0, answer.seconds.vision > 0, read >= 64, answer.seconds.prefill > 0 else {
       return nil
     }
     tileSeconds = answer.seconds.vision / Double(answer.tiles)
-    promptTokensPerSecond = Double(read) / answer.seconds.prompt
+    promptTokensPerSecond = Double(read) / answer.seconds.prefill
   }
 }
 

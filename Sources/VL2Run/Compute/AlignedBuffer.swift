@@ -1,9 +1,9 @@
-/// `AlignedMemory` that several may own.
+/// `AlignedStorage` that several may own.
 package final class AlignedBuffer {
-  private var memory: AlignedMemory
+  private var memory: AlignedStorage
 
   /// - Parameter ledger: counts the buffer's bytes; nil for memory that a stage needs for a while.
-  package init(ledger: MemoryLedger? = nil) { memory = AlignedMemory(ledger: ledger) }
+  package init(ledger: ByteLedger? = nil) { memory = AlignedStorage(ledger: ledger) }
 
   /// At least `count` elements. Earlier contents are lost when the buffer has to grow.
   package func reserve<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> UnsafeMutablePointer<T>

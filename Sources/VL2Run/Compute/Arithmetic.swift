@@ -18,9 +18,9 @@ package final class Arithmetic {
   package let mode: ActivationMode
 
   /// For all threads, what float kernels decode blocks into.
-  private var decoded = AlignedMemory()
+  private var decoded = AlignedStorage()
   /// For all threads, what gates blocks, where no kernel does all of it.
-  private var gated = AlignedMemory()
+  private var gated = AlignedStorage()
   private var inputs = PreparedRows.Memory()
   private var products = PlainList<Product>()
 
@@ -231,7 +231,7 @@ package final class Arithmetic {
 
   /// Scratch of all threads.
   private struct ThreadScratch {
-    var decoded, gated: ThreadMemory<Float>
+    var decoded, gated: ThreadSlices<Float>
 
     subscript(worker: Int) -> Product.Scratch { .init(decoded: decoded[worker], gated: gated[worker]) }
   }
@@ -244,8 +244,8 @@ package final class Arithmetic {
       if product.gate != nil { gatedRows = max(gatedRows, min(product.count, Self.rowsPerTile)) }
     }
     return ThreadScratch(
-      decoded: ThreadMemory(&decoded, 16 * inputs, threads: pool.threads),
-      gated: ThreadMemory(&gated, 16 * gatedRows, threads: pool.threads))
+      decoded: ThreadSlices(&decoded, 16 * inputs, threads: pool.threads),
+      gated: ThreadSlices(&gated, 16 * gatedRows, threads: pool.threads))
   }
 
   /// Gives back what large jobs left behind.

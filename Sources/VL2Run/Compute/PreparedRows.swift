@@ -8,9 +8,9 @@ package struct PreparedRows: BitwiseCopyable {
 
   /// What rows are quantised into. What it held before is lost, and rows are valid until it is used again.
   package struct Memory: ~Copyable {
-    var quantized = AlignedMemory()
+    var quantized = AlignedStorage()
     /// The same as floats, for the matrices that only float kernels read.
-    var rounded = AlignedMemory()
+    var rounded = AlignedStorage()
 
     package init() {}
 

@@ -5,17 +5,17 @@ final class ExpertSlots {
   var table: SlotTable
   /// Slots that may be in use.
   var capacity: Int
-  /// Slots whose expert was read because it was expected, and has not been wanted yet.
+  /// Slots whose expert was prefetched, and has not been wanted yet.
   private(set) var isGuessed: [Bool]
   let bytes: Int
 
   private let queue: ReadQueue
-  private let memory: HeldMemory
+  private let memory: PageRegion
   private var free: [Int]
   /// Reads on their way into a slot, or done and not looked at since.
   private var loads: [SectionLoad?]
   /// Slots that nobody wants and a read still goes into.
-  private var leaving: [(slot: Int, load: SectionLoad)] = []
+  private var cancelling: [(slot: Int, load: SectionLoad)] = []
 
   /// - Parameter bytes: of a slot.
   /// - Throws: `MemoryError` where the system refuses the address space.
@@ -23,7 +23,7 @@ final class ExpertSlots {
     self.table = table
     self.bytes = bytes
     self.queue = queue
-    memory = try HeldMemory(bytes: table.slots * bytes)
+    memory = try PageRegion(bytes: table.slots * bytes)
     capacity = table.slots
     free = Array((0..<table.slots).reversed())
     loads = .init(repeating: nil, count: table.slots)
@@ -34,7 +34,7 @@ final class ExpertSlots {
   var used: Int { table.slots - free.count }
 
   /// Slots that experts were guessed into, those that were dropped and are still read into included.
-  var guesses: Int { isGuessed.count { $0 } + leaving.count }
+  var guesses: Int { isGuessed.count { $0 } + cancelling.count }
 
   /// The first slot's bytes.
   var base: UnsafeMutableRawPointer { memory.base }
@@ -78,7 +78,7 @@ final class ExpertSlots {
     loads[slot] = nil
   }
 
-  /// An expert that was expected is wanted. Returns whether it was expected, nil where its read had failed: the slot is
+  /// An expert is wanted. Returns whether it was prefetched, nil where its read had failed: the slot is
   /// then empty.
   func want(_ slot: Int) -> Bool? {
     guard let isReady = try? isReady(slot) else { return nil }
@@ -95,7 +95,7 @@ final class ExpertSlots {
     return true
   }
 
-  /// Takes a slot whose expert was expected in vain for another one, unless something is still being read into it.
+  /// Takes a slot whose expert was prefetched in vain for another one, unless something is still being read into it.
   func takeGuessed(_ slot: Int) -> Bool {
     if let load = loads[slot] {
       guard (try? queue.isDone(load)) ?? true else { return false }
@@ -106,8 +106,8 @@ final class ExpertSlots {
   }
 
   /// Ends what is being read into a slot, and waits for the end.
-  func abandonRead(_ slot: Int) {
-    if let load = loads[slot] { _ = queue.abandon(load, waiting: true) }
+  func cancelRead(_ slot: Int) {
+    if let load = loads[slot] { _ = queue.cancel(load, waiting: true) }
     loads[slot] = nil
   }
 
@@ -115,8 +115,8 @@ final class ExpertSlots {
   func drop(_ slot: Int) {
     table.clear(slot)
     isGuessed[slot] = false
-    if let load = loads[slot], !queue.abandon(load) {
-      leaving.append((slot, load))
+    if let load = loads[slot], !queue.cancel(load) {
+      cancelling.append((slot, load))
     } else {
       free.append(slot)
     }
@@ -127,8 +127,8 @@ final class ExpertSlots {
   ///
   /// - Parameter waiting: wait until that is so of all.
   func freeDropped(waiting: Bool) {
-    leaving.removeAll { slot, load in
-      guard queue.abandon(load, waiting: waiting) else { return false }
+    cancelling.removeAll { slot, load in
+      guard queue.cancel(load, waiting: waiting) else { return false }
       free.append(slot)
       return true
     }
@@ -136,7 +136,7 @@ final class ExpertSlots {
 
   /// Empties a slot and gives its memory back.
   func empty(_ slot: Int) {
-    abandonRead(slot)
+    cancelRead(slot)
     table.clear(slot)
     isGuessed[slot] = false
     // Where it is taken last.

@@ -45,7 +45,7 @@ package protocol ExpertStore: AnyObject {
   func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws
 
   /// When being told what comes next is of use.
-  var foresight: Foresight { get }
+  var prefetchMode: PrefetchMode { get }
 
   /// Tells, between `begin` of one layer and of the next, what a layer to come will probably want. What it was said to
   /// want before counts no more.
@@ -55,11 +55,11 @@ package protocol ExpertStore: AnyObject {
   ///   - certain: whether the layer will want nearly all of them.
   /// - Returns: whether it is worth telling what the layer after that one will want.
   @discardableResult
-  func expect(layer: Int, experts: [Int], certain: Bool) -> Bool
+  func prefetch(layer: Int, experts: [Int], certain: Bool) -> Bool
 }
 
 /// When an expert store wants to be told what comes next.
-package enum Foresight: Sendable {
+package enum PrefetchMode: Sendable {
   /// Never: nothing is read ahead.
   case never
   /// Guesses while a layer waits for an expert, when they cost nothing but time that nobody needs; a prompt's next

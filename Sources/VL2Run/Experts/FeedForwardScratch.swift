@@ -14,11 +14,11 @@ package final class FeedForwardScratch {
     var pairs: Range<Int> { firstPair..<endPair }
   }
 
-  var routedInner = AlignedMemory()
-  var sharedInner = AlignedMemory()
-  var routedOut = AlignedMemory()
-  var sum = AlignedMemory()
-  var outputSoFar = AlignedMemory()
+  var routedInner = AlignedStorage()
+  var sharedInner = AlignedStorage()
+  var routedOut = AlignedStorage()
+  var sum = AlignedStorage()
+  var outputSoFar = AlignedStorage()
   var preparedRouted = PreparedRows.Memory()
   var preparedShared = PreparedRows.Memory()
   var picks = ExpertPicks()

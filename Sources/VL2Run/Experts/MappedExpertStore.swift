@@ -23,13 +23,13 @@ package final class MappedExpertStore: ExpertStore {
     inner = language.expertWidth
     count = language.routing?.experts ?? 0
     layers = language.layers
-    forget()
+    invalidate()
   }
 
-  package let foresight = Foresight.never
+  package let prefetchMode = PrefetchMode.never
 
   @discardableResult
-  package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool { false }
+  package func prefetch(layer: Int, experts: [Int], certain: Bool) -> Bool { false }
 
   package func begin(
     layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool
@@ -72,5 +72,5 @@ package final class MappedExpertStore: ExpertStore {
   }
 
   /// Forgets which experts were read: the file was mapped anew.
-  package func forget() { known.fill(nil, count: layers * count) }
+  package func invalidate() { known.fill(nil, count: layers * count) }
 }

@@ -14,12 +14,12 @@ package final class MemoryBudget {
   private let visionWindow: Int
   private let weights: Weights
   private let store: SlotExpertStore
-  private let ledger: MemoryLedger
+  private let ledger: ByteLedger
 
   /// Besides what is counted: heap that malloc does not give back, stacks, small things.
   static let margin = 12 << 20
 
-  package init(bytes: Int, fixed: Int, weights: Weights, store: SlotExpertStore, ledger: MemoryLedger) {
+  package init(bytes: Int, fixed: Int, weights: Weights, store: SlotExpertStore, ledger: ByteLedger) {
     self.bytes = bytes
     self.weights = weights
     self.store = store
@@ -28,7 +28,7 @@ package final class MemoryBudget {
     let tokenizer = file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.rawLength ?? 0
     self.fixed = fixed + Self.margin + tokenizer + ReadQueue.stagingBytes(file)
     var (decoder, vision, window, before) = (0, 0, 0, 0)
-    for entry in file.manifest.sections where HeldSections.holds(entry) {
+    for entry in file.manifest.sections where ResidentSections.holds(entry) {
       if entry.name == "embedding" && entry.encoding == .raw { continue }
       let room = ReadQueue.room(entry)
       if entry.name.hasPrefix("vision.") || entry.name == "projector" {
@@ -60,7 +60,7 @@ package final class MemoryBudget {
     let spare = bytes - fixed - decoderBytes - visionBytes - working - ledger.bytes
     weights.keepsTower = spare >= store.slotBytes * store.mostSlots
     let tower = weights.keepsTower ? visionBytes : visionWindow
-    let held = weights.keepsTower ? decoderBytes : weights.heldBytes
+    let held = weights.keepsTower ? decoderBytes : weights.residentBytes
     let rest = bytes - fixed - held - tower - working - ledger.bytes
     guard rest >= 0 else { throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest) }
     store.resize(to: min(store.capacity, rest / store.slotBytes))

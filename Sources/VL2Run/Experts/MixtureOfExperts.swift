@@ -58,7 +58,8 @@ package final class MixtureOfExperts {
     // Where there are more rows than a chunk, experts come in ascending order and what they give is added up at
     // once; otherwise in any order, and it is added up at the end.
     let inOrder = count > chunk
-    var looksWhileWaiting = store.foresight == .whileWaiting && count <= Foresight.guessedRows && !inOrder
+    var looksWhileWaiting =
+      store.prefetchMode == .whileWaiting && count <= PrefetchMode.guessedRows && !inOrder
     if isRouted {
       arithmetic.enter(.router)
       router?.route(x, forced: forced, into: &scratch.picks)
@@ -67,7 +68,7 @@ package final class MixtureOfExperts {
         weights: Array(scratch.picks.weights.elements), perRow: kept)
       groupRowsByExpert(count: count)
       try store.begin(layer: layer, experts: scratch.groups.elements, rows: count, inOrder: inOrder)
-      if !looksWhileWaiting && store.foresight != .never { lookAhead(residual) }
+      if !looksWhileWaiting && store.prefetchMode != .never { lookAhead(residual) }
     } else {
       scratch.groups.removeAll()
     }

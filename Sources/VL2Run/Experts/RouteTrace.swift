@@ -68,7 +68,7 @@ package final class RecordingExpertStore: ExpertStore {
     trace = RouteTrace(file)
   }
 
-  package let foresight = Foresight.always
+  package let prefetchMode = PrefetchMode.always
 
   package func begin(
     layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool
@@ -87,9 +87,9 @@ package final class RecordingExpertStore: ExpertStore {
   }
 
   @discardableResult
-  package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {
+  package func prefetch(layer: Int, experts: [Int], certain: Bool) -> Bool {
     if !certain { guess = (layer, experts.sorted()) }
-    store.expect(layer: layer, experts: experts, certain: certain)
+    store.prefetch(layer: layer, experts: experts, certain: certain)
     // A trace has what the layer before guessed.
     return false
   }

@@ -21,7 +21,7 @@ package struct Router: ~Copyable {
   private let bias: UnsafePointer<Float>?
   private let config: LanguageConfig.Routing
   private let arithmetic: Arithmetic
-  private var logits = AlignedMemory()
+  private var logits = AlignedStorage()
   /// What the experts of the row at hand are chosen by, and what its groups are kept by.
   private var choice = PlainList<Float>()
   private var quality = PlainList<Float>()

@@ -1,6 +1,6 @@
 import VL2Quant
 
-/// Experts in a fixed number of slots of our own memory, each read when it is wanted or expected and kept until
+/// Experts in a fixed number of slots of our own memory, each read when it is wanted or prefetched and kept until
 /// another needs its place. `ExpertSlots` has the memory and reads into it; what is read and what goes is decided here.
 package final class SlotExpertStore: ExpertStore {
   /// What a store was asked for and what it had.
@@ -9,15 +9,15 @@ package final class SlotExpertStore: ExpertStore {
     package var touched = 0
     /// Of those, in memory already.
     package var hits = 0
-    /// Of those, read or on their way since they were expected.
-    package var expected = 0
+    /// Of those, prefetched: read already, or on their way.
+    package var prefetched = 0
     /// Experts that were guessed for tokens, and of those the right ones.
     package var guesses = 0
     package var rightGuesses = 0
     package var secondsWaited = 0.0
 
     /// Of those touched, read when they were wanted.
-    package var misses: Int { touched - hits - expected }
+    package var misses: Int { touched - hits - prefetched }
   }
 
   package private(set) var counts = Counts()
@@ -40,7 +40,7 @@ package final class SlotExpertStore: ExpertStore {
   private var isPrompt = false
   /// By id: wanted by the layer at work and not given yet.
   private var isNeeded: [Bool]
-  private var expectations: Expectations
+  private var prefetches: PrefetchList
   private var guessRecord = GuessRecord()
 
   /// - Parameters:
@@ -61,7 +61,7 @@ package final class SlotExpertStore: ExpertStore {
     templates = .init(repeating: nil, count: layers * experts)
     isPinned = .init(repeating: false, count: table.slots)
     isNeeded = .init(repeating: false, count: layers * experts)
-    expectations = Expectations(layers: layers, experts: experts)
+    prefetches = PrefetchList(layers: layers, experts: experts)
   }
 
   /// Bytes of a slot: the largest expert, up to whole pages of any size that systems have.
@@ -84,38 +84,38 @@ package final class SlotExpertStore: ExpertStore {
 
   // MARK: ExpertStore
 
-  package let foresight = Foresight.whileWaiting
+  package let prefetchMode = PrefetchMode.whileWaiting
 
   package func begin(
     layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool
   ) throws {
     unpin()
     for id in wanted { isNeeded[id] = false }
-    // What is still expected of other layers was expected of a pass that came to no end.
-    if layer <= self.layer { expectations.forgetAll() }
+    // What is still to be prefetched for other layers belongs to a pass that came to no end.
+    if layer <= self.layer { prefetches.removeAll() }
     self.layer = layer
     self.inOrder = inOrder
-    isPrompt = inOrder || rows > Foresight.guessedRows
+    isPrompt = inOrder || rows > PrefetchMode.guessedRows
     wanted = experts.map { slots.table.id(layer: layer, expert: $0.expert) }
     isGiven = .init(repeating: false, count: wanted.count)
     firstLeft = 0
     for id in wanted { isNeeded[id] = true }
     slots.table.use(
       layer: layer, experts.lazy.map { (expert: $0.expert, rows: $0.pairs.count) }, rows: rows)
-    meetExpectation()
+    settlePrefetch()
     counts.touched += wanted.count
     for id in wanted {
-      // What was only expected and could not be read is read once more, now that it is wanted.
+      // A prefetch that failed is read once more, now that the expert is wanted.
       guard let slot = slots.table.slot(of: id), let wasGuessed = slots.want(slot) else { continue }
-      if wasGuessed { counts.expected += 1 } else { counts.hits += 1 }
+      if wasGuessed { counts.prefetched += 1 } else { counts.hits += 1 }
     }
     schedule()
   }
 
   @discardableResult
-  package func expect(layer: Int, experts: [Int], certain: Bool) -> Bool {
+  package func prefetch(layer: Int, experts: [Int], certain: Bool) -> Bool {
     let ids = experts.map { slots.table.id(layer: layer, expert: $0) }
-    abandonGuesses(expectations.expect(ids, of: layer, certain: certain))
+    cancelGuesses(prefetches.replace(ids, of: layer, certain: certain))
     schedule()
     return isWaiting && !hasGuessesEnough
   }
@@ -195,15 +195,15 @@ package final class SlotExpertStore: ExpertStore {
 
   // MARK: what to read
 
-  /// Begins to read what is wanted and then what is expected, as far as there are slots.
+  /// Begins to read what is wanted and then what is to be prefetched, as far as there are slots.
   private func schedule() {
     slots.freeDropped(waiting: false)
     for place in firstLeft..<wanted.count where slots.table.slot(of: wanted[place]) == nil {
       guard let slot = slotForWanted() else { return }
       read(wanted[place], into: slot)
     }
-    for id in expectations.nearestFirst where slots.table.slot(of: id) == nil {
-      guard let slot = slotForExpected() else { return }
+    for id in prefetches.nearestFirst where slots.table.slot(of: id) == nil {
+      guard let slot = slotForPrefetch() else { return }
       read(id, into: slot, guessed: true)
     }
   }
@@ -213,21 +213,21 @@ package final class SlotExpertStore: ExpertStore {
     slots.read(id, section: section, into: slot, guessed: guessed)
   }
 
-  /// Compares what was last expected of the layer that has begun with what it wants, and ends reads in vain.
-  private func meetExpectation() {
-    let isCertain = expectations.certainLayer == layer
-    let ids = expectations.forget(layer)
+  /// Compares what was prefetched for the layer that has begun with what it wants, and cancels reads in vain.
+  private func settlePrefetch() {
+    let isCertain = prefetches.certainLayer == layer
+    let ids = prefetches.remove(layer)
     if !isCertain {
       counts.guesses += ids.count
       counts.rightGuesses += ids.count { isNeeded[$0] }
       for id in ids where isGuessedOrAbsent(id) { guessRecord.note(isRight: isNeeded[id]) }
     }
-    abandonGuesses(ids)
+    cancelGuesses(ids)
   }
 
-  /// Ends reads of experts that were expected and are neither expected any more nor wanted.
-  private func abandonGuesses(_ ids: [Int]) {
-    for id in ids where !isNeeded[id] && !expectations.contains(id) {
+  /// Cancels prefetches of experts that are neither guessed any more nor wanted.
+  private func cancelGuesses(_ ids: [Int]) {
+    for id in ids where !isNeeded[id] && !prefetches.contains(id) {
       guard let slot = slots.table.slot(of: id), slots.isGuessed[slot], !slots.isSettled(slot) else {
         continue
       }
@@ -242,9 +242,9 @@ package final class SlotExpertStore: ExpertStore {
     }
   }
 
-  /// Whether as much is expected as may be read ahead.
+  /// Whether as much is to be prefetched as may be.
   private var hasGuessesEnough: Bool {
-    expectations.nearestFirst.count(where: isGuessedOrAbsent) >= guessedSlots
+    prefetches.nearestFirst.count(where: isGuessedOrAbsent) >= guessedSlots
   }
 
   private func isGuessedOrAbsent(_ id: Int) -> Bool {
@@ -261,20 +261,20 @@ package final class SlotExpertStore: ExpertStore {
   }
 
   private func slotForWanted() -> Int? {
-    wrongGuess() ?? slots.takeFree() ?? victim(sparing: expectations.contains) ?? victim { _ in false }
+    wrongGuess() ?? slots.takeFree() ?? victim(sparing: prefetches.contains) ?? victim { _ in false }
   }
 
-  private func slotForExpected() -> Int? {
+  private func slotForPrefetch() -> Int? {
     if let slot = wrongGuess() ?? slots.takeFree() { return slot }
-    let isAllowed = expectations.certainLayer != nil || slots.guesses < guessedSlots
-    return isAllowed ? victim(sparing: expectations.contains) : nil
+    let isAllowed = prefetches.certainLayer != nil || slots.guesses < guessedSlots
+    return isAllowed ? victim(sparing: prefetches.contains) : nil
   }
 
-  /// A slot whose expert was expected in vain.
+  /// A slot whose expert was prefetched in vain.
   private func wrongGuess() -> Int? {
     slots.isGuessed.indices.first { slot in
       guard slots.isGuessed[slot], let id = slots.table.expert(in: slot) else { return false }
-      return !isNeeded[id] && !expectations.contains(id) && slots.takeGuessed(slot)
+      return !isNeeded[id] && !prefetches.contains(id) && slots.takeGuessed(slot)
     }
   }
 
@@ -286,7 +286,7 @@ package final class SlotExpertStore: ExpertStore {
     }
     if isPrompt {
       if let slot = slots.table.victim(where: { isIdle($0, $1) && $1 / experts <= layer }) { return slot }
-      let next = max(layer, expectations.certainLayer ?? layer)
+      let next = max(layer, prefetches.certainLayer ?? layer)
       return slots.table.victim(where: { isIdle($0, $1) && $1 / experts > next })
     }
     return slots.table.victim(where: isIdle)
@@ -300,7 +300,7 @@ package final class SlotExpertStore: ExpertStore {
     let slot =
       last.flatMap { slots.table.slot(of: wanted[$0]) }
       ?? slots.table.victim(where: { slot, _ in !isPinned[slot] })
-    if let slot { slots.abandonRead(slot) }
+    if let slot { slots.cancelRead(slot) }
     return slot
   }
 
@@ -322,8 +322,8 @@ package final class SlotExpertStore: ExpertStore {
     }
   }
 
-  /// Forgets everything that was read: the file was mapped anew.
-  package func forget() {
+  /// Drops everything that was read: the file was mapped anew.
+  package func invalidate() {
     unpin()
     slots.freeDropped(waiting: true)
     for slot in 0..<mostSlots where slots.table.expert(in: slot) != nil { slots.empty(slot) }
@@ -331,6 +331,6 @@ package final class SlotExpertStore: ExpertStore {
     wanted = []
     isGiven = []
     firstLeft = 0
-    expectations.forgetAll()
+    prefetches.removeAll()
   }
 }

@@ -1,3 +1,5 @@
+import VL2Base
+
 /// Reads names and boxes out of an answer while it is written.
 ///
 /// What a model writes is never an error: what is whole is kept, and a note says what was left out. How the text is
@@ -148,11 +150,10 @@ public struct GroundingNote: Sendable, Equatable, CustomStringConvertible {
   fileprivate init(_ problem: Problem, text: some Collection<UInt8>) {
     self.problem = problem
     let longest = 40
-    // Without control characters, so that a note is one line.
-    let line = String(decoding: text.prefix(longest), as: UTF8.self).unicodeScalars.map {
-      $0.properties.generalCategory == .control ? " " : $0
-    }
-    self.text = String(String.UnicodeScalarView(line)) + (text.count > longest ? "..." : "")
+    // A note is one line.
+    self.text =
+      UntrustedText.line(String(decoding: text.prefix(longest), as: UTF8.self))
+      + (text.count > longest ? "..." : "")
   }
 
   /// One line.

@@ -1,8 +1,8 @@
 /// How many local tiles a picture was cut into.
-public struct TileGrid: Sendable, Equatable {
-  public var columns: Int
-  public var rows: Int
-  public init(columns: Int, rows: Int) {
+package struct TileGrid: Sendable, Equatable {
+  package var columns: Int
+  package var rows: Int
+  package init(columns: Int, rows: Int) {
     self.columns = columns
     self.rows = rows
   }

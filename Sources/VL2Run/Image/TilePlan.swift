@@ -28,11 +28,11 @@ public enum TileLimit: Sendable, Equatable {
 /// Works out tile plans.
 struct TilePlanner {
   let candidates: [ProcessorConfig.Size]
-  let places: ImagePlaces
+  let places: ImageTokens
 
   init(_ processor: ProcessorConfig) {
     candidates = processor.candidateResolutions
-    places = ImagePlaces(processor)
+    places = ImageTokens(processor)
   }
 
   private var side: Int { candidates[0].width }

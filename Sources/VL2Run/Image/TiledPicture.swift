@@ -3,19 +3,19 @@ import VL2Quant
 /// A picture as the vision tower sees it: a global view and local tiles, squares of the same size.
 ///
 /// Source: deepseek-ai/DeepSeek-VL2, `processing_deepseek_vl_v2.py`, `tokenize_with_images`.
-public struct TiledPicture: Sendable {
+package struct TiledPicture: Sendable {
   /// The local tiles.
-  public let grid: TileGrid
+  package let grid: TileGrid
   /// Side of a tile in pixels.
-  public let side: Int
+  package let side: Int
   /// [1 + rows * columns][side][side][3]. Tile 0 is the global view; the local tiles follow row by row.
-  public let tiles: [UInt8]
+  package let tiles: [UInt8]
   /// Whether the only local tile equals tile 0, so that one encoding serves for both.
-  public let globalEqualsLocal: Bool
+  package let globalEqualsLocal: Bool
 
   /// Cuts a picture into tiles. `cropping` is for prompts with one or two pictures; without it there is one
   /// local tile. `mostTiles`, for the tower, makes the local tiles fewer than the published processor would.
-  public init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool, mostTiles: Int = .max) {
+  package init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool, mostTiles: Int = .max) {
     let candidates = TilePlanner.candidates(processor.candidateResolutions, mostTiles: mostTiles)
     self.init(picture, candidates: candidates, mean: processor.imageMean, cropping: cropping)
   }

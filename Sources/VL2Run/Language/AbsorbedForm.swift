@@ -67,7 +67,7 @@ extension LatentAttention {
     let absorbed: Rows
     let scale: Float
     let mixed: Rows
-    let scratch: ThreadMemory<Float>
+    let scratch: ThreadSlices<Float>
 
     func work(on range: Range<Int>, worker: Int) {
       for item in range {

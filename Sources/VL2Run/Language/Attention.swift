@@ -3,11 +3,11 @@
 /// Latent attention computes the two in different ways, whose results differ in their last bits. What a row is
 /// decides, never how many rows come together nor when: an answer's rows are written ones also where a conversation
 /// is read again. So a row has the same bits in any chunking, and whether it was kept or not.
-package enum Phase: Sendable, BitwiseCopyable {
+package enum RowKind: Sendable, BitwiseCopyable {
   /// What the model is told: prompts.
-  case reading
+  case prompt
   /// What it answers: tokens that come one after the other.
-  case writing
+  case answer
 }
 
 /// Causal self-attention of one decoder layer, with its projections.
@@ -22,10 +22,10 @@ package protocol Attention {
   ///
   /// - Parameters:
   ///   - x: normalised rows, [count][hidden].
-  ///   - phase: what the rows are.
+  ///   - kind: what the rows are.
   ///   - cache: this layer's memory for `capacity` positions, 64-byte aligned; positions below `start` are filled,
   ///     those of `x` are written.
   ///   - out: [count][hidden], written.
   func attend(
-    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows)
+    _ x: Rows, start: Int, kind: RowKind, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows)
 }

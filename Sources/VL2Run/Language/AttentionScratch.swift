@@ -2,15 +2,15 @@ import SIMDKernels
 
 /// Memory that the attention of all layers shares, since one layer works at a time.
 package final class AttentionScratch {
-  var queries = AlignedMemory()
-  var keys = AlignedMemory()
-  var values = AlignedMemory()
-  var attended = AlignedMemory()
+  var queries = AlignedStorage()
+  var keys = AlignedStorage()
+  var values = AlignedStorage()
+  var attended = AlignedStorage()
   /// Rows of latents: those of new positions, of all positions, or of what heads made of them.
-  var newLatents = AlignedMemory()
-  var latents = AlignedMemory()
+  var newLatents = AlignedStorage()
+  var latents = AlignedStorage()
   /// For all threads, what attention kernels work in.
-  var scores = AlignedMemory()
+  var scores = AlignedStorage()
   /// Products of latents with each head's values.
   var products = PlainList<Product>()
   var index = PlainList<UInt32>()
@@ -27,8 +27,8 @@ package final class AttentionScratch {
   private static func roundedUp(_ keys: Int) -> Int { (keys + 255) / 256 * 256 }
 
   /// Memory for a kernel that works in `count` elements, for each thread.
-  func reserveScores<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> ThreadMemory<T> {
-    ThreadMemory(&scores, count, threads: threads)
+  func reserveScores<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> ThreadSlices<T> {
+    ThreadSlices(&scores, count, threads: threads)
   }
 
   /// Bytes that are taken, those of scores aside.

@@ -21,7 +21,7 @@ package final class Decoder {
   package let config: LanguageConfig
   private let weights: Weights
   private let store: any ExpertStore
-  private let ledger: MemoryLedger
+  private let ledger: ByteLedger
   private let onlyInt8: Bool
   /// The process's memory after rows went through.
   private(set) var meter = MemoryMeter()
@@ -35,15 +35,15 @@ package final class Decoder {
   private let arithmetic: Arithmetic
   private var parts = PlainList<Part>()
   private let attentionScratch: AttentionScratch
-  private var normed = AlignedMemory()
-  private var attended = AlignedMemory()
-  private var logitRows = AlignedMemory()
-  private var tokenRow = AlignedMemory()
-  private var guessRow = AlignedMemory()
+  private var normed = AlignedStorage()
+  private var attended = AlignedStorage()
+  private var logitRows = AlignedStorage()
+  private var tokenRow = AlignedStorage()
+  private var guessRow = AlignedStorage()
 
   /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
   package init(
-    _ file: Weights, store: any ExpertStore, keyValues: KeyValueCode, ledger: MemoryLedger,
+    _ file: Weights, store: any ExpertStore, keyValues: KeyValueCode, ledger: ByteLedger,
     arithmetic: Arithmetic
   ) throws {
     weights = file
@@ -168,14 +168,14 @@ package final class Decoder {
   ///
   /// - Parameters:
   ///   - x: [count][hidden]; overwritten with the last layer's output.
-  ///   - written: rows of `x` that the model wrote, in ascending order; the others are read (see `Phase`).
+  ///   - answers: rows of `x` that the model wrote, in ascending order; the others are read (see `RowKind`).
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
   ///   - progress: receives the share of the work that is done, as rows, after each layer.
   /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath; `cache` is then of no
   ///   more use.
   package func forward(
-    _ x: Rows, cache: KeyValueCache, written: [Range<Int>] = [], chunk: Int? = nil,
+    _ x: Rows, cache: KeyValueCache, answers: [Range<Int>] = [], chunk: Int? = nil,
     forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil,
     progress: (Int) throws -> Void = { _ in }
   ) throws {
@@ -190,16 +190,16 @@ package final class Decoder {
     let attended = Rows(
       self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
-    cut(count: x.count, chunk: chunk, written: written)
+    cut(count: x.count, chunk: chunk, answers: answers)
     for i in 0..<layers.count {
       try weights.use(
         number: layers[i].section, next: i + 1 < layers.count ? layers[i + 1].section : headSection)
       for together in parts.elements {
-        let (rows, phase) = (together.rows, together.phase)
+        let (rows, kind) = (together.rows, together.kind)
         let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
         rmsNorm(part, layers[i].inputNorm, into: normed.slice(rows))
         layers[i].attention.attend(
-          normed.slice(rows), start: cache.length + rows.lowerBound, phase: phase, cache: cache.layer(i),
+          normed.slice(rows), start: cache.length + rows.lowerBound, kind: kind, cache: cache.layer(i),
           capacity: cache.capacity, into: attended)
         arithmetic.enter(.sum)
         arithmetic.forEachRowRange(rows.count) { range in
@@ -237,26 +237,26 @@ package final class Decoder {
   /// Rows that go through attention together.
   private struct Part: BitwiseCopyable {
     let first, end: Int
-    let phase: Phase
+    let kind: RowKind
 
     var rows: Range<Int> { first..<end }
   }
 
   /// Sets `parts`: chunks, cut where rows that are read meet written ones.
-  private func cut(count: Int, chunk: Int, written: [Range<Int>]) {
+  private func cut(count: Int, chunk: Int, answers: [Range<Int>]) {
     parts.removeAll()
-    func append(to end: Int, _ phase: Phase) {
+    func append(to end: Int, _ kind: RowKind) {
       while true {
         let first = parts.count == 0 ? 0 : parts[parts.count - 1].end
         if first >= end { return }
-        parts.append(Part(first: first, end: min(end, first + chunk), phase: phase))
+        parts.append(Part(first: first, end: min(end, first + chunk), kind: kind))
       }
     }
-    for answer in written {
-      append(to: answer.lowerBound, .reading)
-      append(to: answer.upperBound, .writing)
+    for answer in answers {
+      append(to: answer.lowerBound, .prompt)
+      append(to: answer.upperBound, .answer)
     }
-    append(to: count, .reading)
+    append(to: count, .prompt)
   }
 
   /// How many layers ahead experts are guessed. Farther ones are wrong too often (Benchmarks/LOG.md).
@@ -269,15 +269,15 @@ package final class Decoder {
   private func lookAhead(from layer: Int, _ x: Rows) {
     let next = layer + 1..<min(layers.count, layer + 1 + Self.guessedLayers)
     guard let first = next.first, layers[first].feedForward.isRouted else { return }
-    if x.count > Foresight.guessedRows {
-      store.expect(layer: first, experts: Array(0..<(config.routing?.experts ?? 0)), certain: true)
+    if x.count > PrefetchMode.guessedRows {
+      store.prefetch(layer: first, experts: Array(0..<(config.routing?.experts ?? 0)), certain: true)
       return
     }
     let guess = Rows(guessRow.reserve(x.count * x.columns), count: x.count, columns: x.columns)
     for index in next {
       rmsNorm(x, layers[index].postAttentionNorm, into: guess)
       let picks = layers[index].feedForward.picks(for: guess)
-      if !store.expect(layer: index, experts: picks, certain: false) { break }
+      if !store.prefetch(layer: index, experts: picks, certain: false) { break }
     }
   }
 
@@ -306,7 +306,7 @@ package final class Decoder {
   package func logits(after token: Int, cache: KeyValueCache) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
-    try forward(x, cache: cache, written: [0..<1])
+    try forward(x, cache: cache, answers: [0..<1])
     return logits(x)
   }
 

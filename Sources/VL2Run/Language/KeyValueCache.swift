@@ -10,9 +10,9 @@ package final class KeyValueCache {
   /// Positions in use.
   package private(set) var length = 0
 
-  private let memory: HeldMemory
+  private let memory: PageRegion
   private let layerStride: Int
-  private let ledger: MemoryLedger?
+  private let ledger: ByteLedger?
   /// Positions that were ever in use: memory once written stays.
   private var reached = 0
 
@@ -29,11 +29,11 @@ package final class KeyValueCache {
   ///   - ledger: counts the bytes of positions in use.
   ///   - bytesPerLayer: what one layer's attention asks for (`Attention.cacheBytes(capacity:)`).
   /// - Throws: `MemoryError` where the address space is refused.
-  package init(layers: Int, bytesPerLayer: Int, capacity: Int, ledger: MemoryLedger? = nil) throws {
+  package init(layers: Int, bytesPerLayer: Int, capacity: Int, ledger: ByteLedger? = nil) throws {
     self.ledger = ledger
     self.capacity = capacity
     layerStride = (bytesPerLayer + 63) / 64 * 64
-    memory = try HeldMemory(bytes: layers * layerStride)
+    memory = try PageRegion(bytes: layers * layerStride)
   }
 
   deinit { ledger?.add(-reached * bytesPerPosition) }

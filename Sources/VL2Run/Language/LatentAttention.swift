@@ -113,16 +113,16 @@ package final class LatentAttention: Attention {
   }
 
   package func attend(
-    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
+    _ x: Rows, start: Int, kind: RowKind, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
   ) {
     let cache = cache.assumingMemoryBound(to: Float.self)
     let queries = project(x, start: start, cache: cache)
     let output = weights.output
     let attended = Rows(
       scratch.attended.reserve(x.count * output.inputs), count: x.count, columns: output.inputs)
-    switch phase {
-    case .reading: attendExpanded(queries, start: start, cache: cache, into: attended)
-    case .writing: attendAbsorbed(queries, start: start, cache: cache, into: attended)
+    switch kind {
+    case .prompt: attendExpanded(queries, start: start, cache: cache, into: attended)
+    case .answer: attendAbsorbed(queries, start: start, cache: cache, into: attended)
     }
     arithmetic.enter(.output)
     arithmetic.multiply(output, arithmetic.prepare(attended, for: output), count: x.count, into: out)

@@ -42,7 +42,7 @@ package final class MultiHeadAttention: Attention {
   }
 
   package func attend(
-    _ x: Rows, start: Int, phase: Phase, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
+    _ x: Rows, start: Int, kind: RowKind, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
   ) {
     let count = x.count
     let queries = Rows(scratch.queries.reserve(count * q.outputs), count: count, columns: q.outputs)
@@ -121,7 +121,7 @@ package final class MultiHeadAttention: Attention {
     let size: Int
     let scale: Float
     let attended: Rows
-    let scratch: ThreadMemory<UInt8>
+    let scratch: ThreadSlices<UInt8>
 
     func work(on range: Range<Int>, worker: Int) {
       for item in range {
@@ -182,7 +182,7 @@ package final class MultiHeadAttention: Attention {
     let size: Int
     let scale: Float
     let attended: Rows
-    let scratch: ThreadMemory<Float>
+    let scratch: ThreadSlices<Float>
 
     func work(on range: Range<Int>, worker: Int) {
       for item in range {

@@ -7,9 +7,9 @@ import VL2Quant
 ///
 /// A model works on one request at a time.
 public final class Model {
-  public let file: PackedFile
-  public let tokenizer: Tokenizer
-  public var config: ModelConfig { file.config }
+  package let file: PackedFile
+  package let tokenizer: Tokenizer
+  package var config: ModelConfig { file.config }
 
   package let arithmetic: Arithmetic
   package let decoder: Decoder
@@ -17,7 +17,7 @@ public final class Model {
   private let plan: WeightPlan
   private let recorder: RecordingExpertStore?
   private let budget: MemoryBudget?
-  package let ledger = MemoryLedger()
+  package let ledger = ByteLedger()
   private var towerMeter = MemoryMeter()
   private let tower: VisionTower
   private let projector: Projector
@@ -53,7 +53,7 @@ public final class Model {
   }
 
   private static func makeBudget(
-    _ plan: WeightPlan, file: PackedFile, ledger: MemoryLedger, decoder: Decoder, threads: Int
+    _ plan: WeightPlan, file: PackedFile, ledger: ByteLedger, decoder: Decoder, threads: Int
   ) throws -> MemoryBudget? {
     guard let bytes = plan.bytes, let slots = plan.slots else { return nil }
     var meter = MemoryMeter()
@@ -96,15 +96,15 @@ public final class Model {
       try file.checkUnchanged()
     } catch is PackedFileError {
       // Nothing may be reading while the file is opened again.
-      plan.slots?.forget()
-      (plan.experts as? MappedExpertStore)?.forget()
-      weights.forget()
+      plan.slots?.invalidate()
+      (plan.experts as? MappedExpertStore)?.invalidate()
+      weights.invalidate()
       try file.refresh()
     }
   }
 
   /// Where the weights were and what reading them took, since the model was opened.
-  public var weightStatistics: WeightStatistics {
+  package var weightStatistics: WeightStatistics {
     var statistics = WeightStatistics()
     statistics.checkSeconds = file.checkSeconds
     statistics.towerPeakBytes = towerMeter.peaks.anonymous
@@ -116,7 +116,7 @@ public final class Model {
       let counts = slots.counts
       statistics.expertsTouched = counts.touched
       statistics.hits = counts.hits
-      statistics.readAhead = counts.expected
+      statistics.readAhead = counts.prefetched
       statistics.misses = counts.misses
       statistics.guesses = counts.guesses
       statistics.rightGuesses = counts.rightGuesses
@@ -191,7 +191,7 @@ public final class Model {
     try file.checkUnchanged()
     if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
     let result = EncodedPicture(
-      grid: picture.grid, hidden: hidden, rowCount: ImagePlaces(config.processor).count(picture.grid),
+      grid: picture.grid, hidden: hidden, rowCount: ImageTokens(config.processor).count(picture.grid),
       ledger: ledger
     ) { projector.arrange(rows, grid: picture.grid, into: $0) }
     towerMeter.sample()

@@ -14,7 +14,7 @@ extension Model {
       try decoder.embed(prompt.tokens[position], into: rows[position - first])
     }
     let spans = prompt.pictureSpans(
-      imageToken: tokenizer.imageToken, places: ImagePlaces(config.processor))
+      imageToken: tokenizer.imageToken, places: ImageTokens(config.processor))
     for (span, picture) in zip(spans, pictures) {
       guard let picture else { continue }
       for position in span where position >= first {

@@ -44,7 +44,7 @@ struct WeightPlan {
     case .mapped: return nil
     case .bytes(let bytes): return mapped <= bytes ? nil : bytes
     case .automatic:
-      guard let available = MachineMemory.read()?.available else { return nil }
+      guard let available = AvailableMemory.read()?.available else { return nil }
       // Some stays for the page cache and for others.
       return mapped <= available / 10 * 9 ? nil : available / 100 * 85
     }

@@ -4,12 +4,12 @@ import VL2Quant
 ///
 /// The begin token; for a user turn `<|User|>: TEXT`, a blank line and `<|Assistant|>:`; for an assistant turn
 /// TEXT and the end token; for a system turn TEXT. Texts are stripped of white space at both ends.
-public struct Prompt: Sendable {
-  public var tokens: [Int]
+package struct Prompt: Sendable {
+  package var tokens: [Int]
   /// One for each picture, in order.
-  public var imageGrids: [TileGrid]
+  package var imageGrids: [TileGrid]
   /// Positions of the answers, each with its end token.
-  public private(set) var answers: [Range<Int>] = []
+  package private(set) var answers: [Range<Int>] = []
 
   /// Lays out a conversation.
   ///
@@ -18,17 +18,17 @@ public struct Prompt: Sendable {
   ///   - imageGrids: one for each picture. The user turns hold as many `<image>`, or none: then a line with
   ///     `<image>` for each picture is put before the text of the first user turn.
   /// - Throws: `PromptError`.
-  public init(turns: [Turn], imageGrids: [TileGrid], tokenizer: Tokenizer, config: ModelConfig) throws {
+  package init(turns: [Turn], imageGrids: [TileGrid], tokenizer: Tokenizer, config: ModelConfig) throws {
     try self.init(
-      turns: turns, imageGrids: imageGrids, tokenizer: tokenizer, places: ImagePlaces(config.processor),
+      turns: turns, imageGrids: imageGrids, tokenizer: tokenizer, places: ImageTokens(config.processor),
       beginToken: tokenizer.beginToken ?? config.language.beginToken,
       endToken: tokenizer.endToken ?? config.language.endToken,
       limit: config.language.maxPositions)
   }
 
-  /// As the public initialiser, with what it takes from the configuration. `limit`: most tokens.
+  /// As the other initialiser, with what it takes from the configuration. `limit`: most tokens.
   package init(
-    turns: [Turn], imageGrids: [TileGrid], tokenizer: Tokenizer, places: ImagePlaces, beginToken: Int,
+    turns: [Turn], imageGrids: [TileGrid], tokenizer: Tokenizer, places: ImageTokens, beginToken: Int,
     endToken: Int, limit: Int
   ) throws {
     let marker = tokenizer.imageMarker
@@ -92,7 +92,7 @@ extension Prompt {
   }
 
   /// Where each picture's places are.
-  package func pictureSpans(imageToken: Int, places: ImagePlaces) -> [Range<Int>] {
+  package func pictureSpans(imageToken: Int, places: ImageTokens) -> [Range<Int>] {
     var position = 0
     return imageGrids.map { grid in
       let start = tokens[position...].firstIndex(of: imageToken) ?? tokens.endIndex

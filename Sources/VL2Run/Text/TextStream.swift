@@ -2,14 +2,14 @@
 ///
 /// What is not UTF-8 becomes U+FFFD, one for each longest beginning of a character, as Rust's
 /// `from_utf8_lossy` and the Unicode Standard (section 3.9, "substitution of maximal subparts") have it.
-public struct TextStream {
+package struct TextStream {
   /// The beginning of a character whose other bytes have not come yet: at most three bytes.
   private var pending: [UInt8] = []
 
-  public init() {}
+  package init() {}
 
   /// Takes bytes and returns the characters that are whole now.
-  public mutating func append(_ bytes: [UInt8]) -> String {
+  package mutating func append(_ bytes: [UInt8]) -> String {
     let input = pending + bytes
     pending = []
     var output: [UInt8] = []
@@ -32,7 +32,7 @@ public struct TextStream {
   }
 
   /// Ends the text: U+FFFD where it ends within a character, else nothing.
-  public mutating func finish() -> String {
+  package mutating func finish() -> String {
     defer { pending = [] }
     return pending.isEmpty ? "" : "\u{FFFD}"
   }

@@ -1,15 +1,15 @@
 import VL2Quant
 
 /// Text to token ids and back, from the tokeniser section of a packed file.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
   /// One above the largest id.
-  public let count: Int
+  package let count: Int
   /// The token whose places pictures fill.
-  public let imageToken: Int
+  package let imageToken: Int
   /// The token that begins a conversation, where the tokeniser's configuration names it.
-  public let beginToken: Int?
+  package let beginToken: Int?
   /// The token that ends an answer, where the tokeniser's configuration names it.
-  public let endToken: Int?
+  package let endToken: Int?
 
   /// How the image token is written in a text, in UTF-8.
   let imageMarker: [UInt8]
@@ -25,7 +25,7 @@ public struct Tokenizer: Sendable {
   ///
   /// - Throws: `TokenizerError` where the section contradicts itself. Damage in the tables that opening does
   ///   not read gives wrong tokens, never a crash; the packed file's checksums find it.
-  public init(section memory: UnsafeRawBufferPointer) throws {
+  package init(section memory: UnsafeRawBufferPointer) throws {
     let section = try TokenizerSection(memory)
     let count = Int(section.head(TokenizerLayout.Field.count))
     guard section.length(of: .tokenOffsets) == (count + 1) * 4 else {
@@ -79,7 +79,7 @@ public struct Tokenizer: Sendable {
 
   /// The ids of a text, exactly as the Hugging Face library gives them with `add_special_tokens=False`: added
   /// tokens in the text are recognised. O(n log n) in the length of the text.
-  public func encode(_ text: String) -> [Int] { encode(Array(text.utf8)) }
+  package func encode(_ text: String) -> [Int] { encode(Array(text.utf8)) }
 
   /// The ids of a text of valid UTF-8.
   func encode(_ text: [UInt8]) -> [Int] {
@@ -96,14 +96,14 @@ public struct Tokenizer: Sendable {
   }
 
   /// The text of tokens, special ones included; what is not UTF-8 becomes U+FFFD. Unknown ids are left out.
-  public func decode(_ tokens: some Sequence<Int>) -> String {
+  package func decode(_ tokens: some Sequence<Int>) -> String {
     var stream = TextStream()
     let text = stream.append(tokens.flatMap(bytes(of:)))
     return text + stream.finish()
   }
 
   /// The bytes of one token; empty for an id that no token has.
-  public func bytes(of token: Int) -> [UInt8] {
+  package func bytes(of token: Int) -> [UInt8] {
     guard token >= 0, token < count else { return [] }
     let start = Int(section.number(.tokenOffsets, token))
     let end = Int(section.number(.tokenOffsets, token + 1))
@@ -114,5 +114,5 @@ public struct Tokenizer: Sendable {
   package var addedTokens: Set<Int> { added.ids }
 
   /// The id of an added token by its text, for example `<|grounding|>`; nil where there is no such token.
-  public func id(of special: String) -> Int? { added.id(of: Array(special.utf8)) }
+  package func id(of special: String) -> Int? { added.id(of: Array(special.utf8)) }
 }

@@ -7,7 +7,7 @@ public struct Turn: Sendable {
   /// In a user's text `<image>` marks the places of pictures.
   public var text: String
   /// The ids that the model wrote an assistant's text as. Without them the text is tokenised again, which may give
-  /// others, and a session that remembers has to read the turn anew.
+  /// others, and a session that caches has to read the turn anew.
   public var tokens: [Int]?
 
   public init(role: Role, text: String, tokens: [Int]? = nil) {

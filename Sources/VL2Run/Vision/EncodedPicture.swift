@@ -4,7 +4,7 @@ package final class EncodedPicture {
   package let rows: Rows
   private let buffer: AlignedBuffer
 
-  init(grid: TileGrid, hidden: Int, rowCount: Int, ledger: MemoryLedger, fill: (Rows) -> Void) {
+  init(grid: TileGrid, hidden: Int, rowCount: Int, ledger: ByteLedger, fill: (Rows) -> Void) {
     self.grid = grid
     buffer = AlignedBuffer(ledger: ledger)
     rows = Rows(buffer.reserve(rowCount * hidden), count: rowCount, columns: hidden)

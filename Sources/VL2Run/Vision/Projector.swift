@@ -9,8 +9,8 @@ package final class Projector {
   private let config: ModelConfig
   private let weights: Weights
   private let arithmetic: Arithmetic
-  private var unfolded = AlignedMemory()
-  private var inner = AlignedMemory()
+  private var unfolded = AlignedStorage()
+  private var inner = AlignedStorage()
 
   /// Rows along a side of a projected tile: half the patches, rounded up.
   package let side: Int
@@ -21,7 +21,7 @@ package final class Projector {
     self.arithmetic = arithmetic
     let ratio = config.projector.downsampleRatio
     let hidden = config.language.hiddenSize
-    side = ImagePlaces(file.config.processor).tileRows
+    side = ImageTokens(file.config.processor).tileRows
     layers = try (0..<config.projector.depth).map { [config] i in
       let name = "projector.layers.\(2 * i)"
       let inputs = i == 0 ? config.vision.width * ratio * ratio : hidden
@@ -95,7 +95,7 @@ package final class Projector {
   ///
   /// - Parameters:
   ///   - features: [1 + rows * columns][side * side][hidden]: tile 0 is the global view.
-  ///   - out: [ImagePlaces.count(grid)][hidden], written: the global view, a separator, the local tiles.
+  ///   - out: [ImageTokens.count(grid)][hidden], written: the global view, a separator, the local tiles.
   package func arrange(_ features: Rows, grid: TileGrid, into out: Rows) {
     let globalRows = side * (side + 1)
     let localRows = grid.rows * side * (grid.columns * side + 1)

@@ -28,13 +28,13 @@ package final class VisionTower {
   private let norm: Norm
   private let arithmetic: Arithmetic
 
-  private var patchRows = AlignedMemory()
-  private var normed = AlignedMemory()
-  private var wide = AlignedMemory()
-  private var attended = AlignedMemory()
+  private var patchRows = AlignedStorage()
+  private var normed = AlignedStorage()
+  private var wide = AlignedStorage()
+  private var attended = AlignedStorage()
   /// Keys, or keys and values, of the head that a thread is at.
-  private var keyBlocks = AlignedMemory()
-  private var scores = AlignedMemory()
+  private var keyBlocks = AlignedStorage()
+  private var scores = AlignedStorage()
 
   package init(_ file: Weights, arithmetic: Arithmetic) throws {
     weights = file
@@ -201,9 +201,9 @@ package final class VisionTower {
     let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
     let kernels = vl2_kernels_active().pointee
     let threads = arithmetic.pool.threads
-    let keyValues = ThreadMemory<UInt8>(
+    let keyValues = ThreadSlices<UInt8>(
       &keyBlocks, KeyValueCode.int8.bytes(positions: patches, headSize: size), threads: threads)
-    let scratch = ThreadMemory<UInt8>(&scores, vl2_attention_i8_scratch(patches, size), threads: threads)
+    let scratch = ThreadSlices<UInt8>(&scores, vl2_attention_i8_scratch(patches, size), threads: threads)
     arithmetic.pool.run(tiles * heads) { item, worker in
       let (tile, head) = item.quotientAndRemainder(dividingBy: heads)
       let query = qkv[tile * patches] + head * size
@@ -223,8 +223,8 @@ package final class VisionTower {
     let (heads, size, patches, width) = (config.heads, config.headSize, config.patches, config.width)
     let kernels = vl2_kernels_active().pointee
     let threads = arithmetic.pool.threads
-    let keyFloats = ThreadMemory<Float>(&keyBlocks, (patches + 15) / 16 * size * 16, threads: threads)
-    let scratch = ThreadMemory<Float>(&scores, vl2_attention_scratch(patches), threads: threads)
+    let keyFloats = ThreadSlices<Float>(&keyBlocks, (patches + 15) / 16 * size * 16, threads: threads)
+    let scratch = ThreadSlices<Float>(&scores, vl2_attention_scratch(patches), threads: threads)
     arithmetic.pool.run(tiles * heads) { item, worker in
       let (tile, head) = item.quotientAndRemainder(dividingBy: heads)
       let query = qkv[tile * patches] + head * size

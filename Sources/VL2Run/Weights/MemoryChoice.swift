@@ -23,26 +23,6 @@ public enum MemoryChoice: Sendable, Equatable {
   }
 }
 
-/// A number of bytes as people write it.
-public struct ByteSize: Sendable, Equatable {
-  public var bytes: Int
-
-  /// Reads a whole number with K, M or G behind it, powers of 1024, or without.
-  public init?(_ text: String) {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    let shift: Int
-    switch text.dropFirst(digits.count) {
-    case "": shift = 0
-    case "K", "k": shift = 10
-    case "M", "m": shift = 20
-    case "G", "g": shift = 30
-    default: return nil
-    }
-    guard let number = Int(digits), number <= Int.max >> shift else { return nil }
-    bytes = number << shift
-  }
-}
-
 /// A model that cannot run in the memory that it may take.
 public enum MemoryBudgetError: ReportableError, Equatable {
   /// The model does not open in so little.

@@ -14,7 +14,7 @@ package final class SectionLoad {
     case done
     case failed(any Error)
     /// Nobody wants it any more; while it was `reading`, the reader is the one to say so.
-    case leaving, abandoned
+    case cancelling, cancelled
   }
 
   fileprivate init(section: Int, target: UnsafeMutableRawPointer, isUrgent: Bool) {
@@ -24,19 +24,19 @@ package final class SectionLoad {
   }
 }
 
-/// A thread that reads sections into memory, urgent ones before those that are only expected. It reads in pieces, and
-/// a piece of an expected section is all that an urgent one ever waits for.
+/// A thread that reads sections into memory, urgent ones before prefetches. It reads in pieces, and a
+/// piece of a prefetch is all that an urgent one ever waits for.
 package final class ReadQueue: @unchecked Sendable {
   /// What was read so far.
   package struct Counts: Sendable {
-    /// Stored bytes, those of abandoned loads too.
+    /// Stored bytes, those of cancelled loads too.
     package var bytes = 0
     package var loads = 0
-    package var abandoned = 0
+    package var cancelled = 0
   }
 
   private static let urgentPiece = 2 << 20
-  private static let expectedPiece = 256 << 10
+  private static let prefetchPiece = 256 << 10
 
   private let file: PackedFile
   private let checks: Bool
@@ -44,13 +44,13 @@ package final class ReadQueue: @unchecked Sendable {
   private let reader: SectionReader
   private let condition = NSCondition()
   private var urgent: [SectionLoad] = []
-  private var expected: [SectionLoad] = []
+  private var prefetches: [SectionLoad] = []
   private var counts = Counts()
   private var isStopping = false
   private var isRunning = false
   /// When a reader held to `bytesPerSecond` may read again.
   private var nextRead = ContinuousClock.now
-  /// Stored bytes that have to be unpacked: those of an expected load, and of an urgent one between its pieces.
+  /// Stored bytes that have to be unpacked: those of a prefetch, and of an urgent load between its pieces.
   private var staging = [UnsafeMutableRawBufferPointer](repeating: .init(start: nil, count: 0), count: 2)
 
   /// - Parameters:
@@ -68,7 +68,7 @@ package final class ReadQueue: @unchecked Sendable {
     condition.lock()
     isStopping = true
     urgent.removeAll()
-    expected.removeAll()
+    prefetches.removeAll()
     condition.broadcast()
     while isRunning { condition.wait() }
     isStopping = false
@@ -90,13 +90,13 @@ package final class ReadQueue: @unchecked Sendable {
 
   /// Begins to read a section.
   ///
-  /// - Parameter target: `room` bytes at a multiple of 4096, which belong to the load until it is done or abandoned.
+  /// - Parameter target: `room` bytes at a multiple of 4096, which belong to the load until it is done or cancelled.
   package func load(_ section: Int, into target: UnsafeMutableRawPointer, urgent isUrgent: Bool)
     -> SectionLoad
   {
     let load = SectionLoad(section: section, target: target, isUrgent: isUrgent)
     condition.lock()
-    if isUrgent { urgent.append(load) } else { expected.append(load) }
+    if isUrgent { urgent.append(load) } else { prefetches.append(load) }
     if !isRunning {
       isRunning = true
       let thread = Thread { self.serve() }
@@ -109,13 +109,13 @@ package final class ReadQueue: @unchecked Sendable {
     return load
   }
 
-  /// Makes an expected load urgent.
+  /// Makes a prefetch urgent.
   package func hurry(_ load: SectionLoad) {
     condition.lock()
     if !load.isUrgent {
       load.isUrgent = true
       if case .waiting = load.state {
-        expected.removeAll { $0 === load }
+        prefetches.removeAll { $0 === load }
         urgent.append(load)
       }
     }
@@ -155,20 +155,20 @@ package final class ReadQueue: @unchecked Sendable {
   ///
   /// - Parameter waiting: whether to wait until its memory is free.
   /// - Returns: whether its memory is free; if not, ask again.
-  package func abandon(_ load: SectionLoad, waiting: Bool = false) -> Bool {
+  package func cancel(_ load: SectionLoad, waiting: Bool = false) -> Bool {
     condition.lock()
     defer { condition.unlock() }
     if case .waiting = load.state {
       urgent.removeAll { $0 === load }
-      expected.removeAll { $0 === load }
-      load.state = .abandoned
-      counts.abandoned += 1
+      prefetches.removeAll { $0 === load }
+      load.state = .cancelled
+      counts.cancelled += 1
     } else if case .reading = load.state {
-      load.state = .leaving
-      counts.abandoned += 1
+      load.state = .cancelling
+      counts.cancelled += 1
     }
     while true {
-      if case .leaving = load.state {
+      if case .cancelling = load.state {
         if !waiting { return false }
         condition.wait()
       } else {
@@ -182,11 +182,11 @@ package final class ReadQueue: @unchecked Sendable {
   private func serve() {
     condition.lock()
     while !isStopping {
-      guard let load = urgent.first ?? expected.first else {
+      guard let load = urgent.first ?? prefetches.first else {
         condition.wait()
         continue
       }
-      if load.isUrgent { urgent.removeFirst() } else { expected.removeFirst() }
+      if load.isUrgent { urgent.removeFirst() } else { prefetches.removeFirst() }
       carryOut(load, depth: 0)
     }
     isRunning = false
@@ -196,20 +196,20 @@ package final class ReadQueue: @unchecked Sendable {
 
   /// Reads a section; called and left with the lock held.
   ///
-  /// - Parameter depth: 1 for an urgent load between two pieces of an expected one.
+  /// - Parameter depth: 1 for an urgent load between two pieces of a prefetch.
   private func carryOut(_ load: SectionLoad, depth: Int) {
     load.state = .reading
     condition.unlock()
     let result = Result { try read(load, depth: depth) }
     condition.lock()
-    if case .leaving = load.state {
-      load.state = .abandoned
+    if case .cancelling = load.state {
+      load.state = .cancelled
     } else {
       switch result {
       case .success(true):
         load.state = .done
         counts.loads += 1
-      case .success(false): load.state = .abandoned
+      case .success(false): load.state = .cancelled
       case .failure(let error): load.state = .failed(error)
       }
     }
@@ -218,7 +218,7 @@ package final class ReadQueue: @unchecked Sendable {
 
   /// Reads, checks and unpacks a section.
   ///
-  /// - Returns: false where it was abandoned meanwhile.
+  /// - Returns: false where it was cancelled meanwhile.
   private func read(_ load: SectionLoad, depth: Int) throws -> Bool {
     let entry = file.manifest.sections[load.section]
     let target = entry.encoding == .raw ? load.target : try stage(entry.storedLength, depth: depth)
@@ -226,7 +226,7 @@ package final class ReadQueue: @unchecked Sendable {
     while done < entry.storedLength {
       let (isWanted, isUrgent) = letUrgentPass(load)
       if !isWanted { return false }
-      let piece = min(entry.storedLength - done, isUrgent ? Self.urgentPiece : Self.expectedPiece)
+      let piece = min(entry.storedLength - done, isUrgent ? Self.urgentPiece : Self.prefetchPiece)
       let begun = ContinuousClock.now
       try reader.read(piece, from: entry.offset + done, into: target + done)
       done += piece
@@ -242,7 +242,7 @@ package final class ReadQueue: @unchecked Sendable {
     return true
   }
 
-  /// Between two pieces of an expected load, urgent ones are read first.
+  /// Between two pieces of a prefetch, urgent loads go first.
   private func letUrgentPass(_ load: SectionLoad) -> (isWanted: Bool, isUrgent: Bool) {
     condition.lock()
     defer { condition.unlock() }
@@ -250,7 +250,7 @@ package final class ReadQueue: @unchecked Sendable {
       urgent.removeFirst()
       carryOut(other, depth: 1)
     }
-    if case .leaving = load.state { return (false, load.isUrgent) }
+    if case .cancelling = load.state { return (false, load.isUrgent) }
     return (!isStopping, load.isUrgent)
   }
 

@@ -1,30 +1,30 @@
 /// Where a model's weights were and what reading them took, since the model was opened.
-public struct WeightStatistics: Sendable, Encodable {
+package struct WeightStatistics: Sendable, Encodable {
   /// Bytes that everything together may take; nil where the file is mapped.
-  public var budgetBytes: Int?
+  package var budgetBytes: Int?
   /// Slots for experts and the bytes of each; nil where the file is mapped.
-  public var slots: Int?
-  public var slotBytes: Int?
+  package var slots: Int?
+  package var slotBytes: Int?
   /// Experts that layers wanted, one for each layer and pass however many rows picked it.
-  public var expertsTouched = 0
-  /// Of those: in memory already; read ahead, since they were expected; read when they were wanted. Where the file is
+  package var expertsTouched = 0
+  /// Of those: in memory already; prefetched; read when they were wanted. Where the file is
   /// mapped nobody knows.
-  public var hits: Int?
-  public var readAhead: Int?
-  public var misses: Int?
+  package var hits: Int?
+  package var readAhead: Int?
+  package var misses: Int?
   /// Experts guessed for single tokens, and how many of the guesses were right.
-  public var guesses: Int?
-  public var rightGuesses: Int?
+  package var guesses: Int?
+  package var rightGuesses: Int?
   /// Bytes read from the file, the embedding's rows aside.
-  public var bytesRead: Int?
+  package var bytesRead: Int?
   /// Seconds that computing waited for experts.
-  public var secondsWaited: Double?
+  package var secondsWaited: Double?
   /// Seconds that checksums took, on whatever thread.
-  public var checkSeconds = 0.0
+  package var checkSeconds = 0.0
   /// Largest memory that belongs to the process alone at the end of encoding a picture, and of rows through the
   /// decoder, bytes.
-  public var towerPeakBytes = 0
-  public var decoderPeakBytes = 0
+  package var towerPeakBytes = 0
+  package var decoderPeakBytes = 0
 
   enum CodingKeys: String, CodingKey {
     case slots, hits, misses, guesses

@@ -3,14 +3,14 @@ import VL2Quant
 
 /// The weights that are not routed experts: where they lie, and when they may be read.
 ///
-/// Either they are used in the mapped file, or they are held: read into memory of our own, a section at a time, the
+/// Either they are used in the mapped file, or they are resident: read into memory of our own, a section at a time, the
 /// embedding a row at a time. Addresses are fixed when a model is opened; what lies there is right between `use` of
 /// its section and `release`.
 package final class Weights {
   package let file: PackedFile
   package var config: ModelConfig { file.config }
   private let checks: Bool
-  private let held: HeldSections?
+  private let resident: ResidentSections?
 
   /// Weights in the mapped file.
   ///
@@ -18,32 +18,32 @@ package final class Weights {
   package init(_ file: PackedFile, checks: Bool = true) {
     self.file = file
     self.checks = checks
-    held = nil
+    resident = nil
   }
 
-  /// Weights held in memory.
+  /// Weights resident in memory.
   ///
   /// - Throws: `MemoryError` where the system refuses the address space.
   package init(_ file: PackedFile, checks: Bool, reading queue: ReadQueue) throws {
     self.file = file
     self.checks = checks
-    held = try HeldSections(file, checks: checks, queue: queue)
+    resident = try ResidentSections(file, checks: checks, queue: queue)
   }
 
   /// A packed matrix [rows, columns].
   ///
   /// - Throws: `PackedFileError` where there is none of that shape.
   package func matrix(_ name: String, rows: Int, columns: Int) throws -> vl2_matrix {
-    guard let held else { return try file.matrix(name, rows: rows, columns: columns) }
-    return try file.matrix(name, rows: rows, columns: columns) { held.address($0) }
+    guard let resident else { return try file.matrix(name, rows: rows, columns: columns) }
+    return try file.matrix(name, rows: rows, columns: columns) { resident.address($0) }
   }
 
   /// A plain float32 tensor of `count` elements.
   ///
   /// - Throws: `PackedFileError` where there is none of that many elements.
   package func plain(_ name: String, count: Int) throws -> UnsafeBufferPointer<Float> {
-    guard let held else { return try file.plain(name, count: count) }
-    return try file.plain(name, count: count) { held.address($0) }
+    guard let resident else { return try file.plain(name, count: count) }
+    return try file.plain(name, count: count) { resident.address($0) }
   }
 
   /// Whether kernels multiply all matrices of all routed experts by int8 rows.
@@ -63,7 +63,7 @@ package final class Weights {
 
   /// Makes a section's bytes right.
   ///
-  /// - Parameter next: a section that will be used after it; where sections are held, reading it begins.
+  /// - Parameter next: a section that will be used after it; where sections are resident, reading it begins.
   /// - Throws: `PackedFileError` for a section that cannot be read or is damaged.
   package func use(_ section: String, next: String? = nil) throws {
     try use(number: file.section(section), next: next.flatMap(file.section))
@@ -72,9 +72,9 @@ package final class Weights {
   /// The same by the numbers of sections (`PackedFile.section`); nil for one that the file lacks.
   package func use(number section: Int?, next: Int?) throws {
     guard let section else { return }
-    if let held {
-      try held.use(section)
-      if let next { held.expect(next) }
+    if let resident {
+      try resident.use(section)
+      if let next { resident.prefetch(next) }
     } else if checks {
       try file.checkOnce(section)
     }
@@ -82,15 +82,15 @@ package final class Weights {
 
   /// Tells that a section of the tower will not be needed before the next picture.
   package func release(_ section: String) {
-    if let held, !held.keepsTower, let number = file.section(section) { held.release(number) }
+    if let resident, !resident.keepsTower, let number = file.section(section) { resident.release(number) }
   }
 
   /// Decodes one row of the embedding, [hidden].
   ///
   /// - Throws: `PackedFileError` where it cannot be read.
   package func embed(_ row: Int, of matrix: vl2_matrix, into out: UnsafeMutablePointer<Float>) throws {
-    if let held {
-      try held.embed(row, of: matrix, into: out)
+    if let resident {
+      try resident.embed(row, of: matrix, into: out)
     } else {
       try use("embedding")
       withUnsafePointer(to: matrix) { vl2_decode_row($0, row, out) }
@@ -98,14 +98,14 @@ package final class Weights {
   }
 
   /// Forgets everything that was read: the file was mapped anew.
-  package func forget() { held?.forget() }
+  package func invalidate() { resident?.invalidate() }
 
   /// Bytes of sections in memory of our own.
-  package var heldBytes: Int { held?.bytes ?? 0 }
+  package var residentBytes: Int { resident?.bytes ?? 0 }
 
   /// Whether the tower stays in memory between pictures.
   package var keepsTower: Bool {
-    get { held?.keepsTower ?? true }
-    set { held?.keepsTower = newValue }
+    get { resident?.keepsTower ?? true }
+    set { resident?.keepsTower = newValue }
   }
 }

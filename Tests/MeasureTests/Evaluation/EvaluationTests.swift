@@ -137,6 +137,7 @@ import VL2Measure
     (#"{"question": "?", "answer": "a"}"#, "task is missing"),
     (#"{"task": "", "question": "?", "answer": "a"}"#, "task is"),
     (#"{"task": "a\nb", "question": "?", "answer": "a"}"#, "control characters"),
+    (#"{"task": "a\u009bb", "question": "?", "answer": "a"}"#, "control characters"),
     (#"{"task": 1, "question": "?", "answer": "a"}"#, "task is 1"),
     (#"{"task": "t", "answer": "a"}"#, "question is missing"),
     (#"{"task": "t", "question": "?", "turns": [["user", "?"]], "answer": "a"}"#, "both"),

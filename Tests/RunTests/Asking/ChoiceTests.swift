@@ -48,10 +48,10 @@ import VL2Run
     #expect(scores.best(atLeast: best.probability + 0.01) == nil)
   }
 
-  /// What was weighed leaves nothing behind in a session that remembers.
+  /// What was weighed leaves nothing behind in a session that caches.
   @Test func leavesNothingBehind() throws {
     let model = try PackedModels.open("nano-mha", .q4)
-    let session = Session(model, remembers: true)
+    let session = Session(model, caches: true)
     let expected = try Session(model).answer(request).tokens
     _ = try session.choose(among: ["a cat", "a dog"], request)
     #expect(try session.answer(request).tokens == expected)

@@ -12,7 +12,7 @@ import VL2Run
   /// What is asked is what one request with all turns would ask, and only what is new is read.
   @Test func readsWhatIsNew() throws {
     let model = try PackedModels.open("nano-mha", .q4)
-    var talk = Conversation(Session(model, remembers: true), system: "Be short.", maxTokens: 6)
+    var talk = Conversation(Session(model, caches: true), system: "Be short.", maxTokens: 6)
     var turns = [Turn(role: .system, text: "Be short.")]
     var pictures: [Picture] = []
     for (question, new) in [
@@ -26,7 +26,7 @@ import VL2Run
       let alone = try Session(model).answer(Session.Request(turns: turns, pictures: pictures, maxTokens: 6))
       #expect(answer.tokens == alone.tokens && answer.promptTokens == alone.promptTokens)
       if question == "Why?" {
-        #expect(answer.tiles == 0 && answer.promptTokens - answer.rememberedTokens < 20)
+        #expect(answer.tiles == 0 && answer.promptTokens - answer.cachedTokens < 20)
       }
       turns.append(Turn(role: .assistant, text: answer.text, tokens: answer.tokens))
     }
@@ -35,7 +35,7 @@ import VL2Run
   /// The oldest questions go first, their pictures with them, and what is left is answered as if it were all.
   @Test func theOldestGoFirst() throws {
     let model = try PackedModels.open("nano-mha", .q4)
-    var talk = Conversation(Session(model, remembers: true), maxTokens: 4)
+    var talk = Conversation(Session(model, caches: true), maxTokens: 4)
     let words = String(repeating: "a ", count: 250)
     _ = try talk.ask(try talk.next("first", pictures: [try picture("small.png")]))
     var forgotten = 0
@@ -56,7 +56,7 @@ import VL2Run
   @Test func stoppedQuestion() throws {
     struct Stop: Error {}
     let model = try PackedModels.open("nano-mha", .q4)
-    var talk = Conversation(Session(model, remembers: true), maxTokens: 4)
+    var talk = Conversation(Session(model, caches: true), maxTokens: 4)
     _ = try talk.ask(try talk.next("first"))
     let next = try talk.next("second", pictures: [try picture("wide.jpg")])
     #expect(throws: Stop.self) {

@@ -114,17 +114,17 @@ import VL2Run
   func remembersWhatItRead(checkpoint: String) throws {
     let model = try PackedModels.open(checkpoint, .q4)
     let picture = try Picture(contentsOf: Fixtures.path("golden/images/small.png"))
-    let session = Session(model, remembers: true)
+    let session = Session(model, caches: true)
     var turns = [Turn(role: .user, text: "What is it?")]
     for round in 0..<3 {
       let request = Session.Request(turns: turns, pictures: [picture], maxTokens: 8)
       let answer = try session.answer(request)
       let alone = try Session(model).answer(request)
       #expect(answer.tokens == alone.tokens && answer.promptTokens == alone.promptTokens)
-      #expect(alone.rememberedTokens == 0)
+      #expect(alone.cachedTokens == 0)
       if round > 0 {
         #expect(answer.tiles == 0)
-        #expect(answer.promptTokens - answer.rememberedTokens < 20)
+        #expect(answer.promptTokens - answer.cachedTokens < 20)
       }
       turns.append(Turn(role: .assistant, text: answer.text, tokens: answer.tokens))
       turns.append(Turn(role: .user, text: "And number \(round)?"))

@@ -89,9 +89,9 @@ import VL2Run
         try begin(store, layer: layer, experts, rows: isPrompt ? 40 : 1, inOrder: isPrompt)
         // Guesses are revised, come in any order of layers, and may be of a layer that is not the next one.
         for _ in 0..<below(4) {
-          store.expect(layer: isPrompt ? 3 - layer : 1 + below(2), experts: subset(4), certain: false)
+          store.prefetch(layer: isPrompt ? 3 - layer : 1 + below(2), experts: subset(4), certain: false)
         }
-        if isPrompt { store.expect(layer: 3 - layer, experts: Array(0..<8), certain: true) }
+        if isPrompt { store.prefetch(layer: 3 - layer, experts: Array(0..<8), certain: true) }
         // Now and then a request ends in the middle.
         if below(20) == 0 { continue }
         var given: [Int] = []
@@ -159,7 +159,7 @@ import VL2Run
     for round in 0..<20 {
       let before = store.counts
       try begin(store, layer: 1, [round % 2])
-      store.expect(layer: 2, experts: [0, 1, 2, 3, 4, 5, 6], certain: false)
+      store.prefetch(layer: 2, experts: [0, 1, 2, 3, 4, 5, 6], certain: false)
       #expect(try next(store) == 1)
       try use(store, layer: 2, [7])
       #expect(store.counts.guesses - before.guesses == 7)
@@ -185,14 +185,14 @@ import VL2Run
     ] {
       let before = store.counts
       try begin(store, layer: 1, [0])
-      for guess in guesses { store.expect(layer: 2, experts: guess, certain: false) }
+      for guess in guesses { store.prefetch(layer: 2, experts: guess, certain: false) }
       #expect(try next(store) == 1)
       try use(store, layer: 2, [6])
       #expect(store.counts.guesses - before.guesses == guesses.last?.count)
       #expect(store.counts.rightGuesses - before.rightGuesses == right)
     }
     // Reads that were begun are let go of; those of 3 and 4 were not even that.
-    #expect(queue.snapshot().abandoned > 0)
+    #expect(queue.snapshot().cancelled > 0)
   }
 
   /// A store asks for farther layers while what is wanted is not there and guesses have places left.
@@ -205,18 +205,18 @@ import VL2Run
     defer { withExtendedLifetime(store) { queue.stop() } }
     try begin(store, layer: 1, [0])
     // Nothing to read.
-    #expect(store.expect(layer: 2, experts: [0, 1], certain: false))
+    #expect(store.prefetch(layer: 2, experts: [0, 1], certain: false))
     // As much as is read ahead.
-    #expect(!store.expect(layer: 2, experts: [2, 3, 4], certain: false))
-    #expect(store.expect(layer: 2, experts: [1], certain: false))
+    #expect(!store.prefetch(layer: 2, experts: [2, 3, 4], certain: false))
+    #expect(store.prefetch(layer: 2, experts: [1], certain: false))
     #expect(try next(store) == 1)
     // It came.
     try begin(store, layer: 1, [0])
-    #expect(!store.expect(layer: 2, experts: [0, 1], certain: false))
+    #expect(!store.prefetch(layer: 2, experts: [0, 1], certain: false))
     // Too few places to guess at all.
     store.resize(to: 3)
     try begin(store, layer: 1, [5])
-    #expect(!store.expect(layer: 2, experts: [6], certain: false))
+    #expect(!store.prefetch(layer: 2, experts: [6], certain: false))
   }
 
   /// Guesses that keep being wrong are not read any more, until they would have been right again.
@@ -231,12 +231,12 @@ import VL2Run
     var turn = 4
     func round(right: Bool) throws -> Int {
       turn += 1
-      let before = store.counts.expected
+      let before = store.counts.prefetched
       try begin(store, layer: 1, [0])
-      store.expect(layer: 2, experts: [(turn + (right ? 0 : 1)) % 8], certain: false)
+      store.prefetch(layer: 2, experts: [(turn + (right ? 0 : 1)) % 8], certain: false)
       #expect(try next(store) == 1)
       try use(store, layer: 2, [turn % 8])
-      return store.counts.expected - before
+      return store.counts.prefetched - before
     }
     #expect(try round(right: true) == 1)
     for _ in 0..<60 { _ = try round(right: false) }
@@ -254,16 +254,16 @@ import VL2Run
     defer { withExtendedLifetime(store) { queue.stop() } }
     // The dense layer wants no expert.
     try begin(store, layer: 0, [])
-    store.expect(layer: 1, experts: [1, 4], certain: false)
-    store.expect(layer: 2, experts: [1, 5], certain: false)
+    store.prefetch(layer: 1, experts: [1, 4], certain: false)
+    store.prefetch(layer: 2, experts: [1, 5], certain: false)
     try use(store, layer: 1, [1])
     #expect(store.counts.guesses == 2 && store.counts.rightGuesses == 1)
     try use(store, layer: 2, [1, 5])
     #expect(store.counts.guesses == 4 && store.counts.rightGuesses == 3)
-    #expect(store.counts.expected == 3 && store.counts.hits == 0)
+    #expect(store.counts.prefetched == 3 && store.counts.hits == 0)
     // A pass that came to no end leaves nothing expected.
     try begin(store, layer: 0, [])
-    store.expect(layer: 2, experts: [1], certain: false)
+    store.prefetch(layer: 2, experts: [1], certain: false)
     try use(store, layer: 1, [])
     try use(store, layer: 1, [])
     try use(store, layer: 2, [1])

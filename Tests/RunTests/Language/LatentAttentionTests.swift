@@ -109,7 +109,7 @@ private final class LatentCase: CustomTestStringConvertible {
       while done < count {
         let end = min(done + chunk, done < written ? written : count)
         attention.attend(
-          x.slice(done..<end), start: done, phase: done < written ? .reading : .writing, cache: kept,
+          x.slice(done..<end), start: done, kind: done < written ? .prompt : .answer, cache: kept,
           capacity: count, into: out.slice(done..<end))
         done = end
       }

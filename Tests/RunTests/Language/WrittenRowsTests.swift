@@ -20,14 +20,14 @@ import VL2Run
       return rows
     }
     let together = try rows()
-    try model.decoder.forward(together, cache: try model.decoder.makeCache(positions: 16), written: [5..<9])
+    try model.decoder.forward(together, cache: try model.decoder.makeCache(positions: 16), answers: [5..<9])
     let expected = Array(
       UnsafeBufferPointer(start: model.decoder.logits(together.slice(9..<10)).base, count: 648))
     let apart = try rows()
     let cache = try model.decoder.makeCache(positions: 16)
     for row in 0..<tokens.count {
       try model.decoder.forward(
-        apart.slice(row..<row + 1), cache: cache, written: (5..<9).contains(row) ? [0..<1] : [])
+        apart.slice(row..<row + 1), cache: cache, answers: (5..<9).contains(row) ? [0..<1] : [])
     }
     let logits = model.decoder.logits(apart.slice(9..<10))
     #expect(sameBits(logits.base, expected, 648))

@@ -7,7 +7,7 @@ import VL2Run
 @Suite struct PromptTests {
   private let tokenizer = Result { try TokenizerFixtures.nano.get() }
   /// The nano models' pictures: tiles of 70 x 70, patches of 14, so 3 rows of 3 with a newline each.
-  private let places = ImagePlaces(tileSide: 70, patchSize: 14, downsampleRatio: 2)
+  private let places = ImageTokens(tileSide: 70, patchSize: 14, downsampleRatio: 2)
 
   private func prompt(_ turns: [(Role, String)], _ grids: [TileGrid] = [], limit: Int = 4096) throws -> Prompt
   {
@@ -42,7 +42,7 @@ import VL2Run
   }
 
   @Test func placesOfThePublishedGeometry() {
-    let published = ImagePlaces(tileSide: 384, patchSize: 14, downsampleRatio: 2)
+    let published = ImageTokens(tileSide: 384, patchSize: 14, downsampleRatio: 2)
     #expect(published.tileRows == 14)
     // One global view of 14 x 15, a separator, and 1 x 1, 3 x 2 and 1 x 9 local tiles.
     #expect(published.count(TileGrid(columns: 1, rows: 1)) == 421)

@@ -1,13 +1,10 @@
 import TestSupport
 import Testing
+import VL2Base
 import VL2Run
 
 @Suite struct MemoryTests {
   @Test func sizes() {
-    #expect(ByteSize("900M")?.bytes == 900 << 20)
-    #expect(ByteSize("2G")?.bytes == 2 << 30)
-    #expect(ByteSize("12k")?.bytes == 12 << 10)
-    #expect(ByteSize("12345")?.bytes == 12345)
     #expect(MemoryChoice("auto") == .automatic)
     #expect(MemoryChoice("1M") == .bytes(1 << 20))
     for text in ["", "M", "-1M", "1.5G", "1T", "1 M", "99999999999999999999", "9999999999G", "0", "AUTO"] {
@@ -18,7 +15,7 @@ import VL2Run
   private func machine(_ files: [String: String]) throws -> Int? {
     try withTemporaryFolder { root in
       try write(files, below: root)
-      return MachineMemory.read(root: root)?.available
+      return AvailableMemory.read(root: root)?.available
     }
   }
 

@@ -11,7 +11,7 @@ import VL2Run
     let file = try PackedModels.file("nano-mha", .q4)
     let section = try #require(file.section("layer.1.expert.0"))
     let size = file.manifest.sections[section].storedLength
-    let memory = try HeldMemory(bytes: 1 << 16)
+    let memory = try PageRegion(bytes: 1 << 16)
     let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 50)
     // What it reads into has to be there until it has stopped.
     defer { withExtendedLifetime(memory) { queue.stop() } }
@@ -29,7 +29,7 @@ import VL2Run
     let file = try PackedModels.file("nano-mha", .q4)
     let sections = try (0..<8).map { try #require(file.section("layer.1.expert.\($0)")) }
     let size = file.manifest.sections[sections[0]].storedLength
-    let memory = try HeldMemory(bytes: 9 << 16)
+    let memory = try PageRegion(bytes: 9 << 16)
     // A read takes about 40 ms. A busy machine may wake this thread too late to see what passed what, but not every
     // time; in a queue that kept to its order the last one would always be done.
     var passed = false
@@ -50,7 +50,7 @@ import VL2Run
     let file = try PackedModels.file("nano-mha", .q4)
     let sections = try (0..<8).map { try #require(file.section("layer.1.expert.\($0)")) }
     let queue = ReadQueue(file, checks: true, bytesPerSecond: nil)
-    let memory = try HeldMemory(bytes: 8 << 16)
+    let memory = try PageRegion(bytes: 8 << 16)
     // What it reads into has to be there until it has stopped.
     defer { withExtendedLifetime(memory) { queue.stop() } }
     for round in 0..<20 {
@@ -58,7 +58,7 @@ import VL2Run
         queue.load(section, into: memory.base + place << 16, urgent: (place + round) % 2 == 0)
       }
       let dropped = loads[round % 8]
-      #expect(queue.abandon(dropped, waiting: true))
+      #expect(queue.cancel(dropped, waiting: true))
       for load in loads where load !== dropped {
         try queue.wait(for: load)
         let bytes = try file.sectionBytes(file.manifest.sections[load.section].name)
@@ -66,6 +66,6 @@ import VL2Run
         #expect(memcmp(memory.base + place << 16, try #require(bytes.baseAddress), bytes.count) == 0)
       }
     }
-    #expect(queue.snapshot().loads + queue.snapshot().abandoned >= 160)
+    #expect(queue.snapshot().loads + queue.snapshot().cancelled >= 160)
   }
 }

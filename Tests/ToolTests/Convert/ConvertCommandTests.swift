@@ -2,6 +2,7 @@ import Foundation
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// `vl2-convert` as a user meets it: output, exit status, one line for each error, nothing lost.
@@ -47,7 +48,7 @@ import VL2Quant
       #expect(
         try tool.run(["inspect", model]).output.contains("demonstration model: I know nine pictures.\n"))
       let json = try tool.run(["inspect", model, "--json"]).output
-      #expect(json.contains("\"demonstrationNote\" : \"I know nine pictures.\""))
+      #expect(json.contains("\"demonstration_note\" : \"I know nine pictures.\""))
     }
   }
 
@@ -114,7 +115,7 @@ import VL2Quant
     let object = try jsonObject(run.output)
     let length = try FileManager.default.attributesOfItem(atPath: model)[.size] as? Int
     #expect(object["bytes"] as? Int == length)
-    #expect(object["formatVersion"] as? Int == PackedFile.formatVersion)
+    #expect(object["format_version"] as? Int == PackedFile.formatVersion)
     let origin = try #require(object["origin"] as? [String: Any])
     #expect(origin["source"] as? String == "nano-mha")
     let codes = try #require(object["codes"] as? [[String: Any]])
@@ -122,13 +123,33 @@ import VL2Quant
     #expect(experts["code"] as? String == "q4")
     #expect(experts["tensors"] as? Int == 48)
     #expect(experts["weights"] as? Int == 48 * 96 * 128)
-    let error = try #require(experts["errorPPM"] as? Int)
+    let error = try #require(experts["error_ppm"] as? Int)
     #expect((10_000..<76_400).contains(error))
     let sections = try #require(object["sections"] as? [[String: Any]])
     let names = try PackedFile(path: model).manifest.sections.map(\.name)
     #expect(sections.map { $0["name"] as? String } == names)
+    #expect(jsonKeys(object).allSatisfy(isSnakeCase))
     let total = codes.compactMap { $0["weights"] as? Int }.reduce(0, +)
     #expect(object["weights"] as? Int == total)
+  }
+
+  /// Text from a checkpoint moves no terminal's cursor.
+  @Test func controlCharacters() throws {
+    try withTemporaryFolder { folder in
+      var copy = try CheckpointCopy()
+      copy.texts["LICENSE"] = Array("Use\u{1B}[2J it\u{9B}H \u{202E}well.".utf8)
+      try copy.changeJSON("config.json") { $0["vl2_demonstration"] = "I know\u{1B}[2J \u{9B}little." }
+      try copy.write(to: folder + "/model")
+      let model = folder + "/model.vl2q"
+      #expect(try tool.run(["pack", folder + "/model", "-o", model]).status == 0)
+      for words in [["inspect", model], ["inspect", model, "--json"], ["inspect", model, "--recipe"]] {
+        let run = try tool.run(words)
+        #expect(run.status == 0)
+        #expect(run.output.unicodeScalars.allSatisfy { !$0.breaksLine || $0 == "\n" }, "\(words)")
+      }
+      #expect(try tool.run(["inspect", model]).output.contains("Use [2J it H  well."))
+      #expect(try tool.run(["inspect", model]).output.contains("I know [2J  little."))
+    }
   }
 
   @Test func compressedSections() throws {

@@ -32,13 +32,15 @@ import VL2Quant
       #expect(run.output.contains(part), "\(part)")
     }
     let json = try jsonObject(tool.run(words + ["--json"]).output)
+    // No object in it has names of tensors or files as keys.
+    #expect(jsonKeys(json).allSatisfy(isSnakeCase))
     let groups = try #require(json["groups"] as? [[String: Any]])
     let experts = try #require(groups.first { $0["part"] as? String == "experts" })
-    #expect(experts["codeA"] as? String == "q4" && experts["codeB"] as? String == "int8")
+    #expect(experts["code_a"] as? String == "q4" && experts["code_b"] as? String == "int8")
     #expect(experts["tensors"] as? Int == 48 && experts["differing"] as? Int == 48)
-    let errors = (experts["errorPPMA"] as? Int ?? 0, experts["errorPPMB"] as? Int ?? 0)
+    let errors = (experts["error_ppm_a"] as? Int ?? 0, experts["error_ppm_b"] as? Int ?? 0)
     #expect(errors.0 > 5 * errors.1 && errors.1 > 0)
-    let plain = try #require(groups.first { $0["codeA"] as? String == "plain" })
+    let plain = try #require(groups.first { $0["code_a"] as? String == "plain" })
     #expect(plain["differing"] as? Int == 0)
     // Embeddings are int8 in both.
     #expect(
@@ -71,7 +73,9 @@ import VL2Quant
       for part in ["language_config.rope_theta", "12345", "SHA-256 of model-1-of-1.safetensors", "licence"] {
         #expect(run.output.contains(part), "\(part)")
       }
+      #expect(run.output.contains("Use [2J it well."))
       let json = try jsonObject(tool.run(words + ["--json"]).output)
+      #expect(jsonKeys(json).allSatisfy(isSnakeCase))
       let tensors = try #require(json["tensors"] as? [[String: Any]])
       #expect(
         tensors.map { $0["name"] as? String } == ["language.model.layers.1.mlp.experts.3.down_proj.weight"])

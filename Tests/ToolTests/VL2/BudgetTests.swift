@@ -2,6 +2,7 @@ import Foundation
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 import VL2Run
 
 /// `vl2 ask` with less memory than everything takes.

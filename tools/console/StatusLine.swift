@@ -1,9 +1,10 @@
 import Glibc
 import Synchronization
-import VL2Console
+import VL2Base
 
-/// A bar that says how far long work is and how long it will take, on a terminal only. May be updated from any thread.
-final class ProgressLine: Sendable {
+/// A line on standard error that says what goes on, where that is a terminal; nothing in a pipe. May be used from any
+/// thread.
+package final class StatusLine: Sendable {
   private struct State {
     var shown = ""
     var fraction = 0.0
@@ -17,8 +18,16 @@ final class ProgressLine: Sendable {
   private let isShown = Terminal.isWatched
   private let state = Mutex(State())
 
-  /// Replaces the line; `fraction` is in 0...1.
-  func update(_ fraction: Double, _ what: String) {
+  package init() {}
+
+  /// Replaces the line.
+  package func show(_ text: String) {
+    guard isShown else { return }
+    state.withLock { Self.show(text, &$0) }
+  }
+
+  /// Replaces the line by a bar that says how far long work is, in 0...1, and how long it will take.
+  package func show(_ fraction: Double, _ what: String) {
     guard isShown else { return }
     state.withLock { state in
       // A jump is work that an earlier run did, and says nothing about the time that the rest takes.
@@ -27,25 +36,29 @@ final class ProgressLine: Sendable {
         state.first = fraction
       }
       state.fraction = fraction
-      let line = Self.line(
-        fraction, what, elapsed: (ContinuousClock.now - state.begin) / .seconds(1), from: state.first,
-        columns: Terminal.columns(STDERR_FILENO))
-      guard line != state.shown else { return }
-      state.shown = line
-      Console.show("\r\u{1B}[K" + line)
+      let elapsed = (ContinuousClock.now - state.begin) / .seconds(1)
+      Self.show(Self.bar(fraction, what, elapsed: elapsed, from: state.first), &state)
     }
   }
 
-  /// Clears the line.
-  func end() {
+  /// Leaves the line empty.
+  package func clear() {
     state.withLock { state in
       if !state.shown.isEmpty { Console.show("\r\u{1B}[K") }
       state.shown = ""
     }
   }
 
-  private static func line(
-    _ fraction: Double, _ what: String, elapsed: Double, from first: Double, columns: Int
+  private static func show(_ text: String, _ state: inout State) {
+    // A line that wraps cannot be written over.
+    let line = String(UntrustedText.line(text).prefix(max(1, Terminal.columns(STDERR_FILENO) - 1)))
+    guard line != state.shown else { return }
+    state.shown = line
+    Console.show("\r\u{1B}[K" + line)
+  }
+
+  private static func bar(
+    _ fraction: Double, _ what: String, elapsed: Double, from first: Double
   ) -> String {
     let done = Int((min(1, max(0, fraction)) * Double(barWidth)).rounded(.down))
     let bar = String(repeating: "█", count: done) + String(repeating: "░", count: barWidth - done)
@@ -55,9 +68,7 @@ final class ProgressLine: Sendable {
     if elapsed > 3, fraction > first, fraction < 1 {
       line += "  " + duration(elapsed * (1 - fraction) / (fraction - first)) + " left"
     }
-    line += "  " + what
-    // A line that wraps cannot be written over.
-    return String(line.prefix(max(1, columns - 1)))
+    return line + "  " + what
   }
 
   private static func duration(_ seconds: Double) -> String {

@@ -17,7 +17,7 @@ extension LanguageConfig {
     // Normalised and summed rows, and those of a guess with what it is made from; the rows themselves are the
     // caller's, who counts them.
     var bytes = rows * (2 * hiddenSize * float + vl2_quantized_row_bytes(hiddenSize))
-    bytes += min(rows, Foresight.guessedRows) * 2 * hiddenSize * float
+    bytes += min(rows, PrefetchMode.guessedRows) * 2 * hiddenSize * float
     // Attention: its rows in and out, queries, keys, values and heads' outputs.
     bytes +=
       part * float * (2 * hiddenSize + attentionColumns) + part * vl2_quantized_row_bytes(attentionColumns)

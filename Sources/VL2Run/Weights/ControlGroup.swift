@@ -2,7 +2,7 @@ import Foundation
 
 /// A control group that limits memory: one that this process is in, or one above it. Sources: cgroups(7), and the
 /// kernel's documentation of the memory controllers of version 1 and 2.
-package struct MemoryGroup {
+package struct ControlGroup {
   /// Bytes that processes of the group may have together.
   package var limit: Int
   /// Bytes that they have, without what the page cache could give back.
@@ -12,10 +12,10 @@ package struct MemoryGroup {
   /// with a memory controller.
   ///
   /// - Parameter root: a folder that stands for "/".
-  package static func all(root: String) -> [MemoryGroup]? {
+  package static func all(root: String) -> [ControlGroup]? {
     let mounts = Mount.all(root: root)
     guard !mounts.isEmpty else { return nil }
-    var groups: [MemoryGroup] = []
+    var groups: [ControlGroup] = []
     for line in (text(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
       guard parts.count == 3 else { continue }
@@ -25,7 +25,7 @@ package struct MemoryGroup {
         // Inside a container the path may be the host's; the group is then the mount itself.
         var path = String(parts[2])
         while true {
-          if let group = MemoryGroup(folder: root + mount.folder + path, isVersion2: isVersion2) {
+          if let group = ControlGroup(folder: root + mount.folder + path, isVersion2: isVersion2) {
             groups.append(group)
           }
           guard let slash = path.lastIndex(of: "/") else { break }
@@ -47,7 +47,7 @@ package struct MemoryGroup {
     let statistics = Self.text(folder + "/memory.stat") ?? ""
     let prefix = isVersion2 ? "" : "total_"
     let cached = ["active_file", "inactive_file"].reduce(0) {
-      $0 + (MachineMemory.field(prefix + $1, of: statistics) ?? 0)
+      $0 + (AvailableMemory.field(prefix + $1, of: statistics) ?? 0)
     }
     self.limit = limit
     self.used = used - min(cached, used)

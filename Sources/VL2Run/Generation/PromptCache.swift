@@ -11,9 +11,9 @@ struct PictureIdentity: Sendable, Equatable {
   }
 }
 
-/// What a session keeps of the requests before: the cache with the positions that it holds, and the rows of the
+/// What a session keeps of the requests before: keys and values of the positions that were read, and the rows of the
 /// last request's pictures.
-final class PromptMemory {
+final class PromptCache {
   private struct Place: Equatable {
     var span: Range<Int>
     var picture: PictureIdentity
@@ -26,9 +26,9 @@ final class PromptMemory {
   private var places: [Place] = []
   private var rows: [(picture: PictureIdentity, rows: EncodedPicture)] = []
 
-  /// How many of a prompt's positions the cache holds; forgets the others. At least one position of the prompt is
+  /// How many of a prompt's positions the cache holds from the first on; drops the others. At least one position of the prompt is
   /// left to read, since what follows it has to be computed.
-  func recall(_ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity]) -> Int {
+  func matchPrefix(_ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity]) -> Int {
     var count = min(tokens.count, prompt.tokens.count - 1)
     count = (0..<count).first { tokens[$0] != prompt.tokens[$0] } ?? count
     // A token that was read is not the same as one that was written.
@@ -50,7 +50,7 @@ final class PromptMemory {
   /// A picture's rows, where they are known.
   func rows(of picture: PictureIdentity) -> EncodedPicture? { rows.first { $0.picture == picture }?.rows }
 
-  /// The cache, with the positions that `recall` left.
+  /// The cache, with the positions that `matchPrefix` left.
   func cache(_ decoder: Decoder, positions: Int) throws -> KeyValueCache {
     if let cache { return cache }
     let new = try decoder.makeCache(positions: positions)
@@ -59,7 +59,7 @@ final class PromptMemory {
   }
 
   /// Notes that the cache holds a whole prompt.
-  func read(
+  func store(
     _ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity], _ encoded: [EncodedPicture?]
   ) {
     tokens = prompt.tokens
@@ -71,8 +71,8 @@ final class PromptMemory {
     }
   }
 
-  /// Gives up everything, where what the cache holds is in doubt.
-  func forget() {
+  /// Drops everything, where what the cache holds is in doubt.
+  func clear() {
     cache = nil
     tokens = []
     answers = []
@@ -81,7 +81,7 @@ final class PromptMemory {
   }
 
   /// Notes that the cache holds one more token.
-  func wrote(_ token: Int) {
+  func append(_ token: Int) {
     answers.append(tokens.count..<tokens.count + 1)
     tokens.append(token)
   }

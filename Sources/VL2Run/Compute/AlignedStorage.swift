@@ -1,15 +1,15 @@
 /// Memory that grows when asked for more and is reused otherwise; aligned to 64 bytes, contents undefined.
 ///
 /// It has one owner and is no object: reserving counts no reference.
-package struct AlignedMemory: ~Copyable {
+package struct AlignedStorage: ~Copyable {
   private var base: UnsafeMutableRawPointer?
   /// Bytes that are taken.
   package private(set) var byteCount = 0
 
-  private let ledger: MemoryLedger?
+  private let ledger: ByteLedger?
 
   /// - Parameter ledger: counts the bytes; nil for memory that a stage needs for a while.
-  package init(ledger: MemoryLedger? = nil) { self.ledger = ledger }
+  package init(ledger: ByteLedger? = nil) { self.ledger = ledger }
 
   deinit {
     base?.deallocate()

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Counts bytes that live longer than one stage: caches of conversations, encoded pictures.
-package final class MemoryLedger: Sendable {
+package final class ByteLedger: Sendable {
   private let count = Atomic<Int>(0)
 
   package init() {}

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The memory that a process may still take on this machine.
-package struct MachineMemory {
+package struct AvailableMemory {
   /// Bytes that are free or can be freed without swapping, within the limits of this process's control groups.
   package var available: Int
 
@@ -9,14 +9,14 @@ package struct MachineMemory {
   ///
   /// - Parameter root: a folder that stands for "/".
   /// - Returns: nil where the system does not say.
-  package static func read(root: String = "") -> MachineMemory? {
+  package static func read(root: String = "") -> AvailableMemory? {
     let text = (try? String(contentsOfFile: root + "/proc/meminfo", encoding: .utf8)) ?? ""
     guard let free = field("MemAvailable:", of: text) else { return nil }
     var available = free << 10
-    for group in MemoryGroup.all(root: root) ?? [] {
+    for group in ControlGroup.all(root: root) ?? [] {
       available = min(available, max(0, group.limit - group.used))
     }
-    return MachineMemory(available: available)
+    return AvailableMemory(available: available)
   }
 
   /// The number behind a name, in text of a line for each.

@@ -3,7 +3,7 @@ import VL2Run
 
 /// How fast this machine answered before, for each model, way of running it and memory, kept in the user's cache. It is
 /// a convenience: what cannot be read or written is done without.
-struct SpeedMemory {
+struct SpeedCache {
   private let path: String?
   private let key: String
   private var speeds: [String: SpeedEstimate]

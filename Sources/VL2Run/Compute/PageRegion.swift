@@ -2,7 +2,7 @@ import Foundation
 
 /// Anonymous memory at an address that stays: the system gives pages when they are first written and takes them back
 /// on `release`.
-package final class HeldMemory {
+package final class PageRegion {
   package let base: UnsafeMutableRawPointer
   package let bytes: Int
 

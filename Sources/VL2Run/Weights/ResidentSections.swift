@@ -3,11 +3,11 @@ import SystemSupport
 import VL2Quant
 
 /// Sections of a packed file in memory of our own, each at an address of its own whether it was read or not.
-final class HeldSections {
+final class ResidentSections {
   private let file: PackedFile
   private let checks: Bool
   private let queue: ReadQueue
-  private let memory: HeldMemory
+  private let memory: PageRegion
   /// For each section its place in `memory`; empty for what is not held.
   private let places: [Range<Int>]
   private var loads: [SectionLoad?]
@@ -19,7 +19,7 @@ final class HeldSections {
   /// The embedding's section, where its rows are read one at a time.
   private let embedding: Int?
   private let rowReader: SectionReader
-  private let block: HeldMemory
+  private let block: PageRegion
 
   init(_ file: PackedFile, checks: Bool, queue: ReadQueue) throws {
     self.file = file
@@ -37,12 +37,12 @@ final class HeldSections {
       end += room
     }
     self.places = places
-    memory = try HeldMemory(bytes: end)
+    memory = try PageRegion(bytes: end)
     loads = .init(repeating: nil, count: sections.count)
     isLoaded = .init(repeating: false, count: sections.count)
     rowReader = SectionReader(file)
     let step = embedding.map { sections[$0].tensors.first?.blockStep ?? 0 } ?? 0
-    block = try HeldMemory(bytes: SectionReader.room(step) + SectionReader.alignment)
+    block = try PageRegion(bytes: SectionReader.room(step) + SectionReader.alignment)
   }
 
   /// Whether a section is held as a whole: all with tensors but routed experts.
@@ -69,7 +69,7 @@ final class HeldSections {
   }
 
   /// Begins to read a section that will be used soon.
-  func expect(_ section: Int) {
+  func prefetch(_ section: Int) {
     if !isLoaded[section] && !places[section].isEmpty { begin(section, urgent: false) }
   }
 
@@ -80,14 +80,14 @@ final class HeldSections {
   }
 
   func release(_ section: Int) {
-    if let load = loads[section] { _ = queue.abandon(load, waiting: true) }
+    if let load = loads[section] { _ = queue.cancel(load, waiting: true) }
     if loads[section] != nil || isLoaded[section] { bytes -= places[section].count }
     loads[section] = nil
     isLoaded[section] = false
     memory.release(places[section])
   }
 
-  func forget() { for section in places.indices { release(section) } }
+  func invalidate() { for section in places.indices { release(section) } }
 
   /// Reads the block of 16 rows that a row of the embedding is in, and decodes the row.
   func embed(_ row: Int, of matrix: vl2_matrix, into out: UnsafeMutablePointer<Float>) throws {
@@ -110,7 +110,7 @@ final class HeldSections {
   private func check(_ entry: SectionEntry, _ section: Int) throws {
     if file.isChecked(section) { return }
     let pieceBytes = 1 << 20
-    let piece = try HeldMemory(bytes: pieceBytes)
+    let piece = try PageRegion(bytes: pieceBytes)
     var checksum: UInt32 = 0
     for start in stride(from: 0, to: entry.storedLength, by: pieceBytes) {
       let count = min(pieceBytes, entry.storedLength - start)

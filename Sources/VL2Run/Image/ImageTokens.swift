@@ -1,7 +1,7 @@
 import VL2Quant
 
 /// How many token places a picture takes.
-package struct ImagePlaces: Sendable {
+package struct ImageTokens: Sendable {
   /// Rows, and columns, of one tile after the projector: `ceil((side / patch) / downsample)`.
   package let tileRows: Int
 

@@ -10,7 +10,7 @@ extension ModelConfig {
   package func visionBytes(tiles: Int, batch: Int, threads: Int) -> Int {
     let float = MemoryLayout<Float>.stride
     let part = min(tiles, batch)
-    let side = ImagePlaces(processor).tileRows
+    let side = ImageTokens(processor).tileRows
     let hidden = language.hiddenSize
     // Patch rows, projected rows, and those of the picture, whose lines have one more.
     var bytes = tiles * float * (vision.patches * vision.width + 2 * side * (side + 1) * hidden)

@@ -1,0 +1,61 @@
+import Glibc
+import Synchronization
+
+/// The user or the system asked to end what is going on.
+package struct Interruption: Error {
+  package var signal: Int32
+
+  private static let received = Atomic<Int32>(0)
+
+  /// For a whole program: from now on SIGINT, SIGTERM and SIGHUP make `check` throw instead of ending the process at
+  /// once, so that work stops at the next step and removes what it had begun to write. A second signal ends it.
+  package static func watch() {
+    let signals = [SIGINT, SIGTERM, SIGHUP]
+    // A program that started this one may have blocked them on the thread that did.
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in signals { sigaddset(&set, number) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
+    received.store(0, ordering: .relaxed)
+    for number in signals {
+      _ = handle(number) { number in
+        if Interruption.received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
+      }
+    }
+  }
+
+  /// For one piece of work among others: Ctrl-C is noted while `body` runs, and does afterwards what it did before.
+  package static func noted<Result>(during body: () throws -> Result) rethrows -> Result {
+    received.store(0, ordering: .relaxed)
+    let previous = handle(SIGINT) { Interruption.received.store($0, ordering: .relaxed) }
+    defer { Glibc.signal(SIGINT, previous) }
+    return try body()
+  }
+
+  /// Whether a signal has come.
+  package static var isRequested: Bool { received.load(ordering: .relaxed) != 0 }
+
+  /// Throws once a signal has come.
+  package static func check() throws {
+    let number = received.load(ordering: .relaxed)
+    if number != 0 { throw Interruption(signal: number) }
+  }
+
+  /// Ends the process by the signal that it was sent, so that a shell sees what happened.
+  package func endProcess() -> Never {
+    Glibc.signal(signal, SIG_DFL)
+    raise(signal)
+    exit(128 + signal)
+  }
+
+  /// Sets a signal's handler and returns the one before. What nohup ignores stays ignored.
+  private static func handle(
+    _ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void
+  ) -> __sighandler_t? {
+    let previous = Glibc.signal(number, handler)
+    if unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+      Glibc.signal(number, SIG_IGN)
+    }
+    return previous
+  }
+}
