@@ -55,27 +55,35 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
-    .target(name: "TestSupport", path: "Tests/TestSupport", exclude: ["Fixtures"]),
+    // What tests share: fixtures and how to run things; packed models; opened ones.
+    .target(
+      name: "TestSupport", dependencies: ["VL2Base"], path: "Tests/TestSupport", exclude: ["Fixtures"]),
+    .target(
+      name: "TestModels", dependencies: ["VL2Base", "VL2Quant", "SystemSupport", "TestSupport"],
+      path: "Tests/TestModels"),
+    .target(
+      name: "TestRuntime", dependencies: ["VL2Quant", "VL2Run", "TestModels"], path: "Tests/TestRuntime"),
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
+    .testTarget(name: "BaseTests", dependencies: ["VL2Base", "TestSupport"]),
     .testTarget(
       name: "QuantTests",
-      dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport"],
-      path: "Tests",
-      sources: [
-        "BaseTests", "ToolTests/Convert", "QuantTests/DocumentedExampleTests.swift", "QuantTests/Checkpoint",
-        "QuantTests/Codec", "QuantTests/Config", "QuantTests/PackedFile", "QuantTests/Packing",
-        "TestModels/CheckpointCopy.swift", "TestModels/PackedCopy.swift", "TestModels/SyntheticModel.swift",
-      ]),
+      dependencies: ["VL2Base", "VL2Quant", "SIMDKernels", "SystemSupport", "TestSupport", "TestModels"]),
     .testTarget(
       name: "RunTests",
       dependencies: [
-        "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Console", "SIMDKernels",
-        "TestSupport",
-      ],
-      path: "Tests",
-      sources: [
-        "RunTests", "MeasureTests", "ToolTests/VL2", "ToolTests/Console", "QuantTests/Vocabulary",
-        "TestModels/PackedModels.swift", "TestRuntime",
+        "VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "TestSupport", "TestModels", "TestRuntime",
+      ]),
+    .testTarget(
+      name: "MeasureTests",
+      dependencies: [
+        "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "TestSupport", "TestModels", "TestRuntime",
+      ]),
+    // It runs the programs, so they are built with it.
+    .testTarget(
+      name: "ToolTests",
+      dependencies: [
+        "vl2", "vl2-convert", "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "TestSupport", "TestModels",
+        "TestRuntime",
       ]),
   ],
   swiftLanguageModes: [.v6],

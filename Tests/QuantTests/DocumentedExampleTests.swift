@@ -25,7 +25,7 @@ import VL2Quant
 
   @Test func theExampleWorks() throws {
     try withTemporaryFolder { folder in
-      let errors = try pack(Fixtures.path("golden/checkpoints/nano-mha"), to: folder + "/model.vl2q")
+      let errors = try pack(Fixtures.checkpoint("nano-mha"), to: folder + "/model.vl2q")
       let vision = try #require(errors["vision.blocks.0.attn.qkv.weight"])
       let expert = try #require(errors["language.model.layers.1.mlp.experts.0.up_proj.weight"])
       #expect(0 < vision && 5 * vision < expert)
@@ -33,12 +33,10 @@ import VL2Quant
   }
 
   /// Where the sources are at hand: tests built for another machine run without them.
-  private static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-    .deletingLastPathComponent()
-  private static let page = sources.appendingPathComponent("Sources/VL2Quant/VL2Quant.docc/VL2Quant.md")
+  private static let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("../../Sources/VL2Quant/VL2Quant.docc/VL2Quant.md")
 
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: page.path)))
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: #filePath), "the sources are not at hand"))
   func thePageShowsTheSame() throws {
     let lines = try String(contentsOfFile: #filePath, encoding: .utf8)
       .split(separator: "\n", omittingEmptySubsequences: false)

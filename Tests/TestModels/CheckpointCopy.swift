@@ -2,22 +2,26 @@ import Foundation
 import TestSupport
 
 /// A checkpoint folder to be changed and written: begins as a copy of a golden one, small enough to hold in memory.
-struct CheckpointCopy {
-  struct Tensor {
-    var name: String
-    var type: String
-    var shape: [Int]
-    var bytes: [UInt8]
+package struct CheckpointCopy {
+  package struct Tensor {
+    package var name: String
+    package var type: String
+    package var shape: [Int]
+    package var bytes: [UInt8]
+
+    package init(name: String, type: String, shape: [Int], bytes: [UInt8]) {
+      (self.name, self.type, self.shape, self.bytes) = (name, type, shape, bytes)
+    }
   }
 
   /// Config files and tokeniser by name.
-  var texts: [String: [UInt8]] = [:]
-  var tensors: [Tensor]
+  package var texts: [String: [UInt8]] = [:]
+  package var tensors: [Tensor]
 
-  init(_ name: String = "nano-mha") throws {
-    let folder = Fixtures.path("golden/checkpoints/\(name)")
+  package init(_ name: String = "nano-mha") throws {
+    let folder = Fixtures.checkpoint(name)
     for file in ["config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json"] {
-      texts[file] = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/" + file)))
+      texts[file] = try bytes(of: folder + "/" + file)
     }
     let shard = try SafetensorsFile(path: folder + "/model-00001-of-000001.safetensors")
     tensors = try shard.names.map {
@@ -28,40 +32,40 @@ struct CheckpointCopy {
   }
 
   /// Changes the tensor `name` in place.
-  mutating func change(_ name: String, _ body: (inout Tensor) -> Void) {
+  package mutating func change(_ name: String, _ body: (inout Tensor) -> Void) {
     for index in tensors.indices where tensors[index].name == name { body(&tensors[index]) }
   }
 
   /// Changes a JSON file.
-  mutating func changeJSON(_ file: String, _ body: (inout [String: Any]) -> Void) throws {
+  package mutating func changeJSON(_ file: String, _ body: (inout [String: Any]) -> Void) throws {
     var object = try JSONSerialization.jsonObject(with: Data(texts[file] ?? [])) as? [String: Any] ?? [:]
     body(&object)
     texts[file] = [UInt8](try JSONSerialization.data(withJSONObject: object))
   }
 
   /// Writes the texts and the tensors in `shards` files with an index.
-  func write(to folder: String, shards count: Int = 1) throws {
+  package func write(to folder: String, shards count: Int = 1) throws {
     try writeTexts(to: folder)
     var map: [String: String] = [:]
     for index in 0..<count {
       let name = "model-\(index + 1)-of-\(count).safetensors"
       let part = tensors.enumerated().filter { $0.offset % count == index }.map(\.element)
-      try Self.write(Self.shard(part), to: folder + "/" + name)
+      try TestSupport.write(Self.shard(part), to: folder + "/" + name)
       for tensor in part { map[tensor.name] = name }
     }
-    try Self.write(
+    try TestSupport.write(
       [UInt8](try JSONSerialization.data(withJSONObject: ["metadata": [:], "weight_map": map])),
       to: folder + "/model.safetensors.index.json")
   }
 
   /// Writes the texts alone.
-  func writeTexts(to folder: String) throws {
+  package func writeTexts(to folder: String) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for (name, text) in texts { try Self.write(text, to: folder + "/" + name) }
+    for (name, text) in texts { try TestSupport.write(text, to: folder + "/" + name) }
   }
 
   /// The bytes of a safetensors file.
-  static func shard(_ tensors: [Tensor]) throws -> [UInt8] {
+  package static func shard(_ tensors: [Tensor]) throws -> [UInt8] {
     var header: [String: Any] = ["__metadata__": ["format": "pt"]]
     var bytes: [UInt8] = []
     for tensor in tensors {
@@ -75,11 +79,7 @@ struct CheckpointCopy {
   }
 
   /// A safetensors file with any header.
-  static func shard(header: [UInt8], _ bytes: [UInt8]) -> [UInt8] {
+  package static func shard(header: [UInt8], _ bytes: [UInt8]) -> [UInt8] {
     withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header + bytes
-  }
-
-  static func write(_ bytes: [UInt8], to path: String) throws {
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
   }
 }

@@ -1,23 +1,43 @@
 import Foundation
 import TestSupport
 import VL2Quant
-import VL2Run
 
-/// Packed nano models, each made once a test run.
-enum PackedModels {
+/// Packed models that tests read, each made once a test run. Who changes one takes a copy.
+package enum PackedModels {
   private static let packer = Packer()
 
   /// Path of a packed golden checkpoint.
-  static func path(_ checkpoint: String, _ weights: WeightCode) throws -> String {
-    try packer.path(checkpoint, weights)
+  package static func path(
+    _ checkpoint: String, _ weights: WeightCode, compression: PackedSection.Compression = .never
+  ) throws -> String {
+    try packer.path(Fixtures.checkpoint(checkpoint), name: checkpoint, weights, compression)
   }
 
-  static func open(
-    _ checkpoint: String, _ weights: WeightCode, activations: ActivationMode = .int8, threads: Int = 2
-  ) throws -> Model {
-    try Model(
-      path: try path(checkpoint, weights),
-      options: RuntimeOptions(threads: threads, activations: activations))
+  /// Path of the model that ships, packed as users pack it.
+  package static func pocket() throws -> String {
+    try packer.path(Fixtures.pocket + "/checkpoint", name: "pocket", .q4, .never)
+  }
+
+  /// A packed golden checkpoint that is to be read alone.
+  package static func file(
+    _ checkpoint: String, _ weights: WeightCode, compression: PackedSection.Compression = .never
+  ) throws -> PackedFile {
+    try PackedFile(path: try path(checkpoint, weights, compression: compression))
+  }
+
+  /// The sections of a packed golden checkpoint.
+  package static func sections(_ checkpoint: String, _ weights: WeightCode = .q4) throws -> [SectionEntry] {
+    try file(checkpoint, weights).manifest.sections
+  }
+
+  /// A packed golden checkpoint in `path`, to be changed.
+  @discardableResult
+  package static func copy(_ checkpoint: String, _ weights: WeightCode = .q4, to path: String) throws
+    -> [UInt8]
+  {
+    let whole = try bytes(of: try Self.path(checkpoint, weights))
+    try write(whole, to: path)
+    return whole
   }
 
   private final class Packer: @unchecked Sendable {
@@ -26,24 +46,26 @@ enum PackedModels {
     private let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("vl2-models-\(ProcessInfo.processInfo.processIdentifier)").path
 
-    func path(_ checkpoint: String, _ weights: WeightCode) throws -> String {
+    func path(
+      _ checkpoint: String, name: String, _ weights: WeightCode, _ compression: PackedSection.Compression
+    ) throws -> String {
       lock.lock()
       defer { lock.unlock() }
-      let name = "\(checkpoint)-\(weights.rawValue)"
+      let name = "\(name)-\(weights.rawValue)\(compression == .never ? "" : "-zstd")"
       if let path = paths[name] { return path }
       if paths.isEmpty {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let folder = folder
-        atexitFolders.append(folder)
-        atexit { for folder in atexitFolders { try? FileManager.default.removeItem(atPath: folder) } }
+        atexitFolder = folder
+        atexit { try? FileManager.default.removeItem(atPath: atexitFolder) }
       }
       let path = "\(folder)/\(name).vl2q"
-      try ModelPacker(recipe: Recipe(matrices: weights), compression: .never, threads: 2, tool: "tests").pack(
-        Checkpoint(folder: Fixtures.path("golden/checkpoints/" + checkpoint)), to: path)
+      try packed(checkpoint, to: path, weights, compression: compression)
+      // A test that writes to what all share fails, unless it runs as root.
+      try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path)
       paths[name] = path
       return path
     }
   }
 }
 
-nonisolated(unsafe) private var atexitFolders: [String] = []
+nonisolated(unsafe) private var atexitFolder = ""

@@ -1,12 +1,10 @@
 import Foundation
-import SystemSupport
 import TestSupport
-import VL2Base
 import VL2Quant
 
 /// A packed file of a tiny model whose weights are random bytes.
-enum SyntheticModel {
-  static let config = """
+package enum SyntheticModel {
+  package static let config = """
     {"architectures": ["DeepseekVLV2ForCausalLM"], "model_type": "deepseek_vl_v2",
      "language_config": {"hidden_size": 32, "intermediate_size": 40, "moe_intermediate_size": 24,
       "num_hidden_layers": 2, "num_attention_heads": 2, "n_routed_experts": 3, "n_shared_experts": 1,
@@ -16,13 +14,13 @@ enum SyntheticModel {
      "projector_config": {"depth": 2}}
     """
 
-  static func layout(_ config: String = config) throws -> ModelLayout {
+  package static func layout(_ config: String = config) throws -> ModelLayout {
     ModelLayout(try ModelConfig(configFiles: ["config.json": config]))
   }
 
   /// A code for every tensor: the recipe's matrices take the codes in turn, so that every code is there, and
   /// gate and up now alternate and now do not.
-  static func codes(_ layout: ModelLayout) -> [[WeightCode]] {
+  package static func codes(_ layout: ModelLayout) -> [[WeightCode]] {
     let cycle: [WeightCode] = [.q4, .q4, .int8, .bf16, .f32, .q4, .q4]
     var next = 0
     return layout.sections.map { section in
@@ -39,7 +37,7 @@ enum SyntheticModel {
   }
 
   /// The bytes that belong into each section.
-  static func bytes(_ length: Int, section: Int) -> [UInt8] {
+  package static func bytes(_ length: Int, section: Int) -> [UInt8] {
     var random = SplitMix64(seed: UInt64(section))
     // Every other section holds few different bytes, so that zstd saves something.
     let mask: UInt64 = section % 2 == 0 ? 0x0101_0101_0101_0101 : .max
@@ -49,7 +47,7 @@ enum SyntheticModel {
     return Array(bytes.prefix(length))
   }
 
-  static func placements(_ layout: ModelLayout) throws -> [SectionPlacement] {
+  package static func placements(_ layout: ModelLayout) throws -> [SectionPlacement] {
     try zip(layout.sections, codes(layout)).map { section, codes in
       guard let placement = SectionPlacement(section.tensors, codes: codes) else {
         throw CocoaError(.coderInvalidValue)
@@ -58,7 +56,9 @@ enum SyntheticModel {
     }
   }
 
-  static func entries(_ section: ModelLayout.Section, _ codes: [WeightCode], _ place: SectionPlacement)
+  package static func entries(
+    _ section: ModelLayout.Section, _ codes: [WeightCode], _ place: SectionPlacement
+  )
     -> [TensorEntry]
   {
     section.tensors.indices.map { i in
@@ -68,14 +68,14 @@ enum SyntheticModel {
     }
   }
 
-  static let origin = Manifest.Origin(
+  package static let origin = Manifest.Origin(
     source: "synthetic", tool: "tests", license: "line 1\nline \"2\" \\ \u{1}", demonstration: true,
     demonstrationNote: "made for \"tests\"\n",
     leftOut: ["vision.ignored"])
-  static let recipe = [RecipeRule(pattern: "*", code: .q4)]
+  package static let recipe = [RecipeRule(pattern: "*", code: .q4)]
 
   /// - Parameter tokenizer: the bytes of the section of that name; nil for any.
-  static func append(
+  package static func append(
     to writer: PackedFileWriter, tokenizer: [UInt8]? = nil, compression: PackedSection.Compression = .never
   ) throws {
     let layout = try layout()
@@ -90,70 +90,9 @@ enum SyntheticModel {
     }
   }
 
-  static func write(_ path: String, compression: PackedSection.Compression = .never) throws {
+  package static func write(_ path: String, compression: PackedSection.Compression = .never) throws {
     let writer = try PackedFileWriter(path: path)
     try append(to: writer, compression: compression)
     try writer.finish(origin: origin, recipe: recipe, configFiles: ["config.json": config])
-  }
-}
-
-/// A packed file taken apart, to be changed and put together again with right checksums.
-struct PackedParts {
-  /// Everything before the manifest.
-  var body: [UInt8]
-  var manifest: [UInt8]
-
-  init(path: String) throws {
-    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-    let offset = (16..<24).reversed().reduce(0) { $0 << 8 | Int(bytes[$1]) }
-    (body, manifest) = (Array(bytes[..<offset]), Array(bytes[offset...]))
-  }
-
-  var text: String {
-    get { String(decoding: manifest, as: UTF8.self) }
-    set { manifest = Array(newValue.utf8) }
-  }
-
-  /// The head with its own checksum. Numbers that are not given are right.
-  func head(
-    version: UInt32 = 1, manifestOffset: UInt64? = nil, manifestLength: UInt64? = nil,
-    fileLength: UInt64? = nil,
-    manifestChecksum: UInt32? = nil
-  ) -> [UInt8] {
-    var head = Array(body[..<8])
-    func append<T: FixedWidthInteger>(_ number: T) {
-      withUnsafeBytes(of: number.littleEndian) { head.append(contentsOf: $0) }
-    }
-    append(version)
-    append(UInt32(0))
-    append(manifestOffset ?? UInt64(body.count))
-    append(manifestLength ?? UInt64(manifest.count))
-    append(fileLength ?? UInt64(body.count + manifest.count))
-    append(manifestChecksum ?? vl2_crc32c(0, manifest, manifest.count))
-    head += Array(repeating: 0, count: 16)
-    append(vl2_crc32c(0, head, 60))
-    return head
-  }
-
-  /// The file's bytes, with a fresh head or the one given.
-  func bytes(head: [UInt8]? = nil) -> [UInt8] { (head ?? self.head()) + body[64...] + manifest }
-
-  func write(_ path: String, head: [UInt8]? = nil) throws {
-    try Data(bytes(head: head)).write(to: URL(fileURLWithPath: path))
-  }
-}
-
-extension PackedParts {
-  /// CRC-32C of bytes.
-  static func number(_ bytes: [UInt8]) -> UInt32 { vl2_crc32c(0, bytes, bytes.count) }
-}
-
-/// The error that `body` throws, where it is one that programs report.
-func reported(_ body: () throws -> Void) -> (any ReportableError)? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return error as? any ReportableError
   }
 }

@@ -2,6 +2,8 @@ import Foundation
 
 /// What a run of one of the package's programs gave.
 public struct ToolRun: Sendable {
+  /// The program's name.
+  public var program: String
   public var status: Int32
   /// Standard output.
   public var output: String
@@ -11,6 +13,7 @@ public struct ToolRun: Sendable {
 
 /// A program of the package, built beside the tests.
 public struct Tool: Sendable {
+  private let name: String
   private let program: String
   /// Where programs cannot run by themselves (built for another processor), `VL2_TEST_LAUNCHER` holds the words
   /// of the command that runs one.
@@ -19,6 +22,7 @@ public struct Tool: Sendable {
 
   /// - Parameter name: "vl2" or "vl2-convert".
   public init(_ name: String) {
+    self.name = name
     let own =
       (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
       ?? CommandLine.arguments[0]
@@ -59,8 +63,7 @@ public struct Tool: Sendable {
     try withTemporaryFolder { folder in
       // Files rather than pipes, so that no amount of output can block the program.
       let paths = ["in", "out", "err"].map { folder + "/" + $0 }
-      for path in paths { try Data().write(to: URL(fileURLWithPath: path)) }
-      try Data(input.utf8).write(to: URL(fileURLWithPath: paths[0]))
+      for (path, text) in zip(paths, [input, "", ""]) { try write(text.utf8, to: path) }
       let files = try (
         FileHandle(forReadingFrom: URL(fileURLWithPath: paths[0])),
         FileHandle(forWritingTo: URL(fileURLWithPath: paths[1])),
@@ -70,11 +73,9 @@ public struct Tool: Sendable {
         arguments, input: files.0, output: files.1, errors: files.2, environment: environment,
         largestFile: largestFile)
       process.waitUntilExit()
-      func text(_ path: String) throws -> String {
-        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
-      }
+      let written = try paths.dropFirst().map { String(decoding: try bytes(of: $0), as: UTF8.self) }
       return ToolRun(
-        status: process.terminationStatus, output: try text(paths[1]), errors: try text(paths[2]))
+        program: name, status: process.terminationStatus, output: written[0], errors: written[1])
     }
   }
 }

@@ -1,5 +1,4 @@
 import SIMDKernels
-import TestSupport
 import Testing
 
 /// Rows of int8 activations, as a kernel made them.

@@ -1,19 +1,13 @@
-import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Measure
-import VL2Run
 
 @Suite struct MachineTests {
   /// A copy of what a system says, below a folder.
   private func machine(_ files: [String: String]) throws -> Machine {
     try withTemporaryFolder { folder in
-      for (path, text) in files {
-        let url = URL(fileURLWithPath: folder + path)
-        try FileManager.default.createDirectory(
-          at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: url)
-      }
+      try write(files, below: folder)
       return Machine(root: folder)
     }
   }
@@ -128,60 +122,4 @@ import VL2Run
     #expect(StorageSpeed.measure("/none") == nil)
   }
 
-  @Test func doctor() throws {
-    let vl2 = Tool("vl2")
-    let model = try PackedModels.path("nano-mha", .q4)
-    let run = try vl2.run(["doctor", "--model", model], environment: ["VL2_ISA": ""])
-    #expect(run.status == 0, "\(run.errors)")
-    for word in ["cores", "kernels", "page size", "memory", "cgroup", "storage", model] {
-      #expect(run.output.contains(word), "\(word): \(run.output)")
-    }
-    #expect(!run.output.contains("\u{1B}"))
-    #expect(try vl2.run(["doctor"], environment: ["VL2_MODEL": ""]).status == 0)
-    #expect(try vl2.run(["doctor", "--model", "/none"]).errors.contains("/none"))
-  }
-
-  /// A deadline picks the tiles from what is remembered, and says so.
-  @Test func deadline() throws {
-    let vl2 = Tool("vl2")
-    try withTemporaryFolder { cache in
-      let picture = Fixtures.path("golden/images/wide.jpg")
-      func ask(_ words: [String]) throws -> ToolRun {
-        try vl2.run(
-          ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2", "--json"] + words
-            + [picture, "What is it?"], environment: ["XDG_CACHE_HOME": cache])
-      }
-      func tiles(_ run: ToolRun) throws -> Int {
-        let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
-        return try #require(object?["tiles"] as? Int, "\(run.errors)")
-      }
-      let all = try tiles(try ask([]))
-      #expect(all > 3)
-      #expect(try tiles(try ask(["--max-tiles", "3"])) <= 3)
-      // A machine that takes 10 s a tile.
-      let file = cache + "/vl2/speeds.json"
-      let known = try JSONDecoder().decode(
-        [String: SpeedEstimate].self, from: Data(contentsOf: URL(fileURLWithPath: file)))
-      #expect(known.count == 1)
-      func remember(_ tileSeconds: Double) throws {
-        let slow = known.mapValues { _ in
-          SpeedEstimate(tileSeconds: tileSeconds, promptTokensPerSecond: 1e6)
-        }
-        try JSONEncoder().encode(slow).write(to: URL(fileURLWithPath: file))
-      }
-      try remember(10)
-      let some = try ask(["--deadline", "31"])
-      #expect(try tiles(some) <= 3 && some.errors.contains("s until the answer begins"), "\(some.errors)")
-      try remember(10)
-      let fewest = try ask(["--deadline", "5"])
-      #expect(try tiles(fewest) == 1 && fewest.errors.contains("later than asked for"), "\(fewest.errors)")
-      try remember(0.001)
-      #expect(try tiles(try ask(["--deadline", "60"])) == all)
-      // Nonsense in the file is as good as no file: the machine is measured.
-      try Data("[".utf8).write(to: URL(fileURLWithPath: file))
-      #expect(try tiles(try ask(["--deadline", "600"])) == all)
-      #expect(try ask(["--max-tiles", "3", "--deadline", "1"]).status == 64)
-      #expect(try ask(["--max-tiles", "0"]).status == 64)
-    }
-  }
 }

@@ -5,8 +5,6 @@ import VL2Run
 
 /// The prompts of the golden stage outputs.
 enum GoldenCase {
-  static let names = ["one-image", "grounding", "two-images", "three-images", "chat", "text-only"]
-
   static func named(_ name: String) throws -> TraceCase {
     let cases = try TraceCase.load(Fixtures.path("golden/cases.json"))
     guard let found = cases.first(where: { $0.name == name }) else {
@@ -21,13 +19,6 @@ extension TraceCase {
     try images.map { try Picture(contentsOf: Fixtures.path("golden/" + $0)) }
   }
 }
-
-/// Whether two rows are equal bit for bit.
-func sameBits(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Bool {
-  (0..<count).allSatisfy { a[$0].bitPattern == b[$0].bitPattern }
-}
-
-func exponential(_ x: Double) -> Double { exp(x) }
 
 func logSoftmax(_ x: ArraySlice<Float>) -> [Double] {
   let largest = Double(x.max() ?? 0)

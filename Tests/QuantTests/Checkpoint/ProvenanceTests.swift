@@ -1,4 +1,5 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
@@ -49,7 +50,7 @@ import VL2Quant
       let packer = ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "test")
       try packer.pack(try Checkpoint(folder: tuned, base: base), to: folder + "/model.vl2q")
       let manifest = try PackedFile(path: folder + "/model.vl2q").manifest
-      #expect(try manifest.sections == sections(Fixtures.path("golden/checkpoints/nano-mha")))
+      #expect(try manifest.sections == PackedModels.sections("nano-mha"))
       #expect(manifest.origin.base == "base" && manifest.origin.source == "tuned")
       #expect(manifest.origin.license == "Of the base.")
       #expect(
@@ -65,7 +66,7 @@ import VL2Quant
     try withTunedModel { tuned, base, folder in
       let own = try CheckpointCopy()
       try own.writeTexts(to: tuned)
-      try CheckpointCopy.write(Array("not JSON".utf8), to: base + "/config.json")
+      try write(Array("not JSON".utf8), to: base + "/config.json")
       let packer = ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "test")
       try packer.pack(try Checkpoint(folder: tuned, base: base), to: folder + "/model.vl2q")
       let origin = try PackedFile(path: folder + "/model.vl2q").manifest.origin
@@ -84,7 +85,7 @@ import VL2Quant
       func refused(_ files: [String: [UInt8]], _ path: String) throws {
         let adapter = folder + "/" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: adapter, withIntermediateDirectories: true)
-        for (name, bytes) in files { try CheckpointCopy.write(bytes, to: adapter + "/" + name) }
+        for (name, bytes) in files { try write(bytes, to: adapter + "/" + name) }
         let error = try #require(thrown { _ = try Checkpoint(folder: adapter) } as? CheckpointError)
         #expect(error == .adapter(path: adapter + path))
         #expect(error.kind == .badData && error.description.contains("merge_and_unload"))

@@ -1,3 +1,4 @@
+import TestModels
 import TestSupport
 import Testing
 import VL2Base
@@ -9,7 +10,7 @@ import VL2Quant
   private func problem(_ file: [UInt8]) throws -> String {
     try withTemporaryFolder { folder in
       let path = folder + "/model.safetensors"
-      try CheckpointCopy.write(file, to: path)
+      try write(file, to: path)
       let error = try #require(thrown { _ = try SafetensorsHeader(of: try InputFile(path: path)) })
       let reportable = try #require(error as? any ReportableError)
       #expect(reportable.kind == .badData)
@@ -32,7 +33,7 @@ import VL2Quant
          "scalar":{"dtype":"NEW9","shape":[],"data_offsets":[28,30]}}
         """
       let path = folder + "/model.safetensors"
-      try CheckpointCopy.write(
+      try write(
         CheckpointCopy.shard(header: Array(header.utf8), [UInt8](repeating: 7, count: 30)), to: path)
       let tensors = try SafetensorsHeader(of: try InputFile(path: path)).tensors
       #expect(tensors.map(\.name) == ["a", "empty", "b", "scalar"])

@@ -1,4 +1,5 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Base
@@ -94,12 +95,5 @@ import VL2Quant
       text.replaceSubrange(stretch(), with: other)
     }
     if text.isEmpty { text = [0x20] }
-  }
-}
-
-extension PackedParts {
-  init(body: [UInt8], manifest: [UInt8]) {
-    self.body = body
-    self.manifest = manifest
   }
 }

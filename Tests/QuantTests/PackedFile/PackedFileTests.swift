@@ -1,5 +1,6 @@
 import Foundation
 import SIMDKernels
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
@@ -175,7 +176,7 @@ private enum LargeModel {
       """
     let head = parts.head(
       manifestOffset: UInt64(offset), fileLength: UInt64(offset + parts.manifest.count))
-    try Data(head).write(to: URL(fileURLWithPath: path))
+    try TestSupport.write(head, to: path)
     let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
     try handle.seek(toOffset: UInt64(offset))
     try handle.write(contentsOf: Data(parts.manifest))

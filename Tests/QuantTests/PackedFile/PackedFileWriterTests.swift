@@ -1,19 +1,20 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
 
 @Suite struct PackedFileWriterTests {
-  private static let old = Data("what was here before".utf8)
+  private static let old = Array("what was here before".utf8)
 
   /// A folder with an old file, which has to be there unchanged, and alone, after `body`.
   private func expectOldFile(_ body: (String) throws -> Void) throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.vl2q"
-      try Self.old.write(to: URL(fileURLWithPath: path))
+      try write(Self.old, to: path)
       try body(path)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
-      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.old)
+      #expect(try bytes(of: path) == Self.old)
     }
   }
 
@@ -37,7 +38,7 @@ import VL2Quant
     try expectOldFile { path in
       let writer = try PackedFileWriter(path: path)
       try SyntheticModel.append(to: writer)
-      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.old)
+      #expect(try bytes(of: path) == Self.old)
     }
   }
 
@@ -95,7 +96,7 @@ import VL2Quant
   @Test func aFolderThatIsNotThere() throws {
     try withTemporaryFolder { folder in
       for path in [folder + "/none/model.vl2q", folder + "/file/model.vl2q"] {
-        try Self.old.write(to: URL(fileURLWithPath: folder + "/file"))
+        try write(Self.old, to: folder + "/file")
         let error = try #require(reported { _ = try PackedFileWriter(path: path) })
         #expect(error.kind == .inputOutput && error.description.hasPrefix(path + ": cannot be written"))
       }
@@ -105,7 +106,7 @@ import VL2Quant
   @Test func theOldFileIsReplacedWhole() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.vl2q"
-      try Self.old.write(to: URL(fileURLWithPath: path))
+      try write(Self.old, to: path)
       try SyntheticModel.write(path)
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
       #expect(throws: Never.self) { try PackedFile(path: path).verify() }

@@ -1,14 +1,13 @@
 import Foundation
 import SIMDKernels
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
 
 /// From a checkpoint folder to a packed file and back.
 @Suite struct PackingTests {
-  private static let golden = ["nano-mha", "nano-outliers"].map { Fixtures.path("golden/checkpoints/\($0)") }
-
-  private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
+  private static let golden = ["nano-mha", "nano-outliers"].map(Fixtures.checkpoint)
 
   @Test(arguments: [WeightCode.q4, .int8, .bf16])
   func threadsMakeNoDifference(_ code: WeightCode) throws {
@@ -16,7 +15,7 @@ import VL2Quant
       try packed(Self.golden[0], to: folder + "/1.vl2q", code, threads: 1)
       for threads in [2, 3, 16] {
         try packed(Self.golden[0], to: folder + "/n.vl2q", code, threads: threads)
-        let same = try bytes(folder + "/1.vl2q") == bytes(folder + "/n.vl2q")
+        let same = try bytes(of: folder + "/1.vl2q") == bytes(of: folder + "/n.vl2q")
         #expect(same)
       }
     }
@@ -24,7 +23,7 @@ import VL2Quant
 
   /// Raw bytes are the same whatever machine packs: these digests were written down on x86-64.
   @Test func sameBytesOnEveryMachine() throws {
-    let sections = try sections(Self.golden[0])
+    let sections = try PackedModels.sections("nano-mha")
     func digest(_ name: String) -> String? { sections.first { $0.name == name }?.sha256 }
     #expect(digest("vision.block.1") == "679b75d2380f09dd03ae55e5a1a1a09d74d4139c0a98eb81ee5cc1a1e6828c7e")
     #expect(digest("embedding") == "3e333518aae4a7cc9ba2613d9dc54f2f5aa0456f3047fc10124470c0ecb8f72b")
@@ -32,7 +31,9 @@ import VL2Quant
   }
 
   @Test func codesFollowTheRecipe() throws {
-    for section in try sections(Self.golden[0]) {
+    let sections = try PackedModels.sections("nano-mha")
+    #expect(sections.count == 28)
+    for section in sections {
       for tensor in section.tensors {
         let expected: WeightCode =
           switch tensor.name {
@@ -46,10 +47,12 @@ import VL2Quant
     }
   }
 
-  @Test(arguments: golden)
+  @Test(arguments: ["nano-mha", "nano-outliers"])
   func measuredErrors(_ checkpoint: String) throws {
     for (code, limit) in [(WeightCode.q4, 76_400), (.int8, 7000), (.bf16, 0)] {
-      for section in try sections(checkpoint, code) {
+      let sections = try PackedModels.sections(checkpoint, code)
+      #expect(sections.count == 28)
+      for section in sections {
         for tensor in section.tensors {
           let loses = tensor.code == .q4 || tensor.code == .int8
           #expect(loses ? (1...limit).contains(tensor.errorPPM) : tensor.errorPPM == 0, "\(tensor.name)")
@@ -132,14 +135,14 @@ import VL2Quant
   @Test(arguments: [WeightCode.q4, .int8, .bf16], [PackedSection.Compression.never, .whereUseful])
   func dequantized(_ code: WeightCode, _ compression: PackedSection.Compression) throws {
     try withTemporaryFolder { folder in
-      let file = try packed(Self.golden[1], to: folder + "/model.vl2q", code, compression: compression)
+      let file = try PackedModels.file("nano-outliers", code, compression: compression)
       try Dequantizer(threads: 3).write(file, to: folder + "/back")
       for name in ["config.json", "processor_config.json", "tokenizer_config.json", "tokenizer.json"] {
-        let same = try bytes(folder + "/back/" + name) == bytes(Self.golden[1] + "/" + name)
+        let same = try bytes(of: folder + "/back/" + name) == bytes(of: Self.golden[1] + "/" + name)
         #expect(same, "\(name)")
       }
       // Packed without loss, the folder holds the weights that the codes say, and their errors are as measured.
-      let original = try packed(Self.golden[1], to: folder + "/original.vl2q", .bf16)
+      let original = try PackedModels.file("nano-outliers", .bf16)
       let shard = try SafetensorsFile(path: folder + "/back/model-00001-of-00001.safetensors")
       for section in file.manifest.sections {
         for tensor in section.tensors {
@@ -180,26 +183,26 @@ import VL2Quant
 
   @Test func bf16IsLossless() throws {
     try withTemporaryFolder { folder in
-      let first = try packed(Self.golden[0], to: folder + "/first.vl2q", .bf16)
+      let first = try PackedModels.file("nano-mha", .bf16)
       try Dequantizer(threads: 2).write(first, to: folder + "/back")
       let second = try packed(folder + "/back", to: folder + "/second.vl2q", .bf16)
       #expect(second.manifest.sections == first.manifest.sections)
       // For other codes too the folder is as good as the original.
       let q4 = try packed(folder + "/back", to: folder + "/third.vl2q", .q4)
-      #expect(try q4.manifest.sections == sections(Self.golden[0]))
+      #expect(try q4.manifest.sections == PackedModels.sections("nano-mha"))
     }
   }
 
   @Test func dequantizingKeepsWhatIsThere() throws {
     try withTemporaryFolder { folder in
-      let file = try packed(Self.golden[0], to: folder + "/model.vl2q")
+      let file = try PackedModels.file("nano-mha", .q4)
       try FileManager.default.createDirectory(atPath: folder + "/used", withIntermediateDirectories: true)
-      try CheckpointCopy.write([1], to: folder + "/used/mine")
+      try write([1], to: folder + "/used/mine")
       for path in ["/used", "/used/mine"] {
         let error = thrown { try Dequantizer(threads: 1).write(file, to: folder + path) }
         #expect(error as? CheckpointError == .folderInUse(path: folder + path))
       }
-      #expect(try bytes(folder + "/used/mine") == Data([1]))
+      #expect(try bytes(of: folder + "/used/mine") == [1])
       // An empty folder is as good as none.
       try FileManager.default.createDirectory(atPath: folder + "/empty", withIntermediateDirectories: true)
       try Dequantizer(threads: 1).write(file, to: folder + "/empty/")
@@ -210,15 +213,14 @@ import VL2Quant
       dequantizer.check = { throw Enough() }
       #expect(throws: Enough.self) { try dequantizer.write(file, to: folder + "/never") }
       let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-      #expect(names == ["empty", "model.vl2q", "used"])
+      #expect(names == ["empty", "used"])
     }
   }
 
   /// Names that a manifest makes up do not lead out of the folder.
   @Test func madeUpConfigFilesAreNotWritten() throws {
     try withTemporaryFolder { folder in
-      try packed(Self.golden[0], to: folder + "/model.vl2q")
-      var parts = try PackedParts(path: folder + "/model.vl2q")
+      var parts = try PackedParts(path: PackedModels.path("nano-mha", .q4))
       let key = "\"configFiles\":{"
       let manifest = String(decoding: parts.manifest, as: UTF8.self)
         .replacingOccurrences(of: key, with: key + "\"../escaped\":\"text\",")

@@ -1,14 +1,13 @@
-import Foundation
 import TestSupport
 import Testing
 import VL2Quant
 
 @Suite struct RecipeFileTests {
-  private static let golden = Fixtures.path("golden/checkpoints/nano-mha")
+  private static let golden = Fixtures.checkpoint("nano-mha")
 
   private func recipe(_ text: String) throws -> RecipeFile {
     try withTemporaryFolder { folder in
-      try CheckpointCopy.write(Array(text.utf8), to: folder + "/recipe.json")
+      try write(Array(text.utf8), to: folder + "/recipe.json")
       return try RecipeFile(contentsOf: folder + "/recipe.json")
     }
   }
@@ -51,7 +50,7 @@ import VL2Quant
       #expect(missing.kind == .noInput && missing.description.contains("the recipe of a packed file"))
       let directory = try #require(reported { _ = try RecipeFile(contentsOf: folder) })
       #expect(directory.description.hasPrefix(folder))
-      try CheckpointCopy.write([UInt8](repeating: 0x20, count: 2 << 20), to: folder + "/long.json")
+      try write([UInt8](repeating: 0x20, count: 2 << 20), to: folder + "/long.json")
       #expect(reported { _ = try RecipeFile(contentsOf: folder + "/long.json") }?.kind == .badData)
     }
   }

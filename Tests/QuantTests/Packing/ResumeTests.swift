@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
@@ -22,7 +23,7 @@ import VL2Quant
     var rest: Int { left.withLock { $0 } }
   }
 
-  private static let golden = Fixtures.path("golden/checkpoints/nano-mha")
+  private static let golden = Fixtures.checkpoint("nano-mha")
 
   private func packer(
     _ unfinished: ModelPacker.Unfinished, checks: Countdown? = nil, _ weights: WeightCode = .q4,
@@ -39,8 +40,6 @@ import VL2Quant
     try packer.pack(try Checkpoint(folder: folder), to: path)
   }
 
-  private func bytes(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
-
   private func names(_ folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
   }
@@ -52,7 +51,7 @@ import VL2Quant
       let model = folder + "/model.vl2q"
       let all = Countdown(1 << 30)
       try pack(packer(.keep, checks: all, compression: compression), model)
-      let whole = try bytes(model)
+      let whole = try bytes(of: model)
       #expect(try names(folder) == ["model.vl2q"])
       var wasKept = 0
       for round in 0..<20 {
@@ -73,7 +72,7 @@ import VL2Quant
         }
         #expect(again == nil || again is Interruption)
         try pack(packer(.resume, compression: compression, threads: 2), model)
-        #expect(try bytes(model) == whole, "interrupted at \(point)")
+        #expect(try bytes(of: model) == whole, "interrupted at \(point)")
         #expect(try names(folder) == ["model.vl2q"])
       }
       #expect(wasKept > 5)
@@ -87,36 +86,36 @@ import VL2Quant
       let model = folder + "/model.vl2q"
       let all = Countdown(1 << 30)
       try pack(packer(.keep, checks: all), model)
-      let whole = try bytes(model)
+      let whole = try bytes(of: model)
       try FileManager.default.removeItem(atPath: model)
       #expect(throws: Interruption.self) {
         try pack(packer(.keep, checks: Countdown((1 << 30) - all.rest - 10)), model)
       }
       let (part, journal) = (model + ".part", model + ".part.journal")
-      let (written, lines) = (try bytes(part), try bytes(journal))
+      let (written, lines) = (try bytes(of: part), try bytes(of: journal))
       for round in 0..<30 {
         var (written, lines) = (written, lines)
         switch round % 5 {
-        case 0: written = written.prefix(Int.random(in: 0...written.count, using: &random))
-        case 1: lines = lines.prefix(Int.random(in: 0...lines.count, using: &random))
+        case 0: written = Array(written.prefix(Int.random(in: 0...written.count, using: &random)))
+        case 1: lines = Array(lines.prefix(Int.random(in: 0...lines.count, using: &random)))
         case 2: lines[Int.random(in: 0..<lines.count, using: &random)] ^= 1
         case 3:
           let start = Int.random(in: 0..<written.count, using: &random)
           for index in start..<min(written.count, start + 70_000) { written[index] = 0 }
-        default: written += Data(repeating: 7, count: 100_000)
+        default: written += [UInt8](repeating: 7, count: 100_000)
         }
-        try written.write(to: URL(fileURLWithPath: part))
-        try lines.write(to: URL(fileURLWithPath: journal))
+        try write(written, to: part)
+        try write(lines, to: journal)
         try pack(packer(.resume), model)
-        #expect(try bytes(model) == whole, "round \(round)")
+        #expect(try bytes(of: model) == whole, "round \(round)")
         #expect(try names(folder) == ["model.vl2q"])
         try FileManager.default.removeItem(atPath: model)
       }
       // A journal alone, and a file of a writer that keeps no journal.
       for (path, left) in [(journal, lines), (part, written)] {
-        try left.write(to: URL(fileURLWithPath: path))
+        try write(left, to: path)
         try pack(packer(.resume), model)
-        #expect(try bytes(model) == whole)
+        #expect(try bytes(of: model) == whole)
         #expect(try names(folder) == ["model.vl2q"])
       }
     }
@@ -137,9 +136,9 @@ import VL2Quant
       var copy = try CheckpointCopy()
       try copy.write(to: source)
       try interrupt(folder, from: source)
-      let left = try bytes(model + ".part")
+      let left = try bytes(of: model + ".part")
       let shard = source + "/model-1-of-1.safetensors"
-      let weights = try bytes(shard)
+      let weights = try bytes(of: shard)
 
       func expectRefusal(_ what: String) throws {
         let error = try #require(reported { try pack(packer(.resume), model, from: source) })
@@ -148,20 +147,20 @@ import VL2Quant
           error.description.hasPrefix(model + ".part: ") && error.description.contains(what), "\(error)")
         #expect(error.description.contains("without resuming"))
         // The work is still there for the source that it was made from.
-        #expect(try bytes(model + ".part") == left)
+        #expect(try bytes(of: model + ".part") == left)
         #expect(try names(folder).contains("model.vl2q.part.journal"))
       }
       let good = copy
       var changed = weights
       changed[changed.count - 5000] ^= 1
-      try changed.write(to: URL(fileURLWithPath: shard))
+      try write(changed, to: shard)
       try expectRefusal("\"model-1-of-1.safetensors\" has changed")
-      try weights.write(to: URL(fileURLWithPath: shard))
+      try write(weights, to: shard)
       try copy.changeJSON("tokenizer_config.json") { $0["note"] = 1 }
       try copy.writeTexts(to: source)
       try expectRefusal("\"tokenizer_config.json\" has changed")
       try good.writeTexts(to: source)
-      try CheckpointCopy.write([0x41], to: source + "/LICENSE")
+      try write([0x41], to: source + "/LICENSE")
       try expectRefusal("\"LICENSE\" has come to the source")
       try FileManager.default.removeItem(atPath: source + "/LICENSE")
       try FileManager.default.removeItem(atPath: source + "/tokenizer_config.json")
@@ -169,9 +168,9 @@ import VL2Quant
 
       try good.writeTexts(to: source)
       try pack(packer(.resume), model, from: source)
-      let resumed = try bytes(model)
+      let resumed = try bytes(of: model)
       try pack(packer(.remove), model, from: source)
-      #expect(try bytes(model) == resumed)
+      #expect(try bytes(of: model) == resumed)
     }
   }
 
@@ -190,7 +189,7 @@ import VL2Quant
       // Without resuming, work begins anew.
       try pack(packer(.keep, .int8), model)
       #expect(try names(folder) == ["model.vl2q"])
-      #expect(try PackedFile(path: model).manifest.sections == sections(Self.golden, .int8))
+      #expect(try PackedFile(path: model).manifest.sections == PackedModels.sections("nano-mha", .int8))
     }
   }
 
@@ -226,12 +225,12 @@ import VL2Quant
   @Test func aLinkIsNotFollowed() throws {
     try withTemporaryFolder { folder in
       let model = folder + "/model.vl2q"
-      try CheckpointCopy.write([1, 2, 3], to: folder + "/other")
+      try write([1, 2, 3], to: folder + "/other")
       try FileManager.default.createSymbolicLink(
         atPath: model + ".part", withDestinationPath: folder + "/other")
       let error = try #require(reported { try pack(packer(.keep), model) })
       #expect(error.kind == .inputOutput)
-      #expect(try bytes(folder + "/other") == Data([1, 2, 3]))
+      #expect(try bytes(of: folder + "/other") == [1, 2, 3])
     }
   }
 }

@@ -1,3 +1,5 @@
+import TestModels
+import TestRuntime
 import TestSupport
 import Testing
 import VL2Run

@@ -1,4 +1,6 @@
 import Foundation
+import TestModels
+import TestRuntime
 import TestSupport
 import Testing
 import VL2Quant
@@ -16,25 +18,10 @@ import VL2Run
     return options
   }
 
-  private func answer(_ model: Model, pictures: [String] = ["wide.jpg"], tokens: Int = 12) throws -> [Int] {
-    try Session(model).answer(
-      Session.Request(
-        turns: [Turn(role: .user, text: "What is in the picture?")],
-        pictures: try pictures.map { try Picture(contentsOf: Fixtures.path("golden/images/" + $0)) },
-        maxTokens: tokens)
-    ).tokens
-  }
-
-  private func pack(_ weights: WeightCode, _ compression: PackedSection.Compression, to path: String) throws {
-    try ModelPacker(recipe: Recipe(matrices: weights), compression: compression, threads: 2, tool: "tests")
-      .pack(Checkpoint(folder: Fixtures.path("golden/checkpoints/nano-mha")), to: path)
-  }
-
   /// 16 experts in all, 2 for a token and layer.
   @Test(arguments: [WeightCode.q4, .bf16])
   func sameTokensWithAnySlots(weights: WeightCode) throws {
-    let expected = try answer(
-      try PackedModels.open("nano-mha", weights), pictures: ["wide.jpg", "small.png"])
+    let expected = try PackedModels.open("nano-mha", weights).answer(pictures: ["wide.jpg", "small.png"])
     #expect(expected.count == 12)
     let path = try PackedModels.path("nano-mha", weights)
     for (number, slots) in [1, 2, 3, 4, 5, 7, 11, 16, 40].enumerated() {
@@ -43,9 +30,9 @@ import VL2Run
         slots: slots, threads: 1 + number % 2, policy: policies[number % policies.count])
       let model = try Model(path: path, options: options)
       #expect(
-        try answer(model, pictures: ["wide.jpg", "small.png"]) == expected, "\(slots) slots")
+        try model.answer(pictures: ["wide.jpg", "small.png"]) == expected, "\(slots) slots")
       // A second time, with what is left in the slots.
-      #expect(try answer(model, pictures: ["wide.jpg", "small.png"]) == expected, "\(slots) slots, again")
+      #expect(try model.answer(pictures: ["wide.jpg", "small.png"]) == expected, "\(slots) slots, again")
       let statistics = model.weightStatistics
       let sum = (statistics.hits ?? 0) + (statistics.readAhead ?? 0) + (statistics.misses ?? 0)
       #expect(sum == statistics.expertsTouched)
@@ -54,31 +41,29 @@ import VL2Run
   }
 
   @Test func packedSectionsAreUnpackedIntoSlots() throws {
-    let expected = try answer(try PackedModels.open("nano-mha", .bf16))
-    try withTemporaryFolder { folder in
-      try pack(.bf16, .whereUseful, to: folder + "/model.vl2q")
-      for slots in [1, 5, 16] {
-        let model = try Model(path: folder + "/model.vl2q", options: options(slots: slots))
-        #expect(
-          model.file.manifest.sections.contains { $0.name.contains(".expert.") && $0.encoding == .zstd })
-        #expect(try answer(model) == expected)
-      }
+    let expected = try PackedModels.open("nano-mha", .bf16).answer()
+    let path = try PackedModels.path("nano-mha", .bf16, compression: .whereUseful)
+    for slots in [1, 5, 16] {
+      let model = try Model(path: path, options: options(slots: slots))
+      #expect(
+        model.file.manifest.sections.contains { $0.name.contains(".expert.") && $0.encoding == .zstd })
+      #expect(try model.answer() == expected)
     }
   }
 
   /// Reads so slow that replacement, guesses and abandoned reads overlap.
   @Test func slowReads() throws {
-    let expected = try answer(try PackedModels.open("nano-mha", .q4), tokens: 6)
+    let expected = try PackedModels.open("nano-mha", .q4).answer(tokens: 6)
     for slots in [1, 6, 9] {
       let model = try Model(
         path: try PackedModels.path("nano-mha", .q4), options: options(slots: slots, bytesPerSecond: 8 << 20))
-      #expect(try answer(model, tokens: 6) == expected, "\(slots) slots")
+      #expect(try model.answer(tokens: 6) == expected, "\(slots) slots")
     }
   }
 
   /// A thousand sequences of layers, experts, guesses and sizes: what a slot holds is always the right expert.
   @Test func randomSequences() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let file = try PackedModels.file("nano-mha", .q4)
     var random = SplitMix64(seed: 5)
     var ready = PlainList<ReadyExpert>()
     func below(_ bound: Int) -> Int { Int(random.next() % UInt64(bound)) }
@@ -165,7 +150,7 @@ import VL2Run
   /// However far ahead is guessed and however wrongly, guesses take no more than two places, a token's experts of a layer,
   /// from experts that were read because they were wanted.
   @Test(arguments: [4, 5, 8, 15]) func wrongGuesses(slots: Int) throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let file = try PackedModels.file("nano-mha", .q4)
     let queue = ReadQueue(file, checks: false, bytesPerSecond: nil)
     let useful = Array(0..<min(8, slots))
     let store = try store(file, reading: queue, slots: slots, having: [(1, useful)])
@@ -188,7 +173,7 @@ import VL2Run
 
   /// The last that was said of a layer counts: what an earlier look had guessed is not read any more.
   @Test func revisedGuesses() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let file = try PackedModels.file("nano-mha", .q4)
     let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
     // Each read takes 10 ms.
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 100)
@@ -212,7 +197,7 @@ import VL2Run
 
   /// A store asks for farther layers while what is wanted is not there and guesses have places left.
   @Test func asksForFartherLayers() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let file = try PackedModels.file("nano-mha", .q4)
     let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 20)
     let store = try store(file, reading: queue, slots: 12, having: [(2, [0, 1])])
@@ -236,7 +221,7 @@ import VL2Run
 
   /// Guesses that keep being wrong are not read any more, until they would have been right again.
   @Test func guessesThatDoNotPay() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let file = try PackedModels.file("nano-mha", .q4)
     let size = file.manifest.sections[try #require(file.section("layer.1.expert.0"))].storedLength
     let queue = ReadQueue(file, checks: false, bytesPerSecond: size * 500)
     // Layer 2 wants its experts in turn, so that the next one is never in memory.
@@ -262,7 +247,7 @@ import VL2Run
 
   /// What is said of the layer after the next one stands until that layer begins.
   @Test func guessesTwoLayersAhead() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+    let file = try PackedModels.file("nano-mha", .q4)
     let queue = ReadQueue(file, checks: false, bytesPerSecond: nil)
     let store = try store(file, reading: queue, slots: 12)
     // What it reads into has to be there until it has stopped.
@@ -285,173 +270,12 @@ import VL2Run
     #expect(store.counts.guesses == 4)
   }
 
-  /// A read that is held back takes its time, after a pause too.
-  @Test func heldReadsTakeTheirTime() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
-    let section = try #require(file.section("layer.1.expert.0"))
-    let size = file.manifest.sections[section].storedLength
-    let memory = try PageRegion(bytes: 1 << 16)
-    let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 50)
-    // What it reads into has to be there until it has stopped.
-    defer { withExtendedLifetime(memory) { queue.stop() } }
-    for _ in 0..<3 {
-      Thread.sleep(forTimeInterval: 0.03)
-      let took = try ContinuousClock().measure {
-        try queue.wait(for: queue.load(section, into: memory.base, urgent: true))
-      }
-      #expect(took >= .milliseconds(19.9))
-    }
-  }
-
-  /// What is wanted does not wait for what is expected, however much of that there is.
-  @Test func urgentReadsPassExpectedOnes() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
-    let sections = (0..<8).compactMap { file.section("layer.1.expert.\($0)") }
-    let size = file.manifest.sections[sections[0]].storedLength
-    let memory = try PageRegion(bytes: 9 << 16)
-    // A read takes about 40 ms. A busy machine may wake this thread too late to see what passed what, but not every
-    // time; in a queue that kept to its order the last one would always be done.
-    var passed = false
-    for _ in 0..<20 where !passed {
-      let queue = ReadQueue(file, checks: true, bytesPerSecond: size * 25)
-      let expected = sections.enumerated().map { place, section in
-        queue.load(section, into: memory.base + place << 16, urgent: false)
-      }
-      try queue.wait(for: queue.load(sections[0], into: memory.base + 8 << 16, urgent: true))
-      passed = try !queue.isDone(expected[7])
-      withExtendedLifetime(memory) { queue.stop() }
-    }
-    #expect(passed)
-  }
-
-  /// A load that nobody wants any more is never read, and leaves the others as they were.
-  @Test func abandonedLoads() throws {
-    let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
-    let sections = (0..<8).compactMap { file.section("layer.1.expert.\($0)") }
-    let queue = ReadQueue(file, checks: true, bytesPerSecond: nil)
-    let memory = try PageRegion(bytes: 8 << 16)
-    // What it reads into has to be there until it has stopped.
-    defer { withExtendedLifetime(memory) { queue.stop() } }
-    for round in 0..<20 {
-      let loads = sections.enumerated().map { place, section in
-        queue.load(section, into: memory.base + place << 16, urgent: (place + round) % 2 == 0)
-      }
-      let dropped = loads[round % 8]
-      #expect(queue.cancel(dropped, waiting: true))
-      for load in loads where load !== dropped {
-        try queue.wait(for: load)
-        let bytes = try file.sectionBytes(file.manifest.sections[load.section].name)
-        let place = loads.firstIndex { $0 === load } ?? 0
-        #expect(memcmp(memory.base + place << 16, try #require(bytes.baseAddress), bytes.count) == 0)
-      }
-    }
-    #expect(queue.snapshot().loads + queue.snapshot().cancelled >= 160)
-  }
-
-  // MARK: faults
-
-  private func flipByte(_ path: String, in section: String) throws {
-    let entry = try #require(try PackedFile(path: path).manifest.sections.first { $0.name == section })
-    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
-    let place = UInt64(entry.offset + entry.storedLength / 2)
-    try handle.seek(toOffset: place)
-    let byte = try #require(try handle.read(upToCount: 1))
-    try handle.seek(toOffset: place)
-    try handle.write(contentsOf: Data([byte[0] ^ 1]))
-    try handle.close()
-  }
-
-  @Test(
-    arguments: [nil, 1, 16] as [Int?], ["layer.1.expert.3", "layer.2", "vision.block.1", "embedding", "head"])
-  func flippedByte(slots: Int?, section: String) throws {
-    try withTemporaryFolder { folder in
-      let path = folder + "/model.vl2q"
-      try pack(.q4, .never, to: path)
-      try flipByte(path, in: section)
-      var options = RuntimeOptions(threads: 2)
-      options.slots = slots
-      let model = try Model(path: path, options: options)
-      #expect(throws: PackedFileError.damagedSection(path: path, section: section)) { try answer(model) }
-      // Nobody looks.
-      options.checks = false
-      let careless = try Model(path: path, options: options)
-      #expect(try answer(careless, tokens: 2).count == 2)
-    }
-  }
-
-  /// The file loses its second half while a service has it open; later it is back.
-  @Test(arguments: [nil, 1, 16] as [Int?], [WeightCode.q4, .bf16])
-  func truncatedFile(slots: Int?, weights: WeightCode) throws {
-    let whole = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", weights)))
-    let expected = try answer(try PackedModels.open("nano-mha", weights))
-    try withTemporaryFolder { folder in
-      let path = folder + "/model.vl2q"
-      try whole.write(to: URL(fileURLWithPath: path))
-      var options = RuntimeOptions(threads: 2)
-      options.slots = slots
-      let model = try Model(path: path, options: options)
-      for round in 0..<2 {
-        // The first time before anything was read, then with everything read.
-        #expect(truncate(path, off_t(whole.count / 2)) == 0)
-        #expect(
-          throws: PackedFileError.length(path: path, actual: whole.count / 2, expected: whole.count),
-          "round \(round)"
-        ) { try answer(model) }
-        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        try handle.write(contentsOf: whole)
-        try handle.close()
-        #expect(try answer(model) == expected, "round \(round)")
-      }
-      try FileManager.default.removeItem(atPath: path)
-      // What is open stays open.
-      #expect(try answer(model) == expected)
-    }
-  }
-
   /// Giving a slot back takes nothing from its neighbours, whatever the size of pages.
   @Test(arguments: ["nano-mha", "nano-mla"]) func slotsAreWholePages(checkpoint: String) throws {
-    let file = try PackedFile(path: PackedModels.path(checkpoint, .q4))
+    let file = try PackedModels.file(checkpoint, .q4)
     let largest = file.manifest.sections.filter { $0.name.contains(".expert.") }.map(\.rawLength).max() ?? 0
     let slot = SlotExpertStore.slotBytes(file)
     #expect(largest > 0 && slot >= largest && slot % 65536 == 0)
   }
 
-  /// Truncated between two tokens, under the eyes of the kernels.
-  @Test(arguments: [nil, 2] as [Int?]) func truncatedWhileWriting(slots: Int?) throws {
-    let whole = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", .q4)))
-    try withTemporaryFolder { folder in
-      let path = folder + "/model.vl2q"
-      try whole.write(to: URL(fileURLWithPath: path))
-      var options = RuntimeOptions(threads: 2)
-      options.slots = slots
-      let model = try Model(path: path, options: options)
-      var pieces = 0
-      #expect(throws: PackedFileError.self) {
-        try Session(model).answer(
-          Session.Request(turns: [Turn(role: .user, text: "Count to ten.")], maxTokens: 200)
-        ) { _ in
-          pieces += 1
-          if pieces == 3 { _ = truncate(path, 4096) }
-          return true
-        }
-      }
-      #expect(pieces == 3)
-    }
-  }
-
-  @Test func anotherModelInItsPlace() throws {
-    try withTemporaryFolder { folder in
-      let path = folder + "/model.vl2q"
-      try pack(.q4, .never, to: path)
-      let model = try Model(path: path, options: RuntimeOptions(threads: 1))
-      let length = try #require(
-        try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
-      var other = try Data(contentsOf: URL(fileURLWithPath: try PackedModels.path("nano-mha", .bf16)))
-      other.append(Data(count: max(0, length - other.count)))
-      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-      try handle.write(contentsOf: other.prefix(length))
-      try handle.close()
-      #expect(throws: PackedFileError.otherModel(path: path)) { try answer(model) }
-    }
-  }
 }

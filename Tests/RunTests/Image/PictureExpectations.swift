@@ -1,6 +1,7 @@
-import CCrypto
 import Foundation
 import TestSupport
+import Testing
+import VL2Base
 import VL2Run
 
 /// What Pillow makes of the fixtures in `pictures/`; see make_pictures.py there.
@@ -39,14 +40,14 @@ struct PictureExpectations: Decodable {
   var canvases: [[Int]]
 
   static func load() throws -> PictureExpectations {
-    let file = URL(fileURLWithPath: Fixtures.path("pictures/expected.json"))
-    return try JSONDecoder().decode(PictureExpectations.self, from: Data(contentsOf: file))
+    let file = Data(try bytes(of: Fixtures.path("pictures/expected.json")))
+    return try JSONDecoder().decode(PictureExpectations.self, from: file)
   }
 }
 
 /// The bytes of a fixture in `pictures/`.
 func pictureFixture(_ name: String) throws -> [UInt8] {
-  [UInt8](try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("pictures/" + name))))
+  try bytes(of: Fixtures.path("pictures/" + name))
 }
 
 /// A picture of noise: the generator's numbers, little-endian, one after the other.
@@ -62,8 +63,11 @@ func randomPicture(seed: UInt64, width: Int, height: Int) -> Picture {
 }
 
 /// SHA-256 in lower-case hexadecimal.
-func sha256(_ bytes: [UInt8]) -> String {
-  var digest = [UInt8](repeating: 0, count: 32)
-  EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil)
-  return digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+func sha256(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes(sha256Hexadecimal) }
+
+/// The error with which decoding ends, nil where it does not; any other error is recorded.
+func pictureError(_ decode: () throws -> Void) -> PictureError? {
+  let error = thrown(decode)
+  #expect(error == nil || error is PictureError)
+  return error as? PictureError
 }

@@ -1,4 +1,3 @@
-import Foundation
 import TestSupport
 import Testing
 import VL2Run
@@ -15,12 +14,7 @@ let isWebPInstalled: Bool = {
     if: isWebPInstalled, "Debian package libwebp7 is not installed")
 
   private func failure(_ data: [UInt8], library: String = Picture.webPLibrary) -> PictureError? {
-    do {
-      _ = try Picture(webp: data, name: "x.webp", library: library)
-      return nil
-    } catch {
-      return error as? PictureError
-    }
+    pictureError { _ = try Picture(webp: data, name: "x.webp", library: library) }
   }
 
   /// Where there is none, and where it is not what its name says.

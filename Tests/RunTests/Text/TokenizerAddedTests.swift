@@ -1,3 +1,5 @@
+import Foundation
+import TestModels
 import Testing
 import VL2Run
 
@@ -78,5 +80,21 @@ import VL2Run
     #expect(tokenizer.imageToken == 632)
     #expect(tokenizer.id(of: "<|ref|>") == 633)
     #expect(tokenizer.encode("<image>") == [632])
+  }
+
+  /// The processor's padding token is added only where the configuration names none.
+  @Test func configuredPaddingReplacesTheProcessors() throws {
+    let json = try TokenizerFixtures.bytes("golden/checkpoints/nano-mha/tokenizer.json")
+    let published = String(decoding: json, as: UTF8.self)
+    let text = published.replacingOccurrences(of: "<｜▁pad▁｜>", with: "<｜nothing｜>")
+    #expect(text != published)
+    let own = try TokenizerFixtures.open(TokenizerFixtures.compile(Array(text.utf8), vocabularySize: 648))
+    #expect(own.id(of: "<｜▁pad▁｜>") == 632)
+    #expect(own.imageToken == 633)
+    let named = try TokenizerFixtures.open(
+      TokenizerFixtures.compile(
+        Array(text.utf8), config: #"{"pad_token": "<｜end▁of▁sentence｜>"}"#, vocabularySize: 648))
+    #expect(named.id(of: "<｜▁pad▁｜>") == nil)
+    #expect(named.imageToken == 632)
   }
 }

@@ -1,3 +1,4 @@
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
@@ -47,13 +48,21 @@ import VL2Run
   @Test func everyNumberOfTheHeadAtItsExtremes() throws {
     let good = try TokenizerFixtures.nanoSection()
     let memory = SectionMemory(good)
+    var (opened, refused) = (0, 0)
     for offset in stride(from: 0, to: 128, by: 4) {
       for value: UInt32 in [0, 1, 2, 127, 128, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF] {
         memory.bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
-        do { use(try memory.open()) } catch is TokenizerError {}
+        do {
+          use(try memory.open())
+          opened += 1
+        } catch is TokenizerError {
+          refused += 1
+        }
       }
       memory.bytes[offset..<offset + 4].copyBytes(from: good[offset..<offset + 4])
     }
+    // Most places are checked; no number is right for all.
+    #expect(opened > 0 && refused > 100, "\(opened) opened, \(refused) refused")
   }
 
   @Test func shortSections() throws {
@@ -89,10 +98,4 @@ import VL2Run
     }
   }
 
-  @Test func theSameFileGivesTheSameBytes() throws {
-    #expect(try TokenizerFixtures.nanoSection() == TokenizerFixtures.nanoSection())
-    // FNV-1a over the bytes, so that no machine and no Swift version makes others.
-    let hash = try fnv1a(TokenizerFixtures.nanoSection().map(Int.init))
-    #expect(hash == "6205659ac560654e")
-  }
 }

@@ -1,19 +1,15 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 
 /// What goes wrong before or beside the work: one line that says what, and the right exit status.
 @Suite struct CommandFailureTests {
   private func expectOneLine(
-    _ program: String, _ words: [String], _ status: Int32, _ what: String, input: String = "",
-    largestFile: Int? = nil
+    _ program: String, _ words: [String], _ status: Int32, _ what: String, input: String = ""
   ) throws {
     let run = try Tool(program).run(words, input: input, environment: ["VL2_MODEL": ""])
-    #expect(run.status == status, "\(words): \(run.errors)")
-    #expect(run.output.isEmpty, "\(words): \(run.output)")
-    #expect(run.errors.hasPrefix("\(program): ") && run.errors.hasSuffix("\n"), "\(words): \(run.errors)")
-    #expect(run.errors.split(separator: "\n").count == 1, "\(words): \(run.errors)")
-    #expect(run.errors.contains(what), "\(words): \(run.errors)")
+    expectFailure(run, status: status, naming: what, words)
   }
 
   @Test func usage() throws {
@@ -80,7 +76,7 @@ import Testing
     try expectOneLine(
       "vl2", ["trace", "--model", model, "--cases", cases, "-o", "/dev/null/x"], 74, "/dev/null/x")
     try expectOneLine(
-      "vl2-convert", ["pack", Fixtures.path("golden/checkpoints/nano-mha"), "-o", "/none/x"], 74,
+      "vl2-convert", ["pack", Fixtures.checkpoint("nano-mha"), "-o", "/none/x"], 74,
       "/none/x: cannot be written: no such folder; give a path in one that exists")
   }
 

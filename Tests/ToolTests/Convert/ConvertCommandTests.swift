@@ -1,4 +1,5 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Base
@@ -7,18 +8,7 @@ import VL2Quant
 /// `vl2-convert` as a user meets it: output, exit status, one line for each error, nothing lost.
 @Suite struct ConvertCommandTests {
   private let tool = Tool("vl2-convert")
-  private let golden = Fixtures.path("golden/checkpoints/nano-mha")
-
-  /// One line on standard error that names `part`, nothing on standard output.
-  private func expectFailure(
-    _ run: ToolRun, status: Int32, naming part: String, sourceLocation: SourceLocation = #_sourceLocation
-  ) {
-    #expect(run.status == status, "\(run.errors)", sourceLocation: sourceLocation)
-    #expect(run.output.isEmpty, sourceLocation: sourceLocation)
-    #expect(run.errors.hasPrefix("vl2-convert: "), "\(run.errors)", sourceLocation: sourceLocation)
-    #expect(run.errors.contains(part), "\(run.errors)", sourceLocation: sourceLocation)
-    #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)", sourceLocation: sourceLocation)
-  }
+  private let golden = Fixtures.checkpoint("nano-mha")
 
   @Test func packInspectVerifyDequantize() throws {
     try withTemporaryFolder { folder in
@@ -28,7 +18,7 @@ import VL2Quant
       // Nothing but the file: progress belongs on a terminal.
       #expect(pack.output.isEmpty && pack.errors.isEmpty)
       let file = try PackedFile(path: model)
-      #expect(try file.manifest.sections == sections(golden, .int8))
+      #expect(try file.manifest.sections == PackedModels.sections("nano-mha", .int8))
       #expect(file.manifest.origin.tool.hasPrefix("vl2-convert "))
 
       let verify = try tool.run(["verify", model])
@@ -71,7 +61,7 @@ import VL2Quant
       let rules = Recipe(rules: [
         RecipeRule(pattern: "vision.*", code: .int8), RecipeRule(pattern: "*", code: .bf16),
       ])
-      try CheckpointCopy.write(Array(rules.json.utf8), to: recipe)
+      try write(Array(rules.json.utf8), to: recipe)
       #expect(try tool.run(["pack", golden, "-o", model, "--recipe", recipe]).status == 0)
       let file = try PackedFile(path: model)
       #expect(file.manifest.recipe == rules.rules)
@@ -81,7 +71,7 @@ import VL2Quant
       #expect(codes["language.model.layers.1.mlp.gate.weight"] == .f32)
       #expect(try tool.run(["inspect", model, "--recipe"]).output == rules.json)
 
-      try CheckpointCopy.write(Array("[{\"pattern\": \"vison.*\", \"code\": \"q4\"}]".utf8), to: recipe)
+      try write(Array("[{\"pattern\": \"vison.*\", \"code\": \"q4\"}]".utf8), to: recipe)
       expectFailure(
         try tool.run(["pack", golden, "-o", model, "--recipe", recipe]), status: 65,
         naming: "rule 1, \"vison.*\", matches no tensor")
@@ -102,7 +92,7 @@ import VL2Quant
       let inspect = try tool.run(["inspect", folder + "/model.vl2q"]).output
       #expect(inspect.contains("from tuned on nano-mha by vl2-convert"))
       #expect(inspect.contains("tokenizer.json (of the base model)"))
-      try CheckpointCopy.write(Array("{}".utf8), to: folder + "/adapter_config.json")
+      try write(Array("{}".utf8), to: folder + "/adapter_config.json")
       expectFailure(
         try tool.run(["pack", folder, "-o", folder + "/model.vl2q"]), status: 65, naming: "an adapter (LoRA)")
     }
@@ -120,31 +110,27 @@ import VL2Quant
   }
 
   @Test func inspectJSON() throws {
-    try withTemporaryFolder { folder in
-      let model = folder + "/model.vl2q"
-      #expect(try tool.run(["pack", golden, "-o", model]).status == 0)
-      let run = try tool.run(["inspect", model, "--json"])
-      let object = try #require(
-        try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
-      let length = try FileManager.default.attributesOfItem(atPath: model)[.size] as? Int
-      #expect(object["bytes"] as? Int == length)
-      #expect(object["format_version"] as? Int == PackedFile.formatVersion)
-      let origin = try #require(object["origin"] as? [String: Any])
-      #expect(origin["source"] as? String == "nano-mha")
-      let codes = try #require(object["codes"] as? [[String: Any]])
-      let experts = try #require(codes.first { $0["part"] as? String == "experts" })
-      #expect(experts["code"] as? String == "q4")
-      #expect(experts["tensors"] as? Int == 48)
-      #expect(experts["weights"] as? Int == 48 * 96 * 128)
-      let error = try #require(experts["error_ppm"] as? Int)
-      #expect((10_000..<76_400).contains(error))
-      let sections = try #require(object["sections"] as? [[String: Any]])
-      let names = try PackedFile(path: model).manifest.sections.map(\.name)
-      #expect(sections.map { $0["name"] as? String } == names)
-      #expect(jsonKeys(object).allSatisfy(isSnakeCase))
-      let total = codes.compactMap { $0["weights"] as? Int }.reduce(0, +)
-      #expect(object["weights"] as? Int == total)
-    }
+    let model = try PackedModels.path("nano-mha", .q4)
+    let run = try tool.run(["inspect", model, "--json"])
+    let object = try jsonObject(run.output)
+    let length = try FileManager.default.attributesOfItem(atPath: model)[.size] as? Int
+    #expect(object["bytes"] as? Int == length)
+    #expect(object["format_version"] as? Int == PackedFile.formatVersion)
+    let origin = try #require(object["origin"] as? [String: Any])
+    #expect(origin["source"] as? String == "nano-mha")
+    let codes = try #require(object["codes"] as? [[String: Any]])
+    let experts = try #require(codes.first { $0["part"] as? String == "experts" })
+    #expect(experts["code"] as? String == "q4")
+    #expect(experts["tensors"] as? Int == 48)
+    #expect(experts["weights"] as? Int == 48 * 96 * 128)
+    let error = try #require(experts["error_ppm"] as? Int)
+    #expect((10_000..<76_400).contains(error))
+    let sections = try #require(object["sections"] as? [[String: Any]])
+    let names = try PackedFile(path: model).manifest.sections.map(\.name)
+    #expect(sections.map { $0["name"] as? String } == names)
+    #expect(jsonKeys(object).allSatisfy(isSnakeCase))
+    let total = codes.compactMap { $0["weights"] as? Int }.reduce(0, +)
+    #expect(object["weights"] as? Int == total)
   }
 
   /// Text from a checkpoint moves no terminal's cursor.
@@ -224,14 +210,13 @@ import VL2Quant
         try tool.run(["synthesize", "tiny", "-o", model, "--tokenizer", missing]), status: 66, naming: missing
       )
 
-      #expect(try tool.run(["pack", golden, "-o", model]).status == 0)
+      var bytes = try PackedModels.copy("nano-mha", to: model)
       expectFailure(
         try tool.run(["dequantize", model, "-o", folder]), status: 64, naming: "not an empty folder")
-      var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: model)))
       let entry = try #require(
         PackedFile(path: model).manifest.sections.first { $0.name == "layer.1.expert.5" })
       bytes[entry.offset + 1234] ^= 4
-      try CheckpointCopy.write(bytes, to: model)
+      try write(bytes, to: model)
       expectFailure(
         try tool.run(["verify", model]), status: 65, naming: "section layer.1.expert.5 is damaged")
       expectFailure(
@@ -239,115 +224,4 @@ import VL2Quant
       #expect(!FileManager.default.fileExists(atPath: folder + "/back"))
     }
   }
-
-  // MARK: - Going on
-
-  /// Killed at random moments, the next run takes up what is there; in the end the bytes are those of one run.
-  @Test func killedTwentyTimesAndResumed() throws {
-    var random = SplitMix64(seed: 5)
-    try withTemporaryFolder { folder in
-      let clock = ContinuousClock()
-      let begin = clock.now
-      #expect(try tool.run(["pack", golden, "-o", folder + "/whole.vl2q", "--sections", "zstd"]).status == 0)
-      let whole = clock.now - begin
-      let model = folder + "/model.vl2q"
-      let words = ["pack", golden, "-o", model, "--sections", "zstd", "--threads", "1", "--resume"]
-      for _ in 0..<20 {
-        let process = try tool.start(words)
-        usleep(UInt32.random(in: 0...UInt32(whole / .microseconds(1)), using: &random))
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        let left = Set(try FileManager.default.contentsOfDirectory(atPath: folder))
-        #expect(
-          left.isSubset(of: ["whole.vl2q", "model.vl2q", "model.vl2q.part", "model.vl2q.part.journal"]))
-      }
-      #expect(try tool.run(words).status == 0)
-      let bytes = try [model, folder + "/whole.vl2q"].map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
-      #expect(bytes[0] == bytes[1])
-      #expect(
-        try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["model.vl2q", "whole.vl2q"])
-    }
-  }
-
-  // MARK: - The old file or the new one, never half of one
-
-  /// Starts a long run that replaces a file, and hands it over once it writes.
-  private func whileWriting(_ folder: String, _ body: (Process) throws -> Void) throws {
-    try CheckpointCopy.write(Array("old".utf8), to: folder + "/model.vl2q")
-    let process = try tool.start(["synthesize", "tiny", "-o", folder + "/model.vl2q", "--threads", "1"])
-    defer { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
-    func isWriting() throws -> Bool {
-      let parts = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".part") }
-      return try parts.contains {
-        try FileManager.default.attributesOfItem(atPath: folder + "/" + $0)[.size] as? Int ?? 0 > 1 << 20
-      }
-    }
-    let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(120)
-    while try !isWriting(), process.isRunning, clock.now < deadline { usleep(2000) }
-    #expect(process.isRunning)
-    try body(process)
-    process.waitUntilExit()
-    let length = try FileManager.default.attributesOfItem(atPath: folder + "/model.vl2q")[.size] as? Int
-    #expect(length == 3)
-  }
-
-  @Test func killedWhilePacking() throws {
-    try withTemporaryFolder { folder in
-      try whileWriting(folder) { kill($0.processIdentifier, SIGKILL) }
-    }
-  }
-
-  @Test(arguments: [SIGINT, SIGTERM])
-  func interruptedWhilePacking(_ signal: Int32) throws {
-    try withTemporaryFolder { folder in
-      try whileWriting(folder) { process in
-        kill(process.processIdentifier, signal)
-        process.waitUntilExit()
-        #expect(process.terminationReason == .uncaughtSignal)
-        #expect(process.terminationStatus == signal)
-      }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
-    }
-  }
-
-  /// A limit on the size of files stands for a full disk: writing fails in the middle.
-  @Test func noRoomWhilePacking() throws {
-    try withTemporaryFolder { folder in
-      let model = folder + "/model.vl2q"
-      try CheckpointCopy.write(Array("old".utf8), to: model)
-      let run = try tool.run(["pack", golden, "-o", model], largestFile: 300 * 1024)
-      #expect(run.status == 74 && run.output.isEmpty)
-      let lines = run.errors.split(separator: "\n")
-      #expect(lines.count == 2)
-      #expect(lines.first?.contains("\(model).part holds what is done: give --resume") == true)
-      #expect(
-        lines.last?.hasPrefix("vl2-convert: \(model): cannot be written: file too large; make room") == true)
-      #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == Data("old".utf8))
-      #expect(
-        try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == [
-          "model.vl2q", "model.vl2q.part", "model.vl2q.part.journal",
-        ])
-
-      #expect(try tool.run(["pack", golden, "-o", model, "--resume"]).status == 0)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
-      let back = try tool.run(["dequantize", model, "-o", folder + "/back"], largestFile: 300 * 1024)
-      expectFailure(back, status: 74, naming: "cannot be written: file too large")
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["model.vl2q"])
-    }
-  }
-}
-
-/// Every key in a JSON value, at any depth.
-func jsonKeys(_ value: Any) -> [String] {
-  switch value {
-  case let object as [String: Any]: object.keys + object.values.flatMap { jsonKeys($0) }
-  case let list as [Any]: list.flatMap { jsonKeys($0) }
-  default: []
-  }
-}
-
-func isSnakeCase(_ key: String) -> Bool {
-  key.first?.isLowercase == true && key.last != "_"
-    && key.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789_".utf8.contains($0) }
 }

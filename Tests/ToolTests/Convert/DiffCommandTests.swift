@@ -1,4 +1,4 @@
-import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
@@ -7,13 +7,9 @@ import VL2Quant
 @Suite struct DiffCommandTests {
   private let tool = Tool("vl2-convert")
 
-  private func object(_ run: ToolRun) throws -> [String: Any] {
-    try #require(try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
-  }
-
   @Test func theSame() throws {
     try withTemporaryFolder { folder in
-      let golden = Fixtures.path("golden/checkpoints/nano-mha")
+      let golden = Fixtures.checkpoint("nano-mha")
       try packed(golden, to: folder + "/a.vl2q", threads: 1)
       try packed(golden, to: folder + "/b.vl2q", threads: 3)
       let run = try tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q"])
@@ -21,38 +17,37 @@ import VL2Quant
       #expect(run.output == "\(folder)/a.vl2q and \(folder)/b.vl2q are the same\n")
       let json = try tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q", "--json"])
       #expect(json.status == 0)
-      #expect(try object(json)["same"] as? Bool == true)
+      #expect(try jsonObject(json.output)["same"] as? Bool == true)
     }
   }
 
   @Test func codes() throws {
-    try withTemporaryFolder { folder in
-      let golden = Fixtures.path("golden/checkpoints/nano-mha")
-      try packed(golden, to: folder + "/a.vl2q")
-      try packed(golden, to: folder + "/b.vl2q", .int8, compression: .whereUseful)
-      let run = try tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q"])
-      #expect(run.status == 1 && run.errors.isEmpty)
-      for part in ["  A  * q4", "  B  * int8", "sections stored as zstd", "MiB A", "error B"] {
-        #expect(run.output.contains(part), "\(part)")
-      }
-      let json = try object(try tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q", "--json"]))
-      // No object in it has names of tensors or files as keys.
-      #expect(jsonKeys(json).allSatisfy(isSnakeCase))
-      let groups = try #require(json["groups"] as? [[String: Any]])
-      let experts = try #require(groups.first { $0["part"] as? String == "experts" })
-      #expect(experts["code_a"] as? String == "q4" && experts["code_b"] as? String == "int8")
-      #expect(experts["tensors"] as? Int == 48 && experts["differing"] as? Int == 48)
-      let errors = (experts["error_ppm_a"] as? Int ?? 0, experts["error_ppm_b"] as? Int ?? 0)
-      #expect(errors.0 > 5 * errors.1 && errors.1 > 0)
-      let plain = try #require(groups.first { $0["code_a"] as? String == "plain" })
-      #expect(plain["differing"] as? Int == 0)
-      // Embeddings are int8 in both.
-      #expect(
-        (json["tensors"] as? [[String: Any]])?.contains {
-          $0["name"] as? String == "language.model.embed_tokens.weight"
-        } == false)
-      #expect((json["config"] as? [Any])?.isEmpty == true && (json["origin"] as? [Any])?.isEmpty == true)
+    let words = [
+      "diff", try PackedModels.path("nano-mha", .q4),
+      try PackedModels.path("nano-mha", .int8, compression: .whereUseful),
+    ]
+    let run = try tool.run(words)
+    #expect(run.status == 1 && run.errors.isEmpty)
+    for part in ["  A  * q4", "  B  * int8", "sections stored as zstd", "MiB A", "error B"] {
+      #expect(run.output.contains(part), "\(part)")
     }
+    let json = try jsonObject(tool.run(words + ["--json"]).output)
+    // No object in it has names of tensors or files as keys.
+    #expect(jsonKeys(json).allSatisfy(isSnakeCase))
+    let groups = try #require(json["groups"] as? [[String: Any]])
+    let experts = try #require(groups.first { $0["part"] as? String == "experts" })
+    #expect(experts["code_a"] as? String == "q4" && experts["code_b"] as? String == "int8")
+    #expect(experts["tensors"] as? Int == 48 && experts["differing"] as? Int == 48)
+    let errors = (experts["error_ppm_a"] as? Int ?? 0, experts["error_ppm_b"] as? Int ?? 0)
+    #expect(errors.0 > 5 * errors.1 && errors.1 > 0)
+    let plain = try #require(groups.first { $0["code_a"] as? String == "plain" })
+    #expect(plain["differing"] as? Int == 0)
+    // Embeddings are int8 in both.
+    #expect(
+      (json["tensors"] as? [[String: Any]])?.contains {
+        $0["name"] as? String == "language.model.embed_tokens.weight"
+      } == false)
+    #expect((json["config"] as? [Any])?.isEmpty == true && (json["origin"] as? [Any])?.isEmpty == true)
   }
 
   /// One weight, one key and one text are found.
@@ -79,7 +74,7 @@ import VL2Quant
         #expect(run.output.contains(part), "\(part)")
       }
       #expect(run.output.contains("Use [2J it well."))
-      let json = try object(try tool.run(words + ["--json"]))
+      let json = try jsonObject(tool.run(words + ["--json"]).output)
       #expect(jsonKeys(json).allSatisfy(isSnakeCase))
       let tensors = try #require(json["tensors"] as? [[String: Any]])
       #expect(
@@ -94,15 +89,13 @@ import VL2Quant
   /// Gate and up alternate where they have one code, which moves their blocks and changes no weight.
   @Test func theSameWeightsInOtherPlaces() throws {
     try withTemporaryFolder { folder in
-      let golden = try Checkpoint(folder: Fixtures.path("golden/checkpoints/nano-mha"))
       for (name, up) in [("a", WeightCode.int8), ("b", .bf16)] {
         let recipe = Recipe(rules: [
           RecipeRule(pattern: "*.up_proj.weight", code: up), RecipeRule(pattern: "*", code: .int8),
         ])
-        try ModelPacker(recipe: recipe, compression: .never, threads: 2, tool: "test")
-          .pack(golden, to: "\(folder)/\(name).vl2q")
+        try packed(Fixtures.checkpoint("nano-mha"), to: "\(folder)/\(name).vl2q", recipe)
       }
-      let json = try object(try tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q", "--json"]))
+      let json = try jsonObject(tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q", "--json"]).output)
       let names = try #require(json["tensors"] as? [[String: Any]]).compactMap { $0["name"] as? String }
       #expect(!names.isEmpty && names.allSatisfy { $0.hasSuffix("up_proj.weight") })
     }
@@ -110,13 +103,12 @@ import VL2Quant
 
   @Test func otherModels() throws {
     try withTemporaryFolder { folder in
-      let golden = Fixtures.path("golden/checkpoints/")
-      try packed(golden + "nano-mha", to: folder + "/a.vl2q")
+      let model = try PackedModels.path("nano-mha", .q4)
       try SyntheticModel.write(folder + "/b.vl2q")
-      let run = try tool.run(["diff", folder + "/a.vl2q", folder + "/b.vl2q"])
+      let run = try tool.run(["diff", model, folder + "/b.vl2q"])
       #expect(run.status == 1 && run.output.contains("in A only"))
       #expect(run.output.contains("and ") && run.output.contains("more, which --json prints"))
-      let missing = try tool.run(["diff", folder + "/a.vl2q", folder + "/none.vl2q"])
+      let missing = try tool.run(["diff", model, folder + "/none.vl2q"])
       #expect(missing.status == 66 && missing.output.isEmpty && missing.errors.contains("none.vl2q"))
     }
   }

@@ -1,8 +1,9 @@
 import Foundation
+import TestModels
+import TestRuntime
 import TestSupport
 import Testing
 import VL2Base
-import VL2Quant
 import VL2Run
 
 /// `vl2` as a user meets it: output, exit status, one line for each error.
@@ -10,17 +11,6 @@ import VL2Run
   private let vl2 = Tool("vl2")
 
   private func picture(_ name: String) -> String { Fixtures.path("golden/images/" + name) }
-
-  /// One line on standard error that names `part`, nothing on standard output.
-  private func expectFailure(
-    _ run: ToolRun, status: Int32, naming part: String,
-    sourceLocation: SourceLocation = #_sourceLocation
-  ) {
-    #expect(run.status == status, "\(run.errors)", sourceLocation: sourceLocation)
-    #expect(run.output.isEmpty, sourceLocation: sourceLocation)
-    #expect(run.errors.contains(part), "\(run.errors)", sourceLocation: sourceLocation)
-    #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)", sourceLocation: sourceLocation)
-  }
 
   @Test func answers() throws {
     let model = try PackedModels.path("nano-mha", .bf16)
@@ -41,14 +31,24 @@ import VL2Run
   }
 
   @Test func keyValueCodes() throws {
-    let words = [
-      "ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "9", "What is it?",
-    ]
+    let model = try PackedModels.path("nano-mha", .q4)
+    let words = ["ask", "--model", model, "--max-tokens", "40", "What is it?"]
+    func expected(_ code: KeyValueCode) throws -> String {
+      var options = RuntimeOptions(threads: 2)
+      options.keyValues = code
+      let turns = [Turn(role: .user, text: "What is it?")]
+      return try Session(Model(path: model, options: options))
+        .answer(Session.Request(turns: turns, maxTokens: 40)).text + "\n"
+    }
+    // Long enough for the two to part.
+    #expect(try expected(.int8) != expected(.float32))
     let plain = try vl2.run(words)
     #expect(plain.status == 0, "\(plain.errors)")
+    #expect(try plain.output == expected(.int8))
     #expect(try vl2.run(words + ["--kv", "int8"]).output == plain.output)
     let float = try vl2.run(words + ["--kv", "f32"])
     #expect(float.status == 0, "\(float.errors)")
+    #expect(try float.output == expected(.float32))
     expectFailure(
       try vl2.run(words + ["--kv", "f16"]), status: 64, naming: "'f16' is invalid for '--kv <code>'")
     expectFailure(try vl2.run(words + ["--kv", "int8", "--exact"]), status: 64, naming: "--kv int8")
@@ -59,8 +59,7 @@ import VL2Run
     let run = try vl2.run(
       ["ask", "--model", model, "--max-tokens", "5", "--json", picture("wide.jpg"), "What is it?"])
     #expect(run.status == 0, "\(run.errors)")
-    let object = try #require(
-      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    let object = try jsonObject(run.output)
     for key in [
       "answer", "ending", "prompt_tokens", "answer_tokens", "tiles", "threads", "seconds",
       "peak_anonymous_bytes", "peak_file_backed_bytes",
@@ -75,18 +74,14 @@ import VL2Run
 
   @Test func aDemonstrationModelSaysSoOnce() throws {
     try withTemporaryFolder { folder in
-      let golden = Fixtures.path("golden/checkpoints/nano-mha")
-      for name in try FileManager.default.contentsOfDirectory(atPath: golden) where name != "config.json" {
-        try FileManager.default.createSymbolicLink(
-          atPath: folder + "/" + name, withDestinationPath: golden + "/" + name)
-      }
+      let golden = Fixtures.checkpoint("nano-mha")
+      try link(golden, into: folder, except: ["config.json"])
       let config = try String(contentsOfFile: golden + "/config.json", encoding: .utf8)
-      try ("{\"vl2_demonstration\": \"I know nine pictures.\"," + config.drop { $0 != "{" }.dropFirst())
-        .write(
-          toFile: folder + "/config.json", atomically: true, encoding: .utf8)
+      let marked =
+        "{\"vl2_demonstration\": \"I know nine pictures.\"," + config.drop { $0 != "{" }.dropFirst()
+      try write(marked.utf8, to: folder + "/config.json")
       let model = folder + "/model.vl2q"
-      try ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "tests").pack(
-        Checkpoint(folder: folder), to: model)
+      try packed(folder, to: model)
       let run = try vl2.run(["ask", "--model", model, "--max-tokens", "4", "What is it?"])
       #expect(run.status == 0 && run.errors == "vl2: I know nine pictures.\n")
       #expect(!run.output.contains("nine"))
@@ -116,7 +111,7 @@ import VL2Run
       let process = try vl2.start(words + ["-", "What is it?"], input: file, output: writing)
       process.waitUntilExit()
       #expect(process.terminationStatus == 0)
-      let piped = String(decoding: try Data(contentsOf: URL(fileURLWithPath: folder + "/out")), as: UTF8.self)
+      let piped = String(decoding: try bytes(of: folder + "/out"), as: UTF8.self)
       #expect(try piped == vl2.run(words + [picture("small.png"), "What is it?"]).output)
     }
   }
@@ -159,9 +154,9 @@ import VL2Run
     #expect(parts.count == 2 && ["a cat", "a dog", "x"].contains(parts[0]) && Double(parts[1]) ?? 0 > 0.33)
     let none = try vl2.run(
       words + ["--choices", "a cat,a dog", "--min-probability", "1", "--json", "What is it?"])
-    let object = try #require(
-      try JSONSerialization.jsonObject(with: Data(none.output.utf8)) as? [String: Any])
-    #expect((object["choices"] as? [Any])?.count == 2 && object["choice"] != nil)
+    let object = try jsonObject(none.output)
+    #expect((object["choices"] as? [Any])?.count == 2 && object["choice"] is NSNull)
+    #expect(none.status == 1)
     expectFailure(try vl2.run(words + ["--choices", "a cat", "What?"]), status: 64, naming: "at least two")
   }
 
@@ -169,13 +164,12 @@ import VL2Run
     let words = ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "60"]
     try withTemporaryFolder { folder in
       func file(_ text: String) throws -> String {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/s.json"))
+        try write(text.utf8, to: folder + "/s.json")
         return folder + "/s.json"
       }
       let path = try file(#"{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}"#)
       let run = try vl2.run(words + ["--schema", path, "How many?"])
-      let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
-      #expect(object?["n"] is Int, "\(run.output) \(run.errors)")
+      #expect(try jsonObject(run.output)["n"] is Int, "\(run.output) \(run.errors)")
       expectFailure(
         try vl2.run(words + ["--schema", try file("{\"type\": \"text\"}"), "x"]), status: 65,
         naming: "s.json: #/type")
@@ -192,13 +186,13 @@ import VL2Run
       expectFailure(
         try vl2.run(["ask", "--model", picture("wide.jpg"), "Hello"]), status: 65, naming: "wide.jpg")
       let cut = folder + "/cut.vl2q"
-      let whole = try Data(contentsOf: URL(fileURLWithPath: model))
-      try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: cut))
+      let whole = try bytes(of: model)
+      try write(whole.prefix(whole.count / 2), to: cut)
       expectFailure(try vl2.run(["ask", "--model", cut, "Hello"]), status: 65, naming: "cut.vl2q")
       expectFailure(
         try vl2.run(["ask", "--model", model, folder + "/none.jpg", "Hello"]), status: 66, naming: "none.jpg")
       let text = folder + "/text.jpg"
-      try Data("no picture".utf8).write(to: URL(fileURLWithPath: text))
+      try write("no picture".utf8, to: text)
       expectFailure(try vl2.run(["ask", "--model", model, text, "Hello"]), status: 65, naming: "text.jpg")
       expectFailure(
         try vl2.run(["ask", "--model", model, "<image> what?"]), status: 64, naming: "<image>")
@@ -250,7 +244,7 @@ import VL2Run
         "--exact",
       ])
       #expect(run.status == 0, "\(run.errors)")
-      for name in GoldenCase.names {
+      for name in Fixtures.goldenCases {
         let golden = try SafetensorsFile(path: Fixtures.path("golden/nano-mha/\(name).safetensors"))
         let ours = try SafetensorsFile(path: folder + "/out/\(name).safetensors")
         #expect(ours.names == golden.names)
@@ -261,7 +255,7 @@ import VL2Run
         try vl2.run(["trace", "--model", model, "--cases", folder + "/none.json", "-o", folder]), status: 66,
         naming: "none.json")
       let bad = folder + "/bad.json"
-      try Data(#"[{"name": "../x", "images": [], "turns": []}]"#.utf8).write(to: URL(fileURLWithPath: bad))
+      try write(#"[{"name": "../x", "images": [], "turns": []}]"#.utf8, to: bad)
       expectFailure(
         try vl2.run(["trace", "--model", model, "--cases", bad, "-o", folder]), status: 65, naming: "bad.json"
       )

@@ -1,4 +1,6 @@
 import Foundation
+import TestModels
+import TestRuntime
 import TestSupport
 import Testing
 import VL2Run
@@ -13,8 +15,7 @@ import VL2Run
     let run = try vl2.run(["bench", "--model", path, "--threads", "2", "--runs", "1", "--json"])
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.errors.isEmpty)
-    let object = try #require(
-      try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+    let object = try jsonObject(run.output)
     for key in [
       "prompt_tokens_per_second", "write_tokens_per_second", "write_tokens_per_second_at_3500",
       "tile_seconds", "tile_seconds_of_five", "first_token_seconds", "open_seconds", "peak_anonymous_bytes",

@@ -1,4 +1,5 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 
@@ -23,10 +24,6 @@ import Testing
     #expect(terminal.wait { !process.isRunning })
     #expect(process.terminationStatus == 0)
     return terminal.shown
-  }
-
-  private func mode(_ path: String) throws -> Int? {
-    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
   }
 
   private func history(_ state: String) throws -> String {
@@ -57,7 +54,7 @@ import Testing
       let bytes =
         Array(many.utf8) + Array("\nA good question\n\u{1B}[2Jbad\n".utf8) + [0xFF, 0xFE, 0x0A, 0x00, 0x0A]
         + Array(String(repeating: "x", count: 10_000).utf8) + [0x0A]
-      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      try write(bytes, to: path)
       let shown = try chat([Self.up], state: state)
       #expect(shown.contains("A good question") && !shown.contains("bad"), "\(shown)")
       let lines = try history(state).split(separator: "\n")

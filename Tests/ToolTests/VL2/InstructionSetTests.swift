@@ -1,4 +1,5 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Quant
@@ -20,9 +21,9 @@ import VL2Run
         let exact = weights == .bf16 ? ["--exact"] : []
         let run = try vl2.run(words + ["-o", "\(folder)/\(isa)"] + exact, environment: ["VL2_ISA": isa])
         #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
-        for name in GoldenCase.names {
-          let found = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(isa)/\(name).safetensors"))
-          let right = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/portable/\(name).safetensors"))
+        for name in Fixtures.goldenCases {
+          let found = try bytes(of: "\(folder)/\(isa)/\(name).safetensors")
+          let right = try bytes(of: "\(folder)/portable/\(name).safetensors")
           #expect(found == right, "\(isa), \(name)")
         }
       }
@@ -31,17 +32,14 @@ import VL2Run
 
   /// Answers of the model that ships.
   @Test func sameAnswers() throws {
-    let pocket = Fixtures.folder + "/../../../models/pocket"
+    let model = try PackedModels.pocket()
     try withTemporaryFolder { folder in
-      let model = folder + "/pocket.vl2q"
-      try ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "tests").pack(
-        Checkpoint(folder: pocket + "/checkpoint"), to: model)
       var answers: [String] = []
       for isa in InstructionSet.available {
         let path = "\(folder)/\(isa).jsonl"
         let run = try vl2.run(
           [
-            "eval", "--model", model, "--items", pocket + "/eval/ci/items.jsonl", "--limit", "4",
+            "eval", "--model", model, "--items", Fixtures.pocket + "/eval/ci/items.jsonl", "--limit", "4",
             "--answers", path,
           ], environment: ["VL2_ISA": isa])
         #expect(run.status == 0, "\(isa): \(run.errors)")

@@ -1,0 +1,27 @@
+import TestModels
+import TestSupport
+import VL2Quant
+import VL2Run
+
+extension PackedModels {
+  /// A packed golden checkpoint, opened by the runtime.
+  package static func open(
+    _ checkpoint: String, _ weights: WeightCode, activations: ActivationMode = .int8, threads: Int = 2
+  ) throws -> Model {
+    try Model(
+      path: try path(checkpoint, weights),
+      options: RuntimeOptions(threads: threads, activations: activations))
+  }
+}
+
+extension Model {
+  /// The tokens of an answer about golden pictures.
+  package func answer(pictures: [String] = ["wide.jpg"], tokens: Int = 12) throws -> [Int] {
+    try Session(self).answer(
+      Session.Request(
+        turns: [Turn(role: .user, text: "What is in the picture?")],
+        pictures: try pictures.map { try Picture(contentsOf: Fixtures.path("golden/images/" + $0)) },
+        maxTokens: tokens)
+    ).tokens
+  }
+}
