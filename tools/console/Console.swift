@@ -18,6 +18,9 @@ public enum Console {
   /// Writes a line to standard error, behind the program's name. A message stays one line, whatever it quotes.
   public static func tell(_ message: String) { show("\(Program.name): \(UntrustedText.line(message))\n") }
 
+  /// Writes the line of an error, in which settings are called as the options are.
+  public static func tell(_ error: any ReportableError) { tell(error.line(naming: OptionNames.name)) }
+
   /// Writes to standard error as it is.
   public static func show(_ text: String) { _ = put(Array(text.utf8), STDERR_FILENO) }
 

@@ -1,12 +1,14 @@
 import VL2Base
 
-/// A failure that a program finds by itself, in one line that says what to do.
+/// A failure that a program finds by itself.
 public struct Failure: ReportableError {
-  public var description: String
   public var kind: ErrorKind
+  public var problem: String
+  public var hint: Hint
 
-  public init(_ kind: ErrorKind, _ description: String) {
+  public init(_ kind: ErrorKind, _ problem: String, _ hint: Hint = .none) {
     self.kind = kind
-    self.description = description
+    self.problem = problem
+    self.hint = hint
   }
 }

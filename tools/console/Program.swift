@@ -16,7 +16,7 @@ public enum Program {
       var command = try Root.parseAsRoot()
       try command.run()
     } catch let error as any ReportableError {
-      Console.tell(error.description)
+      Console.tell(error)
       exit(ExitStatus(error.kind).rawValue)
     } catch {
       ending(error)

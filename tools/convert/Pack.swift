@@ -84,7 +84,7 @@ struct Pack: ParsableCommand {
   /// After an interruption or a full disk, where work of this or an earlier run is there to go on with.
   private func tellWhatIsLeft(after error: any Error) {
     let unfinished = PackedFileWriter.unfinishedPath(of: options.output)
-    if let error = error as? any ReportableError, error.kind != .inputOutput { return }
+    if let error = error as? any ReportableError, !error.kind.leavesWork { return }
     guard FileManager.default.fileExists(atPath: unfinished) else { return }
     Console.tell(
       "\(unfinished) holds what is done: give --resume to go on, or delete it and its journal")

@@ -70,7 +70,7 @@ struct Ask: ParsableCommand {
         }
       } catch let error as any ReportableError where asking.each {
         // One bad picture among many costs its own answer only.
-        Console.tell(error.description)
+        Console.tell(error)
         failure = ExitStatus(error.kind).rawValue
       }
     }
@@ -160,13 +160,13 @@ struct Ask: ParsableCommand {
     do {
       data = try FileHandle.standardInput.read(upToCount: Self.longestQuestion + 1)
     } catch {
-      throw Failure(.noInput, "standard input cannot be read; give the question as the last argument")
+      throw Failure(.noInput, "standard input cannot be read", "give the question as the last argument")
     }
     guard let text = String(validating: data ?? Data(), as: UTF8.self) else {
-      throw Failure(.badData, "the question on standard input is not UTF-8 text; give text")
+      throw Failure(.badData, "the question on standard input is not UTF-8 text", "give text")
     }
     guard text.utf8.count <= Self.longestQuestion else {
-      throw Failure(.badData, "the question on standard input is over 1 MiB; give a shorter one")
+      throw Failure(.badData, "the question on standard input is over 1 MiB", "give a shorter one")
     }
     return text
   }

@@ -87,7 +87,7 @@ struct Chat: ParsableCommand {
           }
         } catch let error as any ReportableError {
           // The conversation goes on.
-          Console.tell(error.description)
+          Console.tell(error)
         }
       }
     }

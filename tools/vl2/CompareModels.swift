@@ -41,16 +41,17 @@ struct CompareModels {
   /// Lines with a question; blank ones are skipped.
   private static func lines(of path: String) throws -> [String] {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw Failure(.noInput, "\(path): no such file, or not readable; give a file with one question a line")
+      throw Failure(
+        .noInput, "\(path): no such file, or not readable", "give a file with one question a line")
     }
     guard let text = String(validating: data, as: UTF8.self) else {
-      throw Failure(.badData, "\(path): not UTF-8 text; give a file with one question a line")
+      throw Failure(.badData, "\(path): not UTF-8 text", "give a file with one question a line")
     }
     let lines = text.split(whereSeparator: \.isNewline).map(String.init).filter {
       !$0.allSatisfy(\.isWhitespace)
     }
     guard !lines.isEmpty else {
-      throw Failure(.badData, "\(path): holds no questions; write one a line")
+      throw Failure(.badData, "\(path): holds no questions", "write one a line")
     }
     return lines
   }
@@ -58,14 +59,14 @@ struct CompareModels {
   /// Names of the pictures in a folder, sorted by their bytes.
   private static func pictures(in folder: String) throws -> [String] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-      throw Failure(.noInput, "\(folder): no such folder, or not readable; give a folder of pictures")
+      throw Failure(.noInput, "\(folder): no such folder, or not readable", "give a folder of pictures")
     }
     let pictures = names.filter { name in
       Picture.fileEndings.contains { name.lowercased().hasSuffix($0) }
     }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     guard !pictures.isEmpty else {
       let endings = Picture.fileEndings.joined(separator: ", ")
-      throw Failure(.noInput, "\(folder): holds no pictures; give a folder with some (\(endings))")
+      throw Failure(.noInput, "\(folder): holds no pictures", "give a folder with some (\(endings))")
     }
     return pictures
   }

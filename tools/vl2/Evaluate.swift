@@ -175,7 +175,7 @@ private struct AnswerFile {
   init(_ path: String) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      throw Failure(.inputOutput, "\(path): cannot be written: \(SystemReason.writing(errno))")
+      throw OutputError(path, errno)
     }
     file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     self.path = path
@@ -187,7 +187,7 @@ private struct AnswerFile {
     do {
       try file.write(contentsOf: Data(text.utf8))
     } catch {
-      throw Failure(.inputOutput, "\(path): writing failed; is the disk full?")
+      throw Failure(.inputOutput, "\(path): writing failed", "is the disk full?")
     }
   }
 }

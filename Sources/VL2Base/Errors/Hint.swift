@@ -50,20 +50,28 @@ public struct Hint: Sendable, Equatable, ExpressibleByStringInterpolation {
   }
 }
 
-/// What a user can set, as hints speak of it.
+/// What a user can set or turn to, as hints speak of it.
 public enum Setting: String, Sendable, CaseIterable {
   /// Memory for everything together.
   case memory
   /// The longest answer.
   case maxTokens = "the limit of tokens"
-  /// How many tiles pictures are looked at in.
-  case maxTiles = "the limit of tiles"
   /// The folder of the model that a checkpoint was made from.
   case base = "a base folder"
   /// Going on with packing that was interrupted.
   case resume = "resuming"
-  /// The rules that choose the codes.
-  case recipe
+  /// Which codes matrices get.
+  case codes = "choice of codes"
+  /// Whether sections are compressed.
+  case sections = "encoding of sections"
+  /// What makes packed files.
+  case packing = "the packer"
+  /// A recipe to begin with.
+  case recipe = "the recipe of a packed file"
+  /// What names the tensors of a model.
+  case manifest = "the manifest of a packed file"
+  /// What records which experts were used.
+  case routes = "recorded routes"
 
   /// A name that fits anywhere: `memory of 420M`.
   public static func plainName(_ setting: Setting, _ value: String?) -> String {

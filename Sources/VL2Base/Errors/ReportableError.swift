@@ -1,5 +1,5 @@
-/// An error whose description is one line that a user can act on: it names the file or value, says what was wrong and
-/// what to do.
+/// An error that a user can act on. Its description is one line: what was wrong, then what to do, with settings called
+/// what they are. A program that knows them by other names writes `line(naming:)`.
 public protocol ReportableError: Error, CustomStringConvertible {
   /// What sort of thing went wrong.
   var kind: ErrorKind { get }
@@ -10,18 +10,12 @@ public protocol ReportableError: Error, CustomStringConvertible {
 }
 
 extension ReportableError {
-  /// Problem and hint in one line.
+  /// Problem and hint in one line, whatever the names in it hold.
   ///
   /// - Parameter naming: what a setting is called where this is read: an option of a command line, a field of a request.
   public func line(naming: (Setting, _ value: String?) -> String = Setting.plainName) -> String {
-    hint.isEmpty ? problem : "\(problem); \(hint.text(naming: naming))"
+    UntrustedText.line(hint.isEmpty ? problem : "\(problem); \(hint.text(naming: naming))")
   }
 
   public var description: String { line() }
-}
-
-// Until every error tells its hint apart.
-extension ReportableError {
-  public var problem: String { description }
-  public var hint: Hint { .none }
 }

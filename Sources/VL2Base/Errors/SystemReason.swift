@@ -1,25 +1,36 @@
 import Glibc
 
-/// What the system says about an error number, and what a user can do about it: the end of an error line.
-package enum SystemReason {
+/// Why the system refused an operation on a file, and what a user can do about it: the end of an error line.
+public struct SystemReason: Sendable, Equatable {
+  /// What sort of error it makes.
+  public var kind: ErrorKind
+  public var problem: String
+  public var hint: Hint
+
+  package init(_ problem: String, _ hint: Hint, kind: ErrorKind = .inputOutput) {
+    self.kind = kind
+    self.problem = problem
+    self.hint = hint
+  }
+
   /// Why a file cannot be read.
-  package static func reading(_ number: Int32) -> String {
+  package static func reading(_ number: Int32) -> SystemReason {
     switch number {
-    case ENOENT, ENOTDIR: "no such file; check the path"
-    case EACCES, EPERM: "\(text(number)); let this user read it"
-    case ENOMEM: "\(text(number)); close other programs"
-    default: "\(text(number)); check the storage, or copy the file again"
+    case ENOENT, ENOTDIR: SystemReason("no such file", "check the path", kind: .noInput)
+    case EACCES, EPERM: SystemReason(text(number), "let this user read it", kind: .noInput)
+    case ENOMEM: SystemReason(text(number), "close other programs", kind: .tooLittleMemory)
+    default: SystemReason(text(number), "check the storage, or copy the file again")
     }
   }
 
   /// Why a file cannot be written.
-  package static func writing(_ number: Int32) -> String {
+  package static func writing(_ number: Int32) -> SystemReason {
     switch number {
-    case ENOENT, ENOTDIR: "no such folder; give a path in one that exists"
-    case EISDIR: "it is a folder; give the path of a file"
-    case EACCES, EPERM, EROFS: "\(text(number)); give a path where you may write"
-    case ENOSPC, EDQUOT, EFBIG: "\(text(number)); make room, or give a path where there is some"
-    default: "\(text(number)); give another path"
+    case ENOENT, ENOTDIR: SystemReason("no such folder", "give a path in one that exists")
+    case EISDIR: SystemReason("it is a folder", "give the path of a file")
+    case EACCES, EPERM, EROFS: SystemReason(text(number), "give a path where you may write")
+    case ENOSPC, EDQUOT, EFBIG: SystemReason(text(number), "make room, or give a path where there is some")
+    default: SystemReason(text(number), "give another path")
     }
   }
 

@@ -2,25 +2,33 @@
 public enum InputError: ReportableError, Equatable {
   /// It is not there.
   case missing(path: String)
-  /// The system refused to read it; `reason` is its message and what to do.
-  case unreadable(path: String, reason: String)
+  /// The system refused to read it.
+  case unreadable(path: String, reason: SystemReason)
   /// It is shorter than what is read of it, or than its own head says.
   case truncated(path: String, expected: Int, actual: Int)
 
   public var kind: ErrorKind {
     switch self {
     case .missing: .noInput
-    case .unreadable: .inputOutput
+    case .unreadable(_, let reason): reason.kind
     case .truncated: .badData
     }
   }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .missing(let path): "\(path): no such file; check the path"
-    case .unreadable(let path, let reason): "\(path): cannot be read: \(reason)"
+    case .missing(let path): "\(path): no such file"
+    case .unreadable(let path, let reason): "\(path): cannot be read: \(reason.problem)"
     case .truncated(let path, let expected, let actual):
-      "\(path): holds \(actual) bytes where its header promises \(expected); fetch the file again"
+      "\(path): holds \(actual) bytes where its header promises \(expected)"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .missing: "check the path"
+    case .unreadable(_, let reason): reason.hint
+    case .truncated: "fetch the file again"
     }
   }
 }

@@ -10,7 +10,7 @@ package final class InputFile: Sendable {
   /// When the file was last written, at the time of opening.
   private let written: timespec
 
-  /// Follows symbolic links. Throws `InputError`.
+  /// Follows symbolic links. Throws `InputError` where the file is not there or not readable.
   package init(path: String) throws {
     self.path = path
     // O_NONBLOCK, so that a pipe that somebody put here does not hang.
@@ -24,7 +24,7 @@ package final class InputFile: Sendable {
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw InputError.unreadable(path: path, reason: "not a regular file; give another path")
+      throw InputError.unreadable(path: path, reason: SystemReason("not a regular file", "give another path"))
     }
     self.descriptor = descriptor
     length = Int(status.st_size)

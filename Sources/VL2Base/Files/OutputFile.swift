@@ -1,12 +1,15 @@
 import Foundation
 
-/// A file that cannot be written; `reason` says why and what to do.
+/// A file that cannot be written.
 public struct OutputError: ReportableError, Equatable {
   public var path: String
-  public var reason: String
+  public var reason: SystemReason
 
-  public var kind: ErrorKind { .inputOutput }
-  public var description: String { "\(path.isEmpty ? "\"\"" : path): cannot be written: \(reason)" }
+  public var kind: ErrorKind { reason.kind }
+  public var problem: String {
+    "\(path.isEmpty ? "\"\"" : path): cannot be written: \(reason.problem)"
+  }
+  public var hint: Hint { reason.hint }
 
   /// - Parameter number: the system's error number.
   package init(_ path: String, _ number: Int32) {

@@ -4,42 +4,42 @@ import VL2Quant
 import VL2Run
 
 /// How fast each kernel of each instruction set is, alone on one thread.
-public struct KernelTimes: Sendable {
+package struct KernelTimes: Sendable {
   /// One kernel of one instruction set on operands of one size.
-  public struct Entry: Sendable, Equatable {
+  package struct Entry: Sendable, Equatable {
     /// As `VL2_ISA` names it.
-    public var isa: String
+    package var isa: String
     /// For example "matmul_i8 q4".
-    public var name: String
+    package var name: String
     /// For example "896 x 1280, 1 row".
-    public var shape: String
+    package var shape: String
     /// Seconds of a call: the least of several.
-    public var seconds: Double
+    package var seconds: Double
     /// Bytes that a call reads and writes, each counted once.
-    public var bytes: Int
+    package var bytes: Int
     /// Multiply-adds of a product, twice; 0 for what multiplies no matrices.
-    public var operations: Double
+    package var operations: Double
     /// Of the most that the instruction set does: int8 products or float32, whichever the kernel uses; nil where
     /// `operations` is 0.
-    public var peakShare: Double?
+    package var peakShare: Double?
   }
 
   /// The most that an instruction set does on one thread, operations a second.
-  public struct Peak: Sendable, Equatable {
-    public var isa: String
-    public var int8: Double
-    public var float32: Double
+  package struct Peak: Sendable, Equatable {
+    package var isa: String
+    package var int8: Double
+    package var float32: Double
   }
 
-  public private(set) var entries: [Entry] = []
-  public private(set) var peaks: [Peak] = []
+  package private(set) var entries: [Entry] = []
+  package private(set) var peaks: [Peak] = []
 
   /// Measures everything that this processor runs.
   ///
   /// - Parameters:
   ///   - seconds: for each kernel.
   ///   - progress: told which instruction set is measured next.
-  public init(seconds: Double = 0.05, progress: (String) -> Void = { _ in }) {
+  package init(seconds: Double = 0.05, progress: (String) -> Void = { _ in }) {
     let operands = Operands()
     var index = 0
     while let table = vl2_kernels_at(index) {

@@ -84,7 +84,7 @@ package struct MemoryPlot {
       svg += text(Self.left - 8, y(speed) + 4, "end", String(format: "%g", speed))
       svg += text(x(memory), Self.height - Self.bottom + 18, "middle", String(format: "%g", memory))
     }
-    svg += text((Self.left + Self.width) / 2, Self.height - 12, "middle", "MiB for everything (--memory)")
+    svg += text((Self.left + Self.width) / 2, Self.height - 12, "middle", "MiB for everything")
     svg += text(8, Self.top - 8, "start", "tokens/s")
     for (number, line) in lines.enumerated() where !line.points.isEmpty {
       svg += drawing(of: line)

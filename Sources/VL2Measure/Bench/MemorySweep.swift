@@ -2,8 +2,8 @@ import VL2Base
 import VL2Quant
 import VL2Run
 
-/// What `vl2 bench --memory` measures: writing under several budgets, beside what the bytes that were missed allow at
-/// the speed at which this machine reads.
+/// Writing under several budgets, beside what the bytes that were missed allow at the speed at which this machine
+/// reads.
 package struct MemorySweep: Sendable {
   /// Tokens written under one budget with one kind of routing.
   package struct Writing: Sendable, Encodable {

@@ -3,32 +3,32 @@ import VL2Base
 import VL2Run
 
 /// A question with the answers that are right: one line of an items file. `docs/EVALUATING.md` specifies it.
-public struct EvaluationItem: Sendable {
+package struct EvaluationItem: Sendable {
   /// What is scored together.
-  public let task: String
+  package let task: String
   /// A name that the file gives the item.
-  public let id: String?
+  package let id: String?
   /// Paths of the pictures.
-  public let pictures: [String]
+  package let pictures: [String]
   /// The last is the user's.
-  public let turns: [Turn]
-  public let expected: ExpectedAnswer
+  package let turns: [Turn]
+  package let expected: ExpectedAnswer
   /// The file that the item stands in.
-  public let file: String
+  package let file: String
   /// From 1.
-  public let line: Int
+  package let line: Int
 
   /// The model's answer, greedily written.
   ///
-  /// - Throws: `EvaluationError` with the item's file and line where a picture cannot be read or the prompt does
+  /// - Throws: `FileError` with the item's file and line where a picture cannot be read or the prompt does
   ///   not fit.
-  public func answer(by session: Session, maxTokens: Int) throws -> String {
+  package func answer(by session: Session, maxTokens: Int) throws -> String {
     do {
       let request = Session.Request(
         turns: turns, pictures: try pictures.map { try Picture(contentsOf: $0) }, maxTokens: maxTokens)
       return try session.answer(request).text
     } catch let error as any ReportableError {
-      throw EvaluationError(error.kind, file, line: line, error.description)
+      throw FileError(error.kind, file, line: line, error.problem, error.hint)
     }
   }
 }
@@ -40,8 +40,8 @@ extension EvaluationItem {
   /// Reads a file of items, one JSON object a line; blank lines count and are skipped.
   ///
   /// - Parameter limit: items to read at the most; nil for all.
-  /// - Throws: `EvaluationError` for the first line that is no item, or whose pictures are not there.
-  public static func load(_ path: String, limit: Int? = nil) throws -> [EvaluationItem] {
+  /// - Throws: `FileError` for the first line that is no item, or whose pictures are not there.
+  package static func load(_ path: String, limit: Int? = nil) throws -> [EvaluationItem] {
     let folder = (path as NSString).deletingLastPathComponent
     var items: [EvaluationItem] = []
     let lines = try bytes(of: path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -49,26 +49,26 @@ extension EvaluationItem {
       if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
       items.append(try EvaluationItem(Array(text), file: path, line: index + 1, folder: folder))
     }
-    guard !items.isEmpty else { throw EvaluationError(.badData, path, "holds no items") }
+    guard !items.isEmpty else { throw FileError(.badData, path, "holds no items") }
     return items
   }
 
   private static func bytes(of path: String) throws -> [UInt8] {
     guard let file = FileHandle(forReadingAtPath: path) else {
-      throw EvaluationError(.noInput, path, "no such file, or not readable; give a file of items")
+      throw FileError(.noInput, path, "no such file, or not readable", "give a file of items")
     }
     var bytes: [UInt8] = []
     do {
       while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
         bytes += piece
         guard bytes.count <= maximumFileBytes else {
-          throw EvaluationError(.badData, path, "over \(maximumFileBytes >> 20) MiB: split the file")
+          throw FileError(.badData, path, "over \(maximumFileBytes >> 20) MiB", "split the file")
         }
       }
-    } catch let error as EvaluationError {
+    } catch let error as FileError {
       throw error
     } catch {
-      throw EvaluationError(.noInput, path, "not readable: give a file of items")
+      throw FileError(.noInput, path, "not readable", "give a file of items")
     }
     return bytes
   }
@@ -86,7 +86,7 @@ extension EvaluationItem {
       try Self.checkPlaces(turns, images: images.count)
       pictures = images.map { $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0 }
     } catch let problem as ItemProblem {
-      throw EvaluationError(.badData, file, line: line, problem.text)
+      throw FileError(.badData, file, line: line, problem.text, problem.hint)
     }
     self.file = file
     self.line = line
@@ -96,7 +96,7 @@ extension EvaluationItem {
       guard exists, !isFolder.boolValue, FileManager.default.isReadableFile(atPath: picture) else {
         let reason = !exists ? "no such file" : isFolder.boolValue ? "this is a folder" : "not readable"
         let error = PictureError.unavailable(name: picture, reason: reason)
-        throw EvaluationError(.noInput, file, line: line, error.description)
+        throw FileError(error.kind, file, line: line, error.problem, error.hint)
       }
     }
   }
@@ -107,12 +107,12 @@ extension EvaluationItem {
     for turn in turns {
       let count = turn.pictureMarks
       guard count == 0 || turn.role == .user else {
-        throw ItemProblem(PromptError.markerOutsideUserTurn(turn.role).description)
+        throw ItemProblem(PromptError.markerOutsideUserTurn(turn.role))
       }
       places += count
     }
     guard places == 0 || places == images else {
-      throw ItemProblem(PromptError.pictureCount(places: places, pictures: images).description)
+      throw ItemProblem(PromptError.pictureCount(places: places, pictures: images))
     }
   }
 }

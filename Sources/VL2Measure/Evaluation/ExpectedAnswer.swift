@@ -2,12 +2,12 @@ import VL2Base
 import VL2Run
 
 /// The answers to an item that count as right. `docs/EVALUATING.md` specifies the rules.
-public struct ExpectedAnswer: Sendable {
+package struct ExpectedAnswer: Sendable {
   /// How an answer is compared; the raw values are those of an item's `match`.
-  public enum Match: String, Sendable, CaseIterable { case text, boxes, json }
+  package enum Match: String, Sendable, CaseIterable { case text, boxes, json }
 
   /// Overlap, as intersection over union, from which a box counts as found.
-  public static let leastOverlap = 0.5
+  package static let leastOverlap = 0.5
 
   private enum Accepted: Sendable {
     case text([AnswerText])
@@ -22,13 +22,13 @@ public struct ExpectedAnswer: Sendable {
   init(_ value: JSONValue, match: Match) throws {
     let values: [JSONValue]
     if case .array(let list) = value { values = list } else { values = [value] }
-    guard !values.isEmpty else { throw ItemProblem("answer is an empty list: give at least one") }
+    guard !values.isEmpty else { throw ItemProblem("answer is an empty list", "give at least one") }
     switch match {
     case .text:
       accepted = .text(
         try values.map {
           let text = AnswerText(try Self.string($0))
-          guard !text.isEmpty else { throw ItemProblem("answer is empty: no answer could match it") }
+          guard !text.isEmpty else { throw ItemProblem("answer is empty", "no answer could match it") }
           return text
         })
     case .boxes:
@@ -37,7 +37,7 @@ public struct ExpectedAnswer: Sendable {
           let spans = GroundedSpan.parse(try Self.string($0))
           guard !spans.isEmpty else {
             throw ItemProblem(
-              "answer has no boxes: write <|ref|>NAME<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>")
+              "answer has no boxes", "write <|ref|>NAME<|/ref|><|det|>[[x1, y1, x2, y2]]<|/det|>")
           }
           return spans
         })
@@ -62,7 +62,7 @@ public struct ExpectedAnswer: Sendable {
   }
 
   /// Whether a model's answer is right.
-  public func accepts(_ answer: String) -> Bool {
+  package func accepts(_ answer: String) -> Bool {
     switch accepted {
     case .text(let texts): return texts.contains(AnswerText(answer))
     case .boxes(let spans):

@@ -4,8 +4,14 @@ import VL2Run
 /// Why a line is no item: the end of an error line.
 struct ItemProblem: Error {
   var text: String
+  var hint: Hint
 
-  init(_ text: String) { self.text = text }
+  init(_ text: String, _ hint: Hint = .none) {
+    self.text = text
+    self.hint = hint
+  }
+
+  init(_ error: any ReportableError) { self.init(error.problem, error.hint) }
 }
 
 /// The members of an item's JSON object. Everything throws `ItemProblem`.
@@ -19,16 +25,18 @@ struct ItemFields {
     do {
       value = try JSONReader.read(text)
     } catch let failure as JSONReader.Failure {
-      throw ItemProblem("not JSON, byte \(failure.offset): \(failure.problem); write one JSON object a line")
+      throw ItemProblem(
+        "not JSON, byte \(failure.offset): \(failure.problem)", "write one JSON object a line")
     }
     guard case .object(let list) = value else {
-      throw ItemProblem("\(value.kind), not a JSON object; write one JSON object a line")
+      throw ItemProblem("\(value.kind), not a JSON object", "write one JSON object a line")
     }
     for member in list {
       let key = String(decoding: member.key, as: UTF8.self)
       guard Self.known.contains(key) else {
         let name = JSONValue.string(member.key).kind
-        throw ItemProblem("the key \(name) is not known; use \(Self.known.sorted().joined(separator: ", "))")
+        throw ItemProblem(
+          "the key \(name) is not known", "use \(Self.known.sorted().joined(separator: ", "))")
       }
       members[key] = member.value
     }
@@ -45,7 +53,7 @@ struct ItemFields {
     guard let value = members[key] else { return nil }
     let text = try Self.string(value, key)
     guard !text.isEmpty, UntrustedText.isLine(text) else {
-      throw ItemProblem("\(key) is \(value.kind): give a name without control characters")
+      throw ItemProblem("\(key) is \(value.kind)", "give a name without control characters")
     }
     return text
   }
@@ -54,7 +62,7 @@ struct ItemFields {
     guard let value = members["match"] else { return .text }
     guard let match = ExpectedAnswer.Match(rawValue: try Self.string(value, "match")) else {
       let names = ExpectedAnswer.Match.allCases.map(\.rawValue).joined(separator: ", ")
-      throw ItemProblem("match is \(value.kind): use one of \(names)")
+      throw ItemProblem("match is \(value.kind)", "use one of \(names)")
     }
     return match
   }
@@ -79,8 +87,8 @@ struct ItemFields {
     switch (members["question"], members["turns"]) {
     case (let question?, nil): return [Turn(role: .user, text: try Self.string(question, "question"))]
     case (nil, let turns?): return try Self.turns(turns)
-    case (nil, nil): throw ItemProblem("question is missing; write question or turns")
-    case (_?, _?): throw ItemProblem("question and turns are both there; write one of them")
+    case (nil, nil): throw ItemProblem("question is missing", "write question or turns")
+    case (_?, _?): throw ItemProblem("question and turns are both there", "write one of them")
     }
   }
 

@@ -8,30 +8,30 @@ import VL2Run
 ///
 /// The reference writes an answer greedily. At each of its tokens both models say how likely every token of the
 /// vocabulary is, given the same picture, question and answer so far.
-public final class ModelComparison {
+package final class ModelComparison {
   /// What both said to one question about one picture.
-  public struct Answer: Sendable {
-    public var picture: String
-    public var question: String
+  package struct Answer: Sendable {
+    package var picture: String
+    package var question: String
     /// Places at which the models were compared: the reference's tokens, with the one that ends the answer.
-    public var tokens: Int
+    package var tokens: Int
     /// Places at which both hold the same token for the likeliest.
-    public var agreeing: Int
+    package var agreeing: Int
     /// Kullback-Leibler divergence of the model from the reference, KL(reference || model), in nats, summed over the
     /// places.
-    public var divergence: Double
+    package var divergence: Double
     /// The largest of these.
-    public var largestDivergence: Double
+    package var largestDivergence: Double
     /// Greedily written by each.
-    public var referenceText: String
-    public var modelText: String
+    package var referenceText: String
+    package var modelText: String
   }
 
   private let model: Model
   private let reference: Model
 
   /// - Throws: `ComparisonError` for models whose tokens are not the same.
-  public init(_ model: Model, reference: Model) throws {
+  package init(_ model: Model, reference: Model) throws {
     func tokenizer(_ model: Model) -> String? {
       model.file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.sha256
     }
@@ -42,9 +42,7 @@ public final class ModelComparison {
       (mine.processor == theirs.processor, "ways to cut pictures"),
     ] where !same {
       throw ComparisonError(
-        description:
-          "\(model.file.path) and \(reference.file.path) have other \(what) and cannot be compared; "
-          + "give two packings of one checkpoint, or of models made from one")
+        problem: "\(model.file.path) and \(reference.file.path) have other \(what) and cannot be compared")
     }
     self.model = model
     self.reference = reference
@@ -56,7 +54,8 @@ public final class ModelComparison {
   ///   - name: of the picture, for the result.
   ///   - maxTokens: of each answer, at least 1.
   /// - Throws: `PackedFileError` where weights cannot be read, `PromptError` where the prompt does not fit.
-  public func ask(_ question: String, about picture: Picture, name: String, maxTokens: Int) throws -> Answer {
+  package func ask(_ question: String, about picture: Picture, name: String, maxTokens: Int) throws -> Answer
+  {
     let tiled = TiledPicture(picture, processor: reference.config.processor, cropping: true)
     let turns = [Turn(role: .user, text: question)]
     let mine = try ReadPrompt(model, turns, tiled, maxTokens: maxTokens)
@@ -105,9 +104,10 @@ public final class ModelComparison {
 }
 
 /// Two models that cannot be compared.
-public struct ComparisonError: ReportableError {
-  public var description: String
-  public var kind: ErrorKind { .badData }
+package struct ComparisonError: ReportableError {
+  package var kind: ErrorKind { .badData }
+  package var problem: String
+  package var hint: Hint { "give two packings of one checkpoint, or of models made from one" }
 }
 
 /// A model that has read a prompt, and what it says comes next.

@@ -2,16 +2,16 @@ import Foundation
 import VL2Run
 
 /// What Linux says about the computer that this runs on.
-public struct Machine: Sendable, Equatable {
+package struct Machine: Sendable, Equatable {
   /// Cores of one kind.
-  public struct Cores: Sendable, Equatable {
-    public var count: Int
+  package struct Cores: Sendable, Equatable {
+    package var count: Int
     /// nil where the system does not say.
-    public var megahertz: Int?
+    package var megahertz: Int?
     /// For example "Cortex-A76"; nil where unknown.
-    public var name: String?
+    package var name: String?
 
-    public init(count: Int, megahertz: Int?, name: String?) {
+    package init(count: Int, megahertz: Int?, name: String?) {
       self.count = count
       self.megahertz = megahertz
       self.name = name
@@ -19,7 +19,7 @@ public struct Machine: Sendable, Equatable {
   }
 
   /// What control groups allow of memory.
-  public enum MemoryLimit: Sendable, Equatable {
+  package enum MemoryLimit: Sendable, Equatable {
     /// This system cannot limit memory: the controller is switched off, or there are no control groups.
     case unavailable
     case unlimited
@@ -28,30 +28,30 @@ public struct Machine: Sendable, Equatable {
   }
 
   /// For example "Raspberry Pi 5 Model B Rev 1.0"; nil where the system does not say.
-  public var board: String?
+  package var board: String?
   /// For example "AMD EPYC 7B13"; nil where the system names the cores only.
-  public var processor: String?
+  package var processor: String?
   /// The fastest first.
-  public var cores: [Cores]
+  package var cores: [Cores]
   /// Of the instruction sets that kernels exist for, and those that they might exist for, those that are there.
-  public var features: [String]
+  package var features: [String]
   /// For example "ondemand"; nil where the system does not say.
-  public var governor: String?
+  package var governor: String?
   /// Bytes of everything below.
-  public var pageSize: Int
-  public var memory: Int
-  public var availableMemory: Int
-  public var swap: Int
-  public var freeSwap: Int
-  public var memoryLimit: MemoryLimit
+  package var pageSize: Int
+  package var memory: Int
+  package var availableMemory: Int
+  package var swap: Int
+  package var freeSwap: Int
+  package var memoryLimit: MemoryLimit
   /// Of the hottest place, in degrees Celsius; nil without a sensor.
-  public var temperature: Double?
+  package var temperature: Double?
   /// Whether the board slows down now, or has since it was switched on, for heat or for lack of power; nil where the
   /// system does not say.
-  public var isThrottled: Bool?
+  package var isThrottled: Bool?
 
   /// Reads `/proc` and `/sys`, or copies of them below `root`.
-  public init(root: String = "") {
+  package init(root: String = "") {
     func text(_ path: String) -> String? {
       guard let data = FileManager.default.contents(atPath: root + path) else { return nil }
       let text = String(decoding: data, as: UTF8.self)

@@ -2,17 +2,17 @@ import Foundation
 import SystemSupport
 
 /// How fast a file can be read from its storage.
-public struct StorageSpeed: Sendable {
+package struct StorageSpeed: Sendable {
   /// Large reads past the page cache, one after the other, as experts are read under a budget.
-  public var bytesPerSecond: Double
+  package var bytesPerSecond: Double
   /// Whether the bytes came from memory all the same, so that the figure is not the storage's: a file system in memory,
   /// or one without reads past the page cache whose system did not let go of the file.
-  public var isFromMemory: Bool
+  package var isFromMemory: Bool
 
   /// Reads up to 256 MiB of a file, for two seconds at the most.
   ///
   /// - Returns: nil where the file cannot be read.
-  public static func measure(_ path: String) -> StorageSpeed? {
+  package static func measure(_ path: String) -> StorageSpeed? {
     var descriptor = vl2_open_direct(path)
     if descriptor < 0 {
       descriptor = open(path, O_RDONLY | O_CLOEXEC)

@@ -1,16 +1,16 @@
 import VL2Run
 
 /// How often experts would have been in memory: a recorded trace under every policy and several budgets.
-public struct ReplayTable: Sendable, Encodable {
-  public struct Row: Sendable, Encodable {
+package struct ReplayTable: Sendable, Encodable {
+  package struct Row: Sendable, Encodable {
     /// "best" knows the future.
-    public var policy: String
-    public var slots: Int
-    public var hitRate: Double
+    package var policy: String
+    package var slots: Int
+    package var hitRate: Double
     /// Bytes that a token reads because they were missed.
-    public var missedBytesPerToken: Double
+    package var missedBytesPerToken: Double
     /// Share of the misses that the layer before had guessed.
-    public var guessedShare: Double
+    package var guessedShare: Double
 
     enum CodingKeys: String, CodingKey {
       case policy, slots
@@ -21,16 +21,16 @@ public struct ReplayTable: Sendable, Encodable {
   }
 
   /// Tokens written in the trace.
-  public private(set) var tokens = 0
-  public private(set) var rows: [Row] = []
+  package private(set) var tokens = 0
+  package private(set) var rows: [Row] = []
 
   /// - Parameters:
-  ///   - path: a file of `vl2 trace --routes`.
+  ///   - path: a file of recorded routes.
   ///   - slots: numbers of slots; nil for shares of all experts.
   ///   - repeated: instead of the trace's routes, made-up ones of as many tokens of which this share repeat from the
   ///     token before.
-  /// - Throws: `RouteTraceError`.
-  public init(path: String, slots: [Int]? = nil, repeated: Double? = nil) throws {
+  /// - Throws: `FileError` for a file that is missing or no such trace.
+  package init(path: String, slots: [Int]? = nil, repeated: Double? = nil) throws {
     var trace = try RouteTrace(contentsOf: path)
     let routed = Set(trace.steps.map(\.layer)).count
     if let repeated {

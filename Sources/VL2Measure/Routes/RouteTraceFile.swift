@@ -2,18 +2,6 @@ import Foundation
 import VL2Base
 import VL2Run
 
-/// A recorded trace that cannot be read.
-public struct RouteTraceError: ReportableError, Equatable {
-  public var kind: ErrorKind { isMissing ? .noInput : .badData }
-  public var description: String
-  private var isMissing: Bool
-
-  init(_ path: String, _ problem: String, isMissing: Bool = false) {
-    description = "\(path): \(problem)"
-    self.isMissing = isMissing
-  }
-}
-
 // A trace is a text of one JSON object a line: what the model is like, then one line for each layer of each pass.
 extension RouteTrace {
   private struct Head: Codable {
@@ -58,11 +46,10 @@ extension RouteTrace {
 
   /// Reads a trace's file.
   ///
-  /// - Throws: `RouteTraceError` for a file that is missing or says what cannot be.
+  /// - Throws: `FileError` for a file that is missing or says what cannot be.
   package init(contentsOf path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw RouteTraceError(
-        path, "no such file, or not readable; give a file of vl2 trace --routes", isMissing: true)
+      throw FileError(.noInput, path, "no such file, or not readable", "give a file of \(.routes)")
     }
     let lines = data.split(separator: 0x0A)
     let decoder = JSONDecoder()
@@ -70,13 +57,13 @@ extension RouteTrace {
       (1...4096).contains(head.layers), (1...65536).contains(head.experts),
       (1...head.experts).contains(head.kept),
       (1...(1 << 40)).contains(head.expertBytes), (1...(1 << 40)).contains(head.slotBytes)
-    else { throw RouteTraceError(path, "is no trace of routes: write one with vl2 trace --routes FILE") }
+    else { throw FileError(.badData, path, "is no trace of routes", "give a file of \(.routes)") }
     self.init(
       layers: head.layers, experts: head.experts, expertsPerToken: head.kept, expertBytes: head.expertBytes,
       slotBytes: head.slotBytes)
     for (number, text) in lines.enumerated().dropFirst() {
       guard let line = try? decoder.decode(Line.self, from: text) else {
-        throw RouteTraceError(path, "line \(number + 1) is damaged; record the trace again")
+        throw FileError(.badData, path, line: number + 1, "is damaged", "record the trace again")
       }
       let step = Step(
         layer: line.layer, rows: line.rows, experts: line.experts,
@@ -84,7 +71,9 @@ extension RouteTrace {
       guard (0..<layers).contains(step.layer), (1...(1 << 24)).contains(step.rows),
         step.counts.count == step.experts.count, step.counts.allSatisfy({ (1...step.rows).contains($0) }),
         [step.experts, step.guessed].allSatisfy({ isAscending($0) })
-      else { throw RouteTraceError(path, "line \(number + 1) says what cannot be; record the trace again") }
+      else {
+        throw FileError(.badData, path, line: number + 1, "says what cannot be", "record the trace again")
+      }
       steps.append(step)
     }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import VL2Base
 import VL2Quant
 
 /// A named tensor in memory.
@@ -39,12 +40,12 @@ extension StoredTensor {
 
   /// Makes the folder for tensors' files, where it is missing.
   ///
-  /// - Throws: `TraceError`.
+  /// - Throws: `FileError` where it cannot be made.
   package static func makeFolder(_ folder: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
-      throw TraceError(status: .inputOutput, description: "\(folder): cannot be made; name another folder")
+      throw FileError(.inputOutput, folder, "cannot be made", "name another folder")
     }
   }
 

@@ -3,14 +3,14 @@ import VL2Base
 import VL2Run
 
 /// A prompt whose stages are to be recorded.
-public struct TraceCase: Decodable, Sendable {
-  public var name: String
+package struct TraceCase: Decodable, Sendable {
+  package var name: String
   /// Pictures, relative to the file that the case stands in.
-  public var images: [String]
+  package var images: [String]
   /// Role ("system", "user" or "assistant") and text of each turn.
-  public var turns: [[String]]
+  package var turns: [[String]]
   /// Tokens to write greedily.
-  public var newTokens: Int?
+  package var newTokens: Int?
 
   enum CodingKeys: String, CodingKey {
     case name, images, turns
@@ -19,27 +19,26 @@ public struct TraceCase: Decodable, Sendable {
 
   /// Reads a JSON file that holds a list of cases.
   ///
-  /// - Throws: `TraceError`.
-  public static func load(_ path: String) throws -> [TraceCase] {
+  /// - Throws: `FileError` for a file that is missing or holds anything else.
+  package static func load(_ path: String) throws -> [TraceCase] {
     guard let data = FileManager.default.contents(atPath: path) else {
-      throw TraceError(
-        status: .noInput, description: "\(path): no such file, or not readable; give a file of cases")
+      throw FileError(.noInput, path, "no such file, or not readable", "give a file of cases")
     }
     do {
       let cases = try JSONDecoder().decode([TraceCase].self, from: data)
       for item in cases {
         let plain = !item.name.isEmpty && item.name != ".." && item.name != "." && !item.name.contains("/")
         guard plain else {
-          throw TraceError(path, "the name \"\(item.name)\" cannot be a file's name; give another")
+          throw FileError(.badData, path, "the name \"\(item.name)\" cannot be a file's name", "give another")
         }
         guard item.turns.allSatisfy({ $0.count == 2 && Role(rawValue: $0[0]) != nil }) else {
-          throw TraceError(
-            path, "case \"\(item.name)\": a turn is [\"system\", \"user\" or \"assistant\", text]")
+          throw FileError(
+            .badData, path, "case \"\(item.name)\": a turn is [\"system\", \"user\" or \"assistant\", text]")
         }
       }
       return cases
     } catch let error as DecodingError {
-      throw TraceError(path, "not a list of cases: \(Self.summary(error))")
+      throw FileError(.badData, path, "not a list of cases: \(Self.summary(error))")
     }
   }
 
@@ -53,25 +52,9 @@ public struct TraceCase: Decodable, Sendable {
   }
 }
 
-/// Cases that cannot be read.
-public struct TraceError: ReportableError {
-  public var kind: ErrorKind { status }
-  public var description: String
-  private let status: ErrorKind
-
-  init(status: ErrorKind, description: String) {
-    self.status = status
-    self.description = description
-  }
-
-  init(_ path: String, _ what: String) {
-    self.init(status: .badData, description: "\(path): \(what)")
-  }
-}
-
 extension TraceCase {
   /// The case as a question to be answered greedily.
-  public func request(pictures: [Picture]) -> Session.Request {
+  package func request(pictures: [Picture]) -> Session.Request {
     Session.Request(
       turns: turns.compactMap { turn in Role(rawValue: turn[0]).map { Turn(role: $0, text: turn[1]) } },
       pictures: pictures, maxTokens: max(1, newTokens ?? 16))

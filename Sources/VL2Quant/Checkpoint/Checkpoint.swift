@@ -57,7 +57,8 @@ public final class Checkpoint: Sendable {
   ///   - folder: has the weights.
   ///   - base: the folder of the model that this one was made from: config files, tokeniser and licence that `folder`
   ///     lacks are taken from there. nil for a checkpoint that is complete.
-  /// - Throws: `CheckpointError`, `ConfigError` (also for a model that is not DeepSeek-VL2).
+  /// - Throws: `CheckpointError`, `InputError` where a file cannot be read, `FileError` for a config file (also for a
+  ///   model that is not DeepSeek-VL2).
   public init(folder: String, base: String? = nil) throws {
     self.folder = folder
     self.base = base

@@ -29,7 +29,8 @@ struct ShardList {
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
     } catch {
       throw InputError.unreadable(
-        path: folder, reason: "the folder cannot be listed; let this user read it")
+        path: folder,
+        reason: SystemReason("the folder cannot be listed", "let this user read it", kind: .noInput))
     }
     let shards = names.filter { $0.hasSuffix(".safetensors") }.sorted()
     guard !shards.isEmpty else { throw CheckpointError.missingFile(path: folder + "/model.safetensors") }

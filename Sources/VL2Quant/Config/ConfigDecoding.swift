@@ -5,10 +5,10 @@ extension ModelConfig {
   /// classes.
   ///
   /// - Parameter configFiles: texts by file name: config.json, and processor_config.json where there is one.
-  /// - Throws: `ConfigError`, which names the file and the key.
+  /// - Throws: `FileError`, which names the file and the key.
   public init(configFiles: [String: String]) throws {
     guard let text = configFiles["config.json"] else {
-      throw ConfigError(file: "config.json", problem: "is missing; every checkpoint has this file")
+      throw FileError(.badData, "config.json", "is missing", "every checkpoint has this file")
     }
     let root = try ConfigObject(text: text, file: "config.json")
     try Self.checkArchitecture(root)
@@ -32,19 +32,16 @@ extension ModelConfig {
 
   /// Published checkpoints do not all state `architectures`.
   private static func checkArchitecture(_ root: ConfigObject) throws {
+    func refused(_ reason: String) -> FileError {
+      FileError(.badData, root.file, reason, "give a DeepSeek-VL2 checkpoint")
+    }
     let architectures = try root.strings("architectures") ?? []
     // DeepSeek-OCR's tower consists of two models, each an object under vision_config.width.
     let towers = (try? root.object("vision_config"))?.keys("width") ?? []
     if architectures.contains(where: { $0.contains("OCR") })
       || towers.contains(where: { $0.hasPrefix("sam") || $0.hasPrefix("clip") })
     {
-      throw ConfigError(
-        file: root.file,
-        problem:
-          "this is DeepSeek-OCR, another model that also says deepseek_vl_v2; give a DeepSeek-VL2 checkpoint")
-    }
-    func refused(_ problem: String) -> ConfigError {
-      ConfigError(file: root.file, problem: problem + "; give a DeepSeek-VL2 checkpoint")
+      throw refused("this is DeepSeek-OCR, another model that also says deepseek_vl_v2")
     }
     guard architectures.allSatisfy({ $0 == "DeepseekVLV2ForCausalLM" }) else {
       let names = architectures.map { JSONValue.string(Array($0.utf8)).kind }
@@ -93,7 +90,7 @@ extension ProjectorConfig {
     try root.require("projector_type", oneOf: ["downsample_mlp_gelu"])
     try root.require("token_pooling", false)
     guard try root.positive("mlp_ratio", default: 1) == 1 else {
-      throw root.failure("mlp_ratio", "is \(root.kind("mlp_ratio")); this program knows 1 only")
+      throw root.failure("mlp_ratio", "is \(root.kind("mlp_ratio"))", "this program knows 1 only")
     }
     downsampleRatio = try root.integer("downsample_ratio", in: 1...8) ?? 2
     depth = try root.integer("depth", in: 1...16) ?? 2
@@ -109,7 +106,7 @@ extension LanguageConfig {
     try root.require("attention_bias", false)
     try root.require("tie_word_embeddings", false)
     guard !root.has("rope_scaling") else {
-      throw root.failure("rope_scaling", "is \(root.kind("rope_scaling")); this program knows null only")
+      throw root.failure("rope_scaling", "is \(root.kind("rope_scaling"))", "this program knows null only")
     }
     let vocabularySize = try root.size("vocab_size", default: 102_400)
     self.vocabularySize = vocabularySize
@@ -247,7 +244,7 @@ extension ProcessorConfig {
       ("patch_size", patchSize, vision.patchSize),
       ("downsample_ratio", downsampleRatio, projector.downsampleRatio),
     ] where value != expected {
-      throw own.failure(key, "is \(value), but \(expected) in config.json; the files belong to two models")
+      throw own.failure(key, "is \(value), but \(expected) in config.json", "take both files from one model")
     }
     try own.require("normalize", true)
     try own.require("sft_format", oneOf: ["deepseek"])

@@ -1,16 +1,5 @@
 import VL2Base
 
-/// A config file that cannot be used.
-public struct ConfigError: ReportableError, Equatable {
-  /// The file, for example "config.json".
-  public var file: String
-  /// What was wrong and what to do.
-  public var problem: String
-
-  public var kind: ErrorKind { .badData }
-  public var description: String { "\(file): \(problem)" }
-}
-
 /// A JSON object of a config file. A key that is absent or null reads as the default.
 struct ConfigObject {
   let file: String
@@ -20,18 +9,17 @@ struct ConfigObject {
   /// - Parameters:
   ///   - text: the whole file.
   ///   - file: its name, for messages.
-  /// - Throws: `ConfigError` for anything but one JSON object.
+  /// - Throws: `FileError` for anything but one JSON object.
   init(text: String, file: String) throws {
     let value: JSONValue
     do {
       value = try JSONReader.read(Array(text.utf8))
     } catch let failure as JSONReader.Failure {
-      throw ConfigError(
-        file: file,
-        problem: "is not JSON, byte \(failure.offset): \(failure.problem); download the file again")
+      throw FileError(
+        .badData, file, "is not JSON, byte \(failure.offset): \(failure.problem)", "download the file again")
     }
     guard case .object(let members) = value else {
-      throw ConfigError(file: file, problem: "is \(value.kind), not a JSON object; download the file again")
+      throw FileError(.badData, file, "is \(value.kind), not a JSON object", "download the file again")
     }
     self.init(members, file: file, path: "")
   }
@@ -43,13 +31,13 @@ struct ConfigObject {
       members.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }, uniquingKeysWith: { $1 })
   }
 
-  func failure(_ key: String, _ problem: String) -> ConfigError {
-    ConfigError(file: file, problem: "\(path)\(key) \(problem)")
+  func failure(_ key: String, _ reason: String, _ hint: Hint = .none) -> FileError {
+    FileError(.badData, file, "\(path)\(key) \(reason)", hint)
   }
 
   private func value(_ key: String) -> JSONValue { values[key] ?? .null }
 
-  private func unexpected(_ key: String, _ expected: String) -> ConfigError {
+  private func unexpected(_ key: String, _ expected: String) -> FileError {
     failure(key, "is \(value(key).kind), not \(expected)")
   }
 
@@ -176,14 +164,14 @@ struct ConfigObject {
   /// Refuses any value of `key` but those given; an absent key is fine.
   func require(_ key: String, oneOf known: [String]) throws {
     if let value = try string(key), !known.contains(value) {
-      throw failure(key, "is \(kind(key)); this program knows \(known.joined(separator: ", ")) only")
+      throw failure(key, "is \(kind(key))", "this program knows \(known.joined(separator: ", ")) only")
     }
   }
 
   /// Refuses any value of `key` but `known`, which is also the default.
   func require(_ key: String, _ known: Bool) throws {
     if try bool(key, default: known) != known {
-      throw failure(key, "is \(!known); this program knows \(known) only")
+      throw failure(key, "is \(!known)", "this program knows \(known) only")
     }
   }
 }

@@ -38,7 +38,7 @@ public final class PackedFile: @unchecked Sendable {
   /// Opens a packed file.
   ///
   /// - Throws: `PackedFileError` for a file that is missing, of another version, cut short, or says anything in
-  ///   its manifest that does not follow from its config; `ConfigError` for a config that is no DeepSeek-VL2's.
+  ///   its manifest that does not follow from its config; `FileError` for a config that is no DeepSeek-VL2's.
   public init(path: String) throws {
     self.path = path
     mapped = try MappedFile(path: path)
@@ -84,8 +84,8 @@ public final class PackedFile: @unchecked Sendable {
   private static func readConfig(_ manifest: Manifest, path: String) throws -> ModelConfig {
     do {
       return try ModelConfig(configFiles: manifest.configFiles)
-    } catch var error as ConfigError {
-      error.file = "\(path): \(error.file)"
+    } catch var error as FileError {
+      error.path = "\(path): \(error.path)"
       throw error
     }
   }

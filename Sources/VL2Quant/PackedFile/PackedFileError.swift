@@ -4,12 +4,12 @@ import VL2Base
 public enum PackedFileError: ReportableError, Equatable {
   /// The file is not there.
   case missing(path: String)
-  /// The system refused an operation; `reason` is its message and what to do.
-  case system(path: String, operation: String, reason: String)
+  /// The system refused an operation.
+  case system(path: String, operation: String, reason: SystemReason)
   /// Another program is writing the file.
   case busy(path: String)
-  /// Work that was begun cannot go on; `difference` says what is not as it was.
-  case otherWork(path: String, difference: String)
+  /// Work that was begun cannot go on; `difference` says what is not as it was, `setting` which choice that is, if any.
+  case otherWork(path: String, difference: String, setting: Setting?)
   /// The file does not begin as a packed file does.
   case notPacked(path: String)
   case otherVersion(path: String, version: Int)
@@ -31,38 +31,49 @@ public enum PackedFileError: ReportableError, Equatable {
   public var kind: ErrorKind {
     switch self {
     case .missing: .noInput
-    case .system: .inputOutput
+    case .system(_, _, let reason): reason.kind
     case .busy: .busy
     default: .badData
     }
   }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .missing(let path): "\(path): no such file; give the path of a packed model"
-    case .system(let path, let operation, let reason): "\(path): cannot \(operation): \(reason)"
-    case .busy(let path): "\(path): another program is writing it; wait until that ends"
-    case .otherWork(let path, let difference):
-      "\(path): cannot be gone on with: \(difference); pack without --resume to begin anew"
-    case .notPacked(let path):
-      "\(path): not a packed model; make one with vl2-convert pack CHECKPOINT -o FILE"
+    case .missing(let path): "\(path): no such file"
+    case .system(let path, let operation, let reason): "\(path): cannot \(operation): \(reason.problem)"
+    case .busy(let path): "\(path): another program is writing it"
+    case .otherWork(let path, let difference, _): "\(path): cannot be gone on with: \(difference)"
+    case .notPacked(let path): "\(path): not a packed model"
     case .otherVersion(let path, let version):
-      "\(path): packed in version \(version) of the format, this program reads version \(PackedFile.formatVersion); pack the checkpoint again"
+      "\(path): packed in version \(version) of the format, this program reads version \(PackedFile.formatVersion)"
     case .length(let path, let actual, let expected) where actual > expected:
-      "\(path): has \(actual) bytes, \(actual - expected) more than were written; copy or pack the file again"
-    case .length(let path, let actual, let expected):
-      "\(path): has \(actual) bytes of \(expected); the file is not complete, copy or pack it again"
-    case .invalid(let path, let field, let problem):
-      "\(path): \(field) \(problem); the file is damaged, copy or pack it again"
-    case .changed(let path): "\(path): was written to while it was in use; ask again when it is whole"
-    case .otherModel(let path):
-      "\(path): is another model than the one that was opened; start the program again"
-    case .damagedSection(let path, let section):
-      "\(path): section \(section) is damaged; copy or pack the file again"
-    case .damagedPadding(let path, let part):
-      "\(path): the padding before \(part) is damaged; copy or pack the file again"
+      "\(path): has \(actual) bytes, \(actual - expected) more than were written"
+    case .length(let path, let actual, let expected): "\(path): has \(actual) bytes of \(expected)"
+    case .invalid(let path, let field, let problem): "\(path): \(field) \(problem)"
+    case .changed(let path): "\(path): was written to while it was in use"
+    case .otherModel(let path): "\(path): is another model than the one that was opened"
+    case .damagedSection(let path, let section): "\(path): section \(section) is damaged"
+    case .damagedPadding(let path, let part): "\(path): the padding before \(part) is damaged"
     case .shape(let path, let tensor):
-      "\(path): \(tensor) is missing or has another shape than the model needs; pack the checkpoint again"
+      "\(path): \(tensor) is missing or has another shape than the model needs"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .missing: "give the path of a packed model"
+    case .system(_, _, let reason): reason.hint
+    case .busy: "wait until that ends"
+    case .otherWork(_, _, let setting?): "give the same \(setting), or pack without \(.resume) to begin anew"
+    case .otherWork(_, _, nil): "pack without \(.resume) to begin anew"
+    case .notPacked: "make one with \(.packing)"
+    case .otherVersion, .shape: "pack the checkpoint again"
+    case .length(_, let actual, let expected) where actual < expected:
+      "the file is not complete, copy or pack it again"
+    case .length, .damagedSection, .damagedPadding: "copy or pack the file again"
+    case .invalid: "the file is damaged, copy or pack it again"
+    case .changed: "ask again when it is whole"
+    case .otherModel: "start the program again"
     }
   }
 }

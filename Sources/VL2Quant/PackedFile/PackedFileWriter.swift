@@ -27,7 +27,8 @@ public final class PackedFileWriter {
     var status = stat()
     guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
       throw PackedFileError.system(
-        path: path, operation: "be replaced", reason: "it is not a regular file; give another path")
+        path: path, operation: "be replaced",
+        reason: SystemReason("it is not a regular file", "give another path"))
     }
     temporary = Self.unfinishedPath(of: path)
     descriptor = try Self.openAlone(temporary, target: path)
@@ -53,7 +54,7 @@ public final class PackedFileWriter {
         close(descriptor)
         throw PackedFileError.system(
           path: path, operation: "be written",
-          reason: "it is not a regular file; delete it, or give another path")
+          reason: SystemReason("it is not a regular file", "delete it, or give another path"))
       }
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
         close(descriptor)

@@ -47,7 +47,7 @@ public struct ModelPacker: Sendable {
   ///   - path: the packed file, replaced when everything is written.
   ///   - progress: receives the share done, 0 to 1, and the file that was hashed or the section that was written last.
   /// - Returns: names of the checkpoint's tensors that no forward pass uses.
-  /// - Throws: `CheckpointError`, `TokenizerError`, `PackingError`, `PackedFileError`, what `check` throws.
+  /// - Throws: `CheckpointError`, `InputError`, `TokenizerError`, `PackingError`, `PackedFileError`, what `check` throws.
   @discardableResult
   public func pack(
     _ checkpoint: Checkpoint, to path: String, progress: (Double, String) -> Void = { _, _ in }

@@ -9,12 +9,17 @@ public enum PackingError: ReportableError, Equatable {
 
   public var kind: ErrorKind { .badData }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .noCode(let tensor):
-      "recipe: no rule matches \(tensor); end the recipe with a rule for the pattern *"
-    case .unsuitableCode(let section):
-      "recipe: a matrix of \(section) cannot have the code that it asks for; choose q4, int8, bf16 or f32"
+    case .noCode(let tensor): "recipe: no rule matches \(tensor)"
+    case .unsuitableCode(let section): "recipe: a matrix of \(section) cannot have the code that it asks for"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .noCode: "end the recipe with a rule for the pattern *"
+    case .unsuitableCode: "choose q4, int8, bf16 or f32"
     }
   }
 }

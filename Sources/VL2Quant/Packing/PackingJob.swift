@@ -34,22 +34,25 @@ struct PackingJob: Equatable {
     files = try object.objects("files").map { try SourceFile($0) }
   }
 
-  /// What of an earlier job is not as in this one: the end of a sentence; nil where they are the same.
-  func difference(from earlier: PackingJob) -> String? {
+  /// What of an earlier job is not as in this one: the end of a sentence, and the setting that it comes from, if any;
+  /// nil where they are the same.
+  func difference(from earlier: PackingJob) -> (text: String, setting: Setting?)? {
     for file in files {
       let before = earlier.files.first { $0.name == file.name && $0.base == file.base }
       if before != file {
-        return before == nil ? "\(quoted(file)) has come to the source" : "\(quoted(file)) has changed"
+        return (before == nil ? "\(quoted(file)) has come to the source" : "\(quoted(file)) has changed", nil)
       }
     }
     if let gone = earlier.files.first(where: { before in
       !files.contains { $0.name == before.name && $0.base == before.base }
     }) {
-      return "\(quoted(gone)) has gone from the source"
+      return ("\(quoted(gone)) has gone from the source", nil)
     }
-    if recipe != earlier.recipe { return "the codes are chosen otherwise (--recipe or --weights)" }
-    if compresses != earlier.compresses { return "--sections is another" }
-    if tool != earlier.tool || zstd != earlier.zstd { return "the program or libzstd has another version" }
+    if recipe != earlier.recipe { return ("the codes are chosen otherwise", .codes) }
+    if compresses != earlier.compresses { return ("sections are encoded otherwise", .sections) }
+    if tool != earlier.tool || zstd != earlier.zstd {
+      return ("the program or libzstd has another version", nil)
+    }
     return nil
   }
 

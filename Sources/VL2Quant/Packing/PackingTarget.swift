@@ -37,7 +37,8 @@ final class PackingTarget {
     }
     if let difference = job.difference(from: record.job) {
       throw PackedFileError.otherWork(
-        path: PackedFileWriter.unfinishedPath(of: path), difference: difference)
+        path: PackedFileWriter.unfinishedPath(of: path), difference: difference.text,
+        setting: difference.setting)
     }
     for (entry, plan) in zip(record.sections, plans) {
       guard plan.isOf(entry), try writer.adopt(entry) else { break }
@@ -63,10 +64,15 @@ final class PackingTarget {
   /// something is wrong with the source. What an earlier run left and this one did not take up stays.
   func fail(_ error: any Error) {
     guard journal != nil else { return }
-    let canSucceed = (error as? any ReportableError).map { $0.kind == .inputOutput } ?? true
+    let canSucceed = (error as? any ReportableError)?.kind.leavesWork ?? true
     writer.keepsUnfinished = canSucceed && sections > 0
     if !writer.keepsUnfinished { PackingJournal.remove(of: path) }
   }
+}
+
+extension ErrorKind {
+  /// Whether the machine failed and not what it was given, so that what is packed by then can be gone on with.
+  package var leavesWork: Bool { self == .inputOutput || self == .tooLittleMemory }
 }
 
 extension SectionPlan {

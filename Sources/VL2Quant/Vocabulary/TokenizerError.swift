@@ -12,30 +12,19 @@ public enum TokenizerError: ReportableError, Equatable {
 
   public var kind: ErrorKind { .badData }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .notImplemented(let part, let value):
-      "\(part): \(value) is not implemented; this program reads the byte-level BPE of DeepSeek-VL2 (Tiny, Small, Base)"
-    case .malformed(let part, let problem):
-      "\(part): \(problem); fetch the file again from where the model was published"
-    case .damagedSection(let field, let problem):
-      "tokenizer section: \(field) \(problem); pack the model again"
+    case .notImplemented(let part, let value): "\(part): \(value) is not implemented"
+    case .malformed(let part, let problem): "\(part): \(problem)"
+    case .damagedSection(let field, let problem): "tokenizer section: \(field) \(problem)"
     }
   }
 
-  /// Untrusted text for an error line: in quotes, at most 60 characters, nothing that would break the line.
-  static func quote(_ bytes: [UInt8]) -> String {
-    var text = "\""
-    for (index, scalar) in String(decoding: bytes, as: UTF8.self).unicodeScalars.enumerated() {
-      if index == 60 {
-        text += "…"
-        break
-      }
-      switch scalar.value {
-      case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x22, 0x5C: text += scalar.escaped(asASCII: true)
-      default: text.unicodeScalars.append(scalar)
-      }
+  public var hint: Hint {
+    switch self {
+    case .notImplemented: "this program reads the byte-level BPE of DeepSeek-VL2 (Tiny, Small, Base)"
+    case .malformed: "fetch the file again from where the model was published"
+    case .damagedSection: "pack the model again"
     }
-    return text + "\""
   }
 }

@@ -35,13 +35,21 @@ public enum ChoiceError: ReportableError, Equatable {
 
   public var kind: ErrorKind { .usage }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .tooFew(let count): "choices: \(count) given; give at least two"
-    case .empty: "choices: one of them is empty; give texts"
-    case .twice(let text): "choices: \"\(text)\" is there twice; give it once"
-    case .tooLong(let text):
-      "choices: \"\(text)\" does not fit into the model's context after the question; give a shorter one"
+    case .tooFew(let count): "choices: \(count) given"
+    case .empty: "choices: one of them is empty"
+    case .twice(let text): "choices: \"\(text)\" is there twice"
+    case .tooLong(let text): "choices: \"\(text)\" does not fit into the model's context after the question"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .tooFew: "give at least two"
+    case .empty: "give texts"
+    case .twice: "give it once"
+    case .tooLong: "give a shorter one"
     }
   }
 }

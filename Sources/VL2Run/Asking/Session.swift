@@ -21,7 +21,8 @@ public final class Session {
   ///     to stop.
   ///   - onProgress: receives what is done before the answer begins; what it throws ends the request.
   /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the context,
-  ///   `SchemaError` where the answer cannot be held to the schema, `PackedFileError` where weights cannot be read.
+  ///   `SchemaError` where the answer cannot be held to the schema, `PackedFileError` where weights cannot be read,
+  ///   `MemoryBudgetError.request` and `MemoryError` where it takes more memory than there is.
   public func answer(
     _ request: Request, onText: (String) -> Bool = { _ in true },
     onProgress: (Progress) throws -> Void = { _ in }

@@ -56,13 +56,13 @@ struct SchemaCompiler {
     }
     if let target = keywords["$ref"] {
       try refuse(beside: ["$ref"])
-      guard case .string(let text) = target else { throw malformed("\(path)/$ref", "give a string") }
+      guard case .string(let text) = target else { throw malformed("\(path)/$ref", "not a string") }
       return try reference(String(decoding: text, as: UTF8.self), at: "\(path)/$ref")
     }
     if let list = keywords["anyOf"] {
       try refuse(beside: ["anyOf"])
       guard case .array(let schemas) = list, !schemas.isEmpty else {
-        throw malformed("\(path)/anyOf", "give a list of schemas")
+        throw malformed("\(path)/anyOf", "not a list of schemas")
       }
       var parts: [Int] = []
       for (index, schema) in schemas.enumerated() {
@@ -106,7 +106,7 @@ struct SchemaCompiler {
 
   private mutating func object(_ keywords: Keywords, at path: String) throws -> Int {
     guard case .object(let properties) = keywords["properties"] ?? .object([]) else {
-      throw malformed("\(path)/properties", "give an object")
+      throw malformed("\(path)/properties", "not an object")
     }
     switch keywords["additionalProperties"] {
     case nil, .bool: break
@@ -114,10 +114,10 @@ struct SchemaCompiler {
     }
     var required: Set<[UInt8]> = []
     guard case .array(let names) = keywords["required"] ?? .array([]) else {
-      throw malformed("\(path)/required", "give a list of names")
+      throw malformed("\(path)/required", "not a list of names")
     }
     for name in names {
-      guard case .string(let text) = name else { throw malformed("\(path)/required", "give a list of names") }
+      guard case .string(let text) = name else { throw malformed("\(path)/required", "not a list of names") }
       required.insert(text)
     }
     var members: [Grammar.Member] = []
@@ -190,7 +190,7 @@ struct SchemaCompiler {
     }
     guard let list = keywords["enum"] else { return nil }
     guard case .array(let values) = list, !values.isEmpty else {
-      throw malformed("\(path)/enum", "give a list of values")
+      throw malformed("\(path)/enum", "not a list of values")
     }
     return values
   }
@@ -201,7 +201,7 @@ struct SchemaCompiler {
     func count(_ key: String) throws -> Int? {
       guard let value = keywords[key] else { return nil }
       guard case .integer(let number) = value, (0...1_000_000).contains(number) else {
-        throw malformed("\(path)/\(key)", "\(value.kind): give a whole number up to a million")
+        throw malformed("\(path)/\(key)", "\(value.kind) is no whole number up to a million")
       }
       return number
     }
@@ -219,7 +219,7 @@ struct SchemaCompiler {
       case nil: return nil
       case .integer(let number): value = Double(number)
       case .real(let number): value = number
-      case let other?: throw malformed("\(path)/\(key)", "\(other.kind): give a number")
+      case let other?: throw malformed("\(path)/\(key)", "\(other.kind) is no number")
       }
       let limit = Double(NumberRange.limit)
       let near = (min(max(value * scale, -limit), limit)).rounded()

@@ -25,20 +25,29 @@ public enum SchemaError: ReportableError, Equatable {
     }
   }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .unavailable(let file): "\(file): no such file, or not readable; give a JSON Schema"
-    case .notJSON(let file, let problem):
-      "\(file): not a JSON text, \(problem); docs/SCHEMA.md shows what it may say"
+    case .unavailable(let file): "\(file): no such file, or not readable"
+    case .notJSON(let file, let problem): "\(file): not a JSON text, \(problem)"
     case .malformed(let file, let path, let problem): "\(file): \(path): \(problem)"
-    case .unsupported(let file, let path, let what):
-      "\(file): \(path): \(what) is not supported; docs/SCHEMA.md says what is"
-    case .endless(let file):
-      "\(file): no finite text fits, since the schema always needs itself; let a member of it be left out or be null"
+    case .unsupported(let file, let path, let what): "\(file): \(path): \(what) is not supported"
+    case .endless(let file): "\(file): no finite text fits, since the schema always needs itself"
     case .unwritable(let file):
-      "\(file): the model's tokeniser has no token for a byte that every text needs; take another model"
+      "\(file): the model's tokeniser has no token for a byte that every text needs"
     case .budget(let file, let tokens, let least):
-      "\(file): the shortest text takes \(least) tokens, and \(tokens) may be written; raise --max-tokens"
+      "\(file): the shortest text takes \(least) tokens, and \(tokens) may be written"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .unavailable: "give a JSON Schema"
+    case .notJSON: "docs/SCHEMA.md shows what it may say"
+    case .malformed: .none
+    case .unsupported: "docs/SCHEMA.md says what is"
+    case .endless: "let a member of it be left out or be null"
+    case .unwritable: "take another model"
+    case .budget: "raise \(.maxTokens)"
     }
   }
 }

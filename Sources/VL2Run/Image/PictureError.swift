@@ -1,6 +1,6 @@
 import VL2Base
 
-/// Why a picture cannot be had. Its description is one line that names the picture and says what to do.
+/// Why a picture cannot be had. Its problem names the picture.
 public enum PictureError: ReportableError, Equatable {
   /// No such file, not a file, or not readable; `reason` says which.
   case unavailable(name: String, reason: String)
@@ -28,55 +28,55 @@ public enum PictureError: ReportableError, Equatable {
   public var kind: ErrorKind {
     switch self {
     case .unavailable: .noInput
-    case .readFailed, .outOfMemory: .inputOutput
+    case .readFailed: .inputOutput
+    case .outOfMemory: .tooLittleMemory
     case .libraryMissing: .unavailable
     case .empty, .fileTooLarge, .unsupportedFormat, .animated, .tooManyPixels, .cutShort, .damaged: .badData
     }
   }
 
-  public var description: String {
+  public var problem: String {
     switch self {
-    case .unavailable(let name, let reason):
-      "\(line(name)): \(reason); give the path of a JPEG, PNG or WebP picture"
-    case .readFailed(let name, let reason):
-      "\(line(name)): reading the picture failed: \(reason); copy or save it again"
-    case .empty(let name):
-      "\(line(name)): the file is empty; give a JPEG, PNG or WebP picture"
-    case .fileTooLarge(let name, let limit):
-      "\(line(name)): the file is over \(limit >> 20) MiB; save the picture smaller"
-    case .unsupportedFormat(let name, let format?):
-      "\(line(name)): this is a \(format) file; convert it to JPEG or PNG\(converter(of: format))"
-    case .unsupportedFormat(let name, nil):
-      "\(line(name)): not a picture that vl2 can read; convert it to JPEG or PNG"
-    case .animated(let name, let format):
-      "\(line(name)): this is an animated \(format) file; save the picture of it that counts as JPEG or PNG"
-    case .libraryMissing(let name, let format, let library, let package):
-      "\(line(name)): reading \(format) files needs \(library), which is not installed; install the Debian package "
-        + "\(package), or convert the picture to JPEG or PNG"
+    case .unavailable(let name, let reason): "\(name): \(reason)"
+    case .readFailed(let name, let reason): "\(name): reading the picture failed: \(reason)"
+    case .empty(let name): "\(name): the file is empty"
+    case .fileTooLarge(let name, let limit): "\(name): the file is over \(limit >> 20) MiB"
+    case .unsupportedFormat(let name, let format?): "\(name): this is a \(format) file"
+    case .unsupportedFormat(let name, nil): "\(name): not a picture that vl2 can read"
+    case .animated(let name, let format): "\(name): this is an animated \(format) file"
+    case .libraryMissing(let name, let format, let library, _):
+      "\(name): reading \(format) files needs \(library), which is not installed"
     case .tooManyPixels(let name, let width, let height):
-      "\(line(name)): \(width) x \(height) pixels are over the limit of "
-        + "\(Picture.maximumPixels / 1_000_000) megapixels; make the picture smaller"
-    case .cutShort(let name, let format):
-      "\(line(name)): the \(format) file is cut short; copy or download it again"
+      "\(name): \(width) x \(height) pixels are over the limit of "
+        + "\(Picture.maximumPixels / 1_000_000) megapixels"
+    case .cutShort(let name, let format): "\(name): the \(format) file is cut short"
     case .damaged(let name, let format, let reason):
-      "\(line(name)): the \(format) file is damaged (\(line(reason))); copy or save it again"
-    case .outOfMemory(let name):
-      "\(line(name)): not enough memory for this picture; make it smaller"
+      "\(name): the \(format) file is damaged (\(reason))"
+    case .outOfMemory(let name): "\(name): not enough memory for this picture"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .unavailable: "give the path of a JPEG, PNG or WebP picture"
+    case .readFailed, .damaged: "copy or save it again"
+    case .empty: "give a JPEG, PNG or WebP picture"
+    case .fileTooLarge: "save the picture smaller"
+    case .unsupportedFormat(_, let format): "convert it to JPEG or PNG\(converter(of: format))"
+    case .animated: "save the picture of it that counts as JPEG or PNG"
+    case .libraryMissing(_, _, _, let package):
+      "install the Debian package \(package), or convert the picture to JPEG or PNG"
+    case .tooManyPixels: "make the picture smaller"
+    case .cutShort: "copy or download it again"
+    case .outOfMemory: "make it smaller"
     }
   }
 
   /// A program of Debian's that does it, where not every image viewer can.
-  private func converter(of format: String) -> String {
+  private func converter(of format: String?) -> String {
     switch format {
     case "HEIC", "AVIF": ", for example with 'heif-convert' (Debian package libheif-examples)"
     default: ""
     }
-  }
-
-  /// `text` with its control characters replaced, so that a message stays one line.
-  private func line(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0 }))
   }
 }

@@ -28,8 +28,10 @@ public final class Model {
 
   /// Opens a packed file.
   ///
-  /// - Throws: `PackedFileError` for a damaged or foreign file, `ModelError` for a model that this version does
-  ///   not run.
+  /// - Throws: `PackedFileError` for a damaged or foreign file, `FileError` for a config in it that is no
+  ///   DeepSeek-VL2's, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this version does not run,
+  ///   `MemoryBudgetError.tooSmall` where the model does not run in the memory that it may take, `MemoryError` where
+  ///   the system refuses memory.
   public init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
     file = try PackedFile(path: path)
     file.surviveFaults()

@@ -6,10 +6,16 @@ public enum ModelError: ReportableError {
 
   public var kind: ErrorKind { .badData }
 
-  public var description: String {
+  public var problem: String {
     switch self {
     case .tokenizerTooLarge(let tokens, let vocabulary):
-      "the tokeniser has \(tokens) tokens, the model's vocabulary \(vocabulary) rows: the checkpoint's tokenizer.json belongs to another model"
+      "the tokeniser has \(tokens) tokens, the model's vocabulary \(vocabulary) rows"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .tokenizerTooLarge: "the checkpoint's tokenizer.json belongs to another model"
     }
   }
 }

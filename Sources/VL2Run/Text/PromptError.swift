@@ -18,16 +18,22 @@ public enum PromptError: ReportableError, Equatable {
     }
   }
 
-  public var description: String {
+  public var problem: String {
     switch self {
     case .pictureCount(let places, let pictures):
-      "prompt: the text has \(places) <image> for \(pictures) pictures; write one <image> for each picture, or none"
-    case .noUserTurn(let pictures):
-      "prompt: there is no user turn for \(pictures) pictures; add a question"
-    case .markerOutsideUserTurn(let role):
-      "prompt: <image> stands in a turn of role \(role.rawValue); pictures belong into user turns"
-    case .tooLong(let tokens, let limit):
-      "prompt: \(tokens) tokens exceed the model's context of \(limit); use fewer or smaller pictures or a shorter text"
+      "prompt: the text has \(places) <image> for \(pictures) pictures"
+    case .noUserTurn(let pictures): "prompt: there is no user turn for \(pictures) pictures"
+    case .markerOutsideUserTurn(let role): "prompt: <image> stands in a turn of role \(role.rawValue)"
+    case .tooLong(let tokens, let limit): "prompt: \(tokens) tokens exceed the model's context of \(limit)"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .pictureCount: "write one <image> for each picture, or none"
+    case .noUserTurn: "add a question"
+    case .markerOutsideUserTurn: "pictures belong into user turns"
+    case .tooLong: "use fewer or smaller pictures or a shorter text"
     }
   }
 }

@@ -30,22 +30,24 @@ public enum MemoryBudgetError: ReportableError, Equatable {
   /// A question needs more.
   case request(bytes: Int, needed: Int)
 
-  public var kind: ErrorKind {
+  public var kind: ErrorKind { .tooLittleMemory }
+
+  public var problem: String {
     switch self {
-    case .tooSmall: .usage
-    case .request: .unavailable
+    case .tooSmall(let path, let bytes, _):
+      "\(path): \(bytes >> 20)M of memory are too few for this model"
+    case .request(let bytes, let needed):
+      "this question needs \(Self.mebibytes(needed)) of memory, more than the \(bytes >> 20)M that there are"
     }
   }
 
-  public var description: String {
-    func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20)M" }
+  public var hint: Hint {
     switch self {
-    case .tooSmall(let path, let bytes, let smallest):
-      return
-        "\(path): \(bytes >> 20)M of memory are too few for this model: the smallest that works is --memory \(mebibytes(smallest))"
-    case .request(let bytes, let needed):
-      return
-        "this question needs --memory \(mebibytes(needed)), more than the \(bytes >> 20)M that there are: ask with fewer or smaller pictures"
+    case .tooSmall(_, _, let smallest): "the smallest that works is \(.memory, Self.mebibytes(smallest))"
+    case .request(_, let needed):
+      "give \(.memory, Self.mebibytes(needed)), or ask with fewer or smaller pictures"
     }
   }
+
+  private static func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20)M" }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Measure
 
 @Suite struct EvaluationTests {
@@ -162,7 +163,7 @@ import VL2Measure
     try withTemporaryFolder { folder in
       let good = #"{"task": "t", "question": "?", "answer": "a"}"#
       let path = try write([good, "", line, good], in: folder)
-      let error = try #require(thrown { _ = try EvaluationItem.load(path) } as? EvaluationError)
+      let error = try #require(thrown { _ = try EvaluationItem.load(path) } as? FileError)
       let text = error.description
       #expect(text.hasPrefix("\(path), line 3: ") && text.contains(naming), "\(text)")
       #expect(error.kind == .badData)

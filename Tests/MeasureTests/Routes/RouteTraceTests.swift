@@ -1,6 +1,7 @@
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 import VL2Measure
 import VL2Run
 
@@ -56,7 +57,7 @@ import VL2Run
     try withTemporaryFolder { folder in
       let path = folder + "/routes.jsonl"
       try write(text.utf8, to: path)
-      #expect(throws: RouteTraceError.self) { try RouteTrace(contentsOf: path) }
+      #expect(throws: FileError.self) { try RouteTrace(contentsOf: path) }
     }
   }
 

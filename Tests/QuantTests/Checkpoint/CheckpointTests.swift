@@ -2,6 +2,7 @@ import Foundation
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// Folders in published format: what is read, however it is stored.
@@ -52,7 +53,7 @@ import VL2Quant
           == "I know nine pictures.")
       #expect(try !open(false).isDemonstration)
       for mark in [1, "", ["x"]] as [Any] {
-        let error = try #require(thrown { _ = try open(mark) } as? ConfigError)
+        let error = try #require(thrown { _ = try open(mark) } as? FileError)
         #expect(error.description.contains("vl2_demonstration"))
       }
     }

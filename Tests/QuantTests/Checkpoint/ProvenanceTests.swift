@@ -45,7 +45,8 @@ import VL2Quant
   @Test func aBaseModelGivesWhatIsMissing() throws {
     try withTunedModel { tuned, base, folder in
       let error = try #require(thrown { _ = try Checkpoint(folder: tuned) } as? CheckpointError)
-      #expect(error == .missingFile(path: tuned + "/config.json") && error.description.contains("--base"))
+      #expect(
+        error == .missingFile(path: tuned + "/config.json") && error.description.contains("a base folder"))
       let packer = ModelPacker(recipe: Recipe(matrices: .q4), compression: .never, threads: 2, tool: "test")
       try packer.pack(try Checkpoint(folder: tuned, base: base), to: folder + "/model.vl2q")
       let manifest = try PackedFile(path: folder + "/model.vl2q").manifest

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// The config files of a small model, key by key, so that a test changes one key and nothing else.
@@ -38,7 +39,7 @@ struct ConfigFiles {
   /// The line of the error that these files give; nil where they are fine.
   var complaint: String? {
     reported { _ = try config() }.map { error in
-      #expect(error is ConfigError && error.kind == .badData)
+      #expect(error is FileError && error.kind == .badData)
       #expect(!error.description.contains("\n"))
       return error.description
     }

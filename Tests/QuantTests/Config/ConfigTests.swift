@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// Config files of a checkpoint: every key, every default, everything that is refused.
@@ -169,8 +170,8 @@ import VL2Quant
     files = ConfigFiles()
     files.root["model_type"] = "\"qwen2\\nvl\""
     #expect(files.complaint?.contains("qwen2") == true)
-    #expect(throws: ConfigError.self) { try ModelConfig(configFiles: [:]) }
-    #expect(throws: ConfigError.self) { try ModelConfig(configFiles: ["config.json": "{}"]) }
+    #expect(throws: FileError.self) { try ModelConfig(configFiles: [:]) }
+    #expect(throws: FileError.self) { try ModelConfig(configFiles: ["config.json": "{}"]) }
   }
 
   private struct Refusal: CustomStringConvertible, Sendable {
@@ -266,10 +267,10 @@ import VL2Quant
     for text in [
       "", "{", "[]", "nul", "{\"a\": NaN}", "{} {}", "{\"a\": 1, \"a\": 2}", deep, hidden, "\u{0}",
     ] {
-      #expect(throws: ConfigError.self) { try ModelConfig(configFiles: ["config.json": text]) }
+      #expect(throws: FileError.self) { try ModelConfig(configFiles: ["config.json": text]) }
       var files = ConfigFiles().texts
       files["processor_config.json"] = text
-      #expect(throws: ConfigError.self) { try ModelConfig(configFiles: files) }
+      #expect(throws: FileError.self) { try ModelConfig(configFiles: files) }
     }
   }
 }

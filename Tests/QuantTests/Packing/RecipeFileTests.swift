@@ -47,7 +47,7 @@ import VL2Quant
   @Test func files() throws {
     try withTemporaryFolder { folder in
       let missing = try #require(reported { _ = try RecipeFile(contentsOf: folder + "/none.json") })
-      #expect(missing.kind == .noInput && missing.description.contains("inspect --recipe"))
+      #expect(missing.kind == .noInput && missing.description.contains("the recipe of a packed file"))
       let directory = try #require(reported { _ = try RecipeFile(contentsOf: folder) })
       #expect(directory.description.hasPrefix(folder))
       try write([UInt8](repeating: 0x20, count: 2 << 20), to: folder + "/long.json")

@@ -145,7 +145,7 @@ import VL2Quant
         #expect(error.kind == .badData)
         #expect(
           error.description.hasPrefix(model + ".part: ") && error.description.contains(what), "\(error)")
-        #expect(error.description.contains("without --resume"))
+        #expect(error.description.contains("without resuming"))
         // The work is still there for the source that it was made from.
         #expect(try bytes(of: model + ".part") == left)
         #expect(try names(folder).contains("model.vl2q.part.journal"))
@@ -179,7 +179,8 @@ import VL2Quant
       let model = folder + "/model.vl2q"
       try interrupt(folder)
       for (other, what) in [
-        (packer(.resume, .int8), "--recipe"), (packer(.resume, compression: .whereUseful), "--sections"),
+        (packer(.resume, .int8), "give the same choice of codes"),
+        (packer(.resume, compression: .whereUseful), "give the same encoding of sections"),
         (packer(.resume, tool: "other"), "version"),
       ] {
         let error = try #require(reported { try pack(other, model) })
