@@ -4,13 +4,18 @@
 SWIFT ?= swift
 # Which tests to run: a regular expression of their names. Empty: all.
 FILTER ?=
+# Those that make test-fast leaves out, since they take seconds: suites, and single tests of others.
+SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Conversation)Tests/
+SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
+SLOW := $(SLOW)|SessionTests/(remembersWhatItRead|sameSeed)|ExpertStoreTests/(sameTokens|randomSequences)
+SLOW := $(SLOW)|TokenizerTests/.*UnderASecond|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
 
 # Where make install copies to.
 PREFIX ?= /usr/local
 
-.PHONY: help demo build manual install test lint bench test-arm64 test-sanitizers clean dependencies
+.PHONY: help demo build manual install test test-fast lint bench test-arm64 test-sanitizers clean dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
@@ -18,6 +23,7 @@ help:
 	@echo "make manual           manual pages of both programs, in .build/manual"
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
+	@echo "make test-fast        those tests that take no long time: half a minute"
 	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
@@ -44,6 +50,10 @@ install:
 test: dependencies
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+
+test-fast: dependencies
+	$(SWIFT) build -c $(CONFIGURATION) --build-tests
+	$(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest --skip '$(SLOW)'
 
 lint:
 	@scripts/install-dependencies.sh lint
