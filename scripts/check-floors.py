@@ -144,7 +144,7 @@ def floors():
     section = re.split(r"^## ", DOCUMENT.read_text(), flags=re.M)
     section = next((s for s in section if s.startswith("Floors")), "")
     rows = []
-    for row in re.findall(r"^\| `([\w/]+)` \|([^|\n]*)\|([^|\n]*)\|", section, flags=re.M):
+    for row in re.findall(r"^\| `([\w/]+)` \|([^|\n]*)\|([^|\n]*)\|[^|\n]*\|$", section, flags=re.M):
         path, folders, imports = row[0], re.findall(r"`(\w+)/`", row[1]), re.findall(r"`(\w+)`", row[2])
         module = path.split("/")[-1]
         rows.append((MODULE_NAMES.get(module, module), path, folders, set(imports)))

@@ -1,6 +1,5 @@
 import TestSupport
 import Testing
-import VL2Base
 import VL2Run
 
 @Suite struct MemoryTests {

@@ -1,4 +1,3 @@
-import Foundation
 import TestModels
 import TestSupport
 import Testing
@@ -61,8 +60,7 @@ import VL2Run
     switch kind {
     case .usage:
       let schema = folder + "/s.json"
-      try Data(#"{"type": "array", "items": {"type": "null"}, "minItems": 50}"#.utf8)
-        .write(to: URL(fileURLWithPath: schema))
+      try write(#"{"type": "array", "items": {"type": "null"}, "minItems": 50}"#.utf8, to: schema)
       return Case(
         program: "vl2", words: ["ask", "--model", model, "--schema", schema, "--max-tokens", "2", "Which?"],
         hint: "tokens, and 2 may be written; raise --max-tokens")
@@ -86,7 +84,7 @@ import VL2Run
     case .busy:
       return Case(
         program: "vl2-convert",
-        words: ["pack", Fixtures.path("golden/checkpoints/nano-mha"), "-o", folder + "/busy"],
+        words: ["pack", Fixtures.checkpoint("nano-mha"), "-o", folder + "/busy"],
         hint: ": another program is writing it; wait until that ends")
     case .unavailable, .cancelled: return nil
     }
@@ -111,7 +109,7 @@ import VL2Run
   /// What a command line says where the library speaks of a setting.
   @Test func namesOfOptions() throws {
     try withTemporaryFolder { folder in
-      let golden = Fixtures.path("golden/checkpoints/nano-mha")
+      let golden = Fixtures.checkpoint("nano-mha")
       func expect(_ program: String, _ words: [String], _ status: Int32, _ hint: String) throws {
         let run = try Tool(program).run(words)
         #expect(run.status == status && run.errors.hasSuffix(hint + "\n"), "\(run.errors)")
@@ -120,7 +118,7 @@ import VL2Run
       try expect(
         "vl2-convert", ["pack", golden, "-o", folder + "/x", "--recipe", recipe], 66,
         "recipe.json: no such file; begin with what 'vl2-convert inspect --recipe' prints")
-      try Data(#"[{"pattern": "nothing", "code": "q4"}]"#.utf8).write(to: URL(fileURLWithPath: recipe))
+      try write(#"[{"pattern": "nothing", "code": "q4"}]"#.utf8, to: recipe)
       try expect(
         "vl2-convert", ["pack", golden, "-o", folder + "/x", "--recipe", recipe], 65,
         "matches no tensor of this model; 'vl2-convert inspect FILE --json' lists their names")
