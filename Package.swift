@@ -76,7 +76,7 @@ let package = Package(
     .testTarget(
       name: "MeasureTests",
       dependencies: [
-        "VL2Base", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "TestSupport", "TestModels", "TestRuntime",
+        "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "TestSupport", "TestModels", "TestRuntime",
       ]),
     // It runs the programs, so they are built with it.
     .testTarget(
