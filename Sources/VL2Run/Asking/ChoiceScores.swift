@@ -2,11 +2,11 @@ import Foundation
 import SIMDKernels
 import VL2Base
 
-/// How likely a model holds each of some given answers.
+/// How likely the model thinks each of several given answers is.
 public struct ChoiceScores: Sendable {
   public struct Choice: Sendable {
     public var text: String
-    /// Among the choices; all add up to 1.
+    /// The probability among the given choices; all add up to 1.
     public var probability: Double
   }
 
@@ -24,9 +24,9 @@ public struct ChoiceScores: Sendable {
   }
 }
 
-/// Choices that cannot be weighed.
+/// A list of choices that cannot be scored.
 public enum ChoiceError: ReportableError, Equatable {
-  /// Fewer than two.
+  /// Fewer than two choices; the value is how many there are.
   case tooFew(Int)
   case empty
   case twice(String)
@@ -55,11 +55,11 @@ public enum ChoiceError: ReportableError, Equatable {
 }
 
 extension Session {
-  /// Weighs given answers instead of writing one.
+  /// Scores given answers instead of writing one.
   ///
-  /// A choice's weight is the probability that the model would write exactly it as its whole answer, the end
-  /// included, so that a choice that begins another one is told apart from it. `request.sampling`, `schema` and
-  /// `maxTokens` have no effect.
+  /// A choice's score is the probability that the model would write exactly this text and then its end token.
+  /// Because the end token counts too, a choice is told apart from a longer one that begins with it.
+  /// `request.sampling`, `schema` and `maxTokens` have no effect.
   ///
   /// - Throws: `ChoiceError`, and what `answer` throws.
   public func choose(
@@ -88,7 +88,7 @@ extension Session {
       throw error
     }
     meter.sample()
-    // The largest is taken out before the exponential, so that long choices do not all vanish.
+    // The largest logarithm is subtracted first, so that the exponentials of long choices do not all become 0.
     let largest = weights.max() ?? 0
     let shares = weights.map { exp($0 - largest) }
     let sum = shares.reduce(0, +)
@@ -128,7 +128,7 @@ extension Session {
 }
 
 extension Rows {
-  /// The logarithms of some tokens' probabilities, from logits in the last row, which are overwritten.
+  /// The logarithm of the probability of each token, from the logits in the last row, which are overwritten.
   func logProbabilities(of tokens: [Int]) -> [Double] {
     let kernels = vl2_kernels_active().pointee
     let row = lastRow
@@ -136,7 +136,7 @@ extension Rows {
     let likeliest = kernels.argmax(base, row.count)
     let gaps = tokens.map { Double(row[$0]) - Double(row[likeliest]) }
     kernels.softmax(base, row.count)
-    // What is too unlikely for a float32 still has its logit.
+    // A probability may be too small for a float32, so its logarithm is computed from the logit.
     return gaps.map { $0 + log(Double(row[likeliest])) }
   }
 }

@@ -1,13 +1,14 @@
-/// Questions and answers that follow on each other, with the pictures they are about.
+/// A conversation: questions and answers in turn, with the pictures they are about.
 ///
-/// When the model's context is full, the oldest questions go first, with their answers and pictures.
+/// When the model's context is full, the oldest questions are dropped first, with their answers and pictures.
 public struct Conversation {
-  /// A question and what became of it.
+  /// A question, its pictures and its answer.
   public struct Exchange: Sendable {
     /// As the user wrote it.
     public var question: String
     public var pictures: [Picture]
-    /// The most tiles of each picture, fixed when it is first looked at, so that it need not be looked at again.
+    /// The most tiles of each picture. They are fixed when the picture is first encoded, so that it need not
+    /// be encoded again.
     fileprivate var tiles: [Int]
     public var answer: String
     fileprivate var tokens: [Int]
@@ -15,15 +16,15 @@ public struct Conversation {
 
   public var system: String?
   public private(set) var exchanges: [Exchange] = []
-  /// Most tokens of an answer, and how they are picked.
+  /// The most tokens of an answer, and how they are picked.
   public var maxTokens: Int
   public var sampling: Sampling
-  /// How closely the pictures of the next question are looked at. Those of earlier ones stay as they were.
+  /// How many tiles the pictures of the next question may have. Pictures of earlier questions keep their tiles.
   public var tileLimit = TileLimit.context
 
   private let session: Session
 
-  /// - Parameter session: one that caches, so that each question costs its own tokens only.
+  /// - Parameter session: a session that caches, so that each question costs only its own tokens.
   public init(_ session: Session, system: String? = nil, maxTokens: Int = 512, sampling: Sampling = .greedy) {
     self.session = session
     self.system = system
@@ -31,11 +32,11 @@ public struct Conversation {
     self.sampling = sampling
   }
 
-  /// What is asked next, and what of the conversation has to go for it.
+  /// The next question, and how much of the conversation has to be dropped to make room for it.
   public struct Next {
     public var request: Session.Request
     public var plan: TilePlan
-    /// Exchanges that do not fit beside the question any more.
+    /// How many of the oldest exchanges no longer fit beside the question.
     public var forgotten: Int
     fileprivate var question: String
     fileprivate var pictures: [Picture]
@@ -43,7 +44,7 @@ public struct Conversation {
 
   /// Lays out the next question.
   ///
-  /// - Throws: `PromptError` where even alone it does not fit.
+  /// - Throws: `PromptError` where the question does not fit even alone.
   public func next(_ question: String, pictures: [Picture] = []) throws -> Next {
     var forgotten = 0
     while true {
@@ -63,10 +64,10 @@ public struct Conversation {
     }
   }
 
-  /// Asks.
+  /// Asks the question that `next` laid out.
   ///
   /// - Parameters: as `Session.answer`.
-  /// - Throws: what `Session.answer` throws; the conversation is then as before.
+  /// - Throws: what `Session.answer` throws; the conversation is then unchanged.
   public mutating func ask(
     _ next: Next, onText: (String) -> Bool = { _ in true },
     onProgress: (Session.Progress) throws -> Void = { _ in }

@@ -1,14 +1,14 @@
 import Foundation
 
-/// Questions, with their pictures, answered by a model.
+/// Has a model answer questions, with their pictures.
 public final class Session {
   let model: Model
   let promptCache: PromptCache?
   private var clock = ContinuousClock()
 
-  /// - Parameter caches: keep what was read and written, so that the next request, where it begins with the
-  ///   same turns and pictures, costs its new tokens only. Answers are the same either way, bit for bit. It takes
-  ///   the memory of a full context as the conversation grows, and of the pictures' rows.
+  /// - Parameter caches: whether to keep what was read and written. The next request, where it begins with the
+  ///   same turns and pictures, then costs only its new tokens. Answers are the same either way, bit for bit.
+  ///   The cache takes the memory of a full context as the conversation grows, and that of the pictures' rows.
   public init(_ model: Model, caches: Bool = false) {
     self.model = model
     promptCache = caches ? PromptCache() : nil
@@ -17,12 +17,13 @@ public final class Session {
   /// Answers a request.
   ///
   /// - Parameters:
-  ///   - onText: receives after every token the whole characters that are new, which may be none; returns false
-  ///     to stop.
-  ///   - onProgress: receives what is done before the answer begins; what it throws ends the request.
-  /// - Throws: `PromptError` where `<image>` places and pictures do not agree or the prompt does not fit the context,
-  ///   `SchemaError` where the answer cannot be held to the schema, `PackedFileError` where weights cannot be read,
-  ///   `MemoryBudgetError.request` and `MemoryError` where it takes more memory than there is.
+  ///   - onText: called after every token with the whole characters that are new, which may be none; returns
+  ///     false to stop.
+  ///   - onProgress: called with what is done before the answer begins; an error that it throws ends the request.
+  /// - Throws: `PromptError` where the number of `<image>` places differs from that of the pictures or the
+  ///   prompt does not fit into the context, `SchemaError` where the answer cannot be held to the schema,
+  ///   `PackedFileError` where weights cannot be read, `MemoryBudgetError.request` and `MemoryError` where
+  ///   the request takes more memory than there is.
   public func answer(
     _ request: Request, onText: (String) -> Bool = { _ in true },
     onProgress: (Progress) throws -> Void = { _ in }
@@ -56,7 +57,7 @@ public final class Session {
     var tokens: [Int] = []
     var ending = room < request.maxTokens ? Ending.context : .maxTokens
     let end = model.endToken
-    /// The next token, picked by what follows the last one.
+    /// Picks the next token from the logits after the last one.
     func next() throws -> Int {
       func pick(among allowed: TokenSet? = nil) throws -> Int {
         guard let last = tokens.last else { return sampler.pick(prefilled.logits.lastRow, allowed: allowed) }
@@ -96,10 +97,10 @@ public final class Session {
       memory: meter.peaks)
   }
 
-  /// A prompt that went through the decoder.
+  /// A prompt that went through the decoder (prefill).
   struct Prefilled {
     var cache: KeyValueCache
-    /// What follows the prompt, [1][vocabulary].
+    /// Logits of the token after the prompt, [1][vocabulary].
     var logits: Rows
     var promptTokens: Int
     var cached: Int
@@ -107,19 +108,19 @@ public final class Session {
     var plan: TilePlan
   }
 
-  /// Tokens that a prompt may have beside an answer of up to `maxTokens`; the answer gets a quarter of the context
-  /// at the most.
+  /// The most tokens that a prompt may have if an answer of up to `maxTokens` is to fit too. At most a
+  /// quarter of the context is kept free for the answer.
   func promptRoom(_ maxTokens: Int) -> Int {
     let limit = model.config.language.maxPositions
     return limit - min(max(maxTokens, 1), limit / 4) + 1
   }
 
-  /// How a request's pictures would be looked at, without looking.
+  /// How many tiles each of a request's pictures would have, without encoding any.
   ///
   /// - Throws: `PromptError`.
   public func plan(_ request: Request) throws -> TilePlan {
     let limit = model.config.language.maxPositions
-    // Without pictures' places: those of single tiles are taken off again.
+    // The prompt is laid out with pictures of one tile; the places of these tiles are then subtracted.
     let single = TileGrid(columns: 1, rows: 1)
     let prompt = try Prompt(
       turns: request.turns, imageGrids: request.pictures.map { _ in single }, tokenizer: model.tokenizer,
@@ -135,7 +136,7 @@ public final class Session {
     return plan
   }
 
-  /// Looks at a request's pictures and reads its turns.
+  /// Encodes a request's pictures and sends its prompt through the decoder.
   func prefill(
     _ request: Request, _ plan: TilePlan, seconds: inout StageSeconds, meter: inout MemoryMeter,
     onProgress: (Progress) throws -> Void
@@ -155,7 +156,7 @@ public final class Session {
     let identities = promptCache == nil ? [] : tiled.map(PictureIdentity.init)
     let cached = promptCache?.matchPrefix(prompt, spans, identities) ?? 0
 
-    // Pictures that the cache holds, and those whose rows are kept, need no tower.
+    // Pictures that are in the cached prefix or have cached rows need no tower.
     let known = tiled.indices.map { promptCache?.rows(of: identities[$0]) }
     let toEncode = tiled.indices.filter { known[$0] == nil && spans[$0].upperBound > cached }
     let tiles = toEncode.map { tiled[$0].grid.encodedTiles }.reduce(0, +)

@@ -9,22 +9,22 @@ extension Session {
     case context
     /// `onText` asked to stop.
     case stopped
-    /// The answer went round in circles.
+    /// The answer repeated itself over and over (`LoopWatch`).
     case loop
   }
 
   /// An answer and what it took.
   public struct Answer: Sendable {
     public var text: String
-    /// Ids written, the end token left out.
+    /// Ids of the tokens that were written, without the end token.
     public var tokens: [Int]
     public var ending: Ending
     public var promptTokens: Int
-    /// Of these, the ones that an earlier request of this session had read.
+    /// How many of these were in the cache from earlier requests of this session.
     public var cachedTokens: Int
     /// Tiles that went through the vision tower.
     public var tiles: Int
-    /// How the pictures were looked at.
+    /// How many tiles the pictures had.
     public var plan: TilePlan
     public var seconds: StageSeconds
     public var memory: MemoryPeaks
@@ -36,17 +36,17 @@ extension Session {
     public var tiling = 0.0
     /// Tower and projector.
     public var vision = 0.0
-    /// The prompt through the decoder, the first token picked.
+    /// Sending the prompt through the decoder, up to the logits of the first token.
     public var prefill = 0.0
-    /// All further tokens.
+    /// Picking the first token, and all further tokens.
     public var decode = 0.0
   }
 
   /// What a session is doing before the answer begins.
   public enum Progress: Sendable {
-    /// Tiles through the vision tower.
+    /// Tiles that went through the vision tower.
     case encoding(tiles: Int, of: Int)
-    /// Prompt tokens through the decoder.
+    /// Prompt tokens that went through the decoder.
     case reading(tokens: Int, of: Int)
   }
 }

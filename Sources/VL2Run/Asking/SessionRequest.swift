@@ -1,18 +1,19 @@
 extension Session {
-  /// What is asked for.
+  /// A question with its settings.
   public struct Request {
     /// System, user and assistant turns, the last of them the user's.
     public var turns: [Turn]
     public var pictures: [Picture]
-    /// Tokens to write at the most.
+    /// The most tokens to write.
     public var maxTokens: Int
     public var sampling: Sampling
-    /// End an answer that goes round in circles.
+    /// Whether to end an answer that repeats itself over and over (`LoopWatch`).
     public var stopsLoops = true
-    /// The answer is a text of this schema, whole before `maxTokens` are written.
+    /// A schema that the answer has to follow; the answer is complete before `maxTokens` are written.
     public var schema: JSONSchema?
     public var tileLimit = TileLimit.context
-    /// The most tiles of the first pictures, instead of `tileLimit`: those that an earlier answer's plan had.
+    /// The most tiles of each of the first pictures, instead of `tileLimit`: the numbers in an earlier
+    /// answer's plan.
     public var fixedTiles: [Int] = []
 
     public init(

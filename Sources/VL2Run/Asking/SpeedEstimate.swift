@@ -2,7 +2,7 @@ import VL2Base
 
 /// How fast a machine answers with a model: enough to say beforehand how long a question will take.
 public struct SpeedEstimate: Sendable, Equatable, Codable {
-  /// Tower and projector, for one tile.
+  /// Seconds of the tower and the projector for one tile.
   public var tileSeconds: Double
   public var promptTokensPerSecond: Double
 
@@ -16,7 +16,8 @@ public struct SpeedEstimate: Sendable, Equatable, Codable {
     Double(plan.total) * tileSeconds + Double(plan.promptTokens) / promptTokensPerSecond
   }
 
-  /// Moves half the way towards what an answer took; what it has too little of to say something about stays.
+  /// Moves each figure half the way towards what an answer took. A figure stays where the answer has too few
+  /// tiles or tokens to measure it by.
   public mutating func learn(from answer: Session.Answer) {
     let read = answer.promptTokens - answer.cachedTokens
     if answer.tiles > 0, answer.seconds.vision > 0 {
@@ -27,7 +28,7 @@ public struct SpeedEstimate: Sendable, Equatable, Codable {
     }
   }
 
-  /// What an answer took; nil where it has too little of both.
+  /// What an answer took; nil where it has too few tiles or too few tokens to measure by.
   public init?(_ answer: Session.Answer) {
     let read = answer.promptTokens - answer.cachedTokens
     guard answer.tiles > 0, answer.seconds.vision > 0, read >= 64, answer.seconds.prefill > 0 else {
@@ -48,7 +49,7 @@ extension Model {
     let tile = TiledPicture(
       random.picture(width: side, height: side), processor: config.processor, cropping: false)
     try beginRequest()
-    // The first time is for reading the weights from storage.
+    // The first run reads the weights from storage and is not timed.
     _ = try encode(tile)
     let clock = ContinuousClock()
     let tileTime = try clock.measure { _ = try encode(tile) }
@@ -73,8 +74,8 @@ extension Model {
 }
 
 extension Session {
-  /// The limit with the most tiles with which a request's answer begins within `seconds`; the fewest tiles where
-  /// none does.
+  /// The largest tile limit with which a request's answer begins within `seconds`; the fewest tiles where no
+  /// limit does.
   ///
   /// - Throws: `PromptError`.
   public func tileLimit(_ request: Request, seconds: Double, speed: SpeedEstimate) throws -> TileLimit {

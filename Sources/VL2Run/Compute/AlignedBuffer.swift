@@ -1,8 +1,8 @@
-/// `AlignedStorage` that several may own.
+/// `AlignedStorage` that several owners may share.
 package final class AlignedBuffer {
   private var memory: AlignedStorage
 
-  /// - Parameter ledger: counts the buffer's bytes; nil for memory that a stage needs for a while.
+  /// - Parameter ledger: counts the buffer's bytes; nil for memory that a stage needs only for a while.
   package init(ledger: ByteLedger? = nil) { memory = AlignedStorage(ledger: ledger) }
 
   /// At least `count` elements. Earlier contents are lost when the buffer has to grow.

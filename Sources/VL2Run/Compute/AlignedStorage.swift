@@ -1,14 +1,14 @@
 /// Memory that grows when asked for more and is reused otherwise; aligned to 64 bytes, contents undefined.
 ///
-/// It has one owner and is no object: reserving counts no reference.
+/// A struct with one owner, not a class: reserving memory counts no reference.
 package struct AlignedStorage: ~Copyable {
   private var base: UnsafeMutableRawPointer?
-  /// Bytes that are taken.
+  /// Bytes that are allocated.
   package private(set) var byteCount = 0
 
   private let ledger: ByteLedger?
 
-  /// - Parameter ledger: counts the bytes; nil for memory that a stage needs for a while.
+  /// - Parameter ledger: counts the bytes; nil for memory that a stage needs only for a while.
   package init(ledger: ByteLedger? = nil) { self.ledger = ledger }
 
   deinit {
@@ -30,7 +30,7 @@ package struct AlignedStorage: ~Copyable {
     return base!.bindMemory(to: T.self, capacity: count)
   }
 
-  /// Gives the memory back.
+  /// Frees the memory.
   package mutating func release() {
     base?.deallocate()
     ledger?.add(-byteCount)

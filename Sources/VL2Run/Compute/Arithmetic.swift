@@ -17,9 +17,9 @@ package final class Arithmetic {
   package let pool: WorkerPool
   package let mode: ActivationMode
 
-  /// For all threads, what float kernels decode blocks into.
+  /// Scratch of all threads: blocks of weights that are decoded for float kernels.
   private var decoded = AlignedStorage()
-  /// For all threads, what gates blocks, where no kernel does all of it.
+  /// Scratch of all threads: the gate's products of blocks, where no kernel computes the gated product in one go.
   private var gated = AlignedStorage()
   private var inputs = PreparedRows.Memory()
   private var products = PlainList<Product>()
@@ -29,14 +29,15 @@ package final class Arithmetic {
     self.mode = mode
   }
 
-  /// Begins a stage where somebody measures them.
+  /// Begins a stage, where stages are measured.
   ///
   /// - Returns: the stage that ends.
   @discardableResult package func enter(_ stage: StageClock.Stage) -> StageClock.Stage {
     pool.clock?.enter(stage) ?? .other
   }
 
-  /// Does items 0..<items of `work`, one by one, on all threads. Callers who took the pool out of here would count it.
+  /// Does items 0..<items of `work`, one by one, on all threads. Use this instead of `pool.run`: taking
+  /// `pool` out of this object would count a reference.
   package func run<Work: SharedWork>(_ items: Int, _ work: Work) { pool.run(items, work) }
 
   /// Rows per work item of a parallel job over rows.
@@ -57,9 +58,9 @@ package final class Arithmetic {
     prepare(rows, onlyInt8: linear.takesInt8, change: change)
   }
 
-  /// Makes `rows` ready for products, in memory that all share who give none.
+  /// Makes `rows` ready for products, in memory shared by all callers that give none of their own.
   ///
-  /// - Parameter onlyInt8: whether kernels multiply all the matrices that will come by int8 rows.
+  /// - Parameter onlyInt8: whether kernels multiply all the matrices that will be used with these rows by int8 rows.
   package func prepare(
     _ rows: Rows, onlyInt8: Bool, change: ((Range<Int>) -> Void)? = nil
   ) -> PreparedRows {
@@ -69,10 +70,10 @@ package final class Arithmetic {
   /// Makes `rows` ready for products.
   ///
   /// - Parameters:
-  ///   - onlyInt8: whether kernels multiply all the matrices that will come by int8 rows.
-  ///   - memory: what they are quantised into.
-  ///   - change: called for ranges of rows before they are read, in the same job: rows that it has changed are
-  ///     still in a cache. The caller's stage goes on then.
+  ///   - onlyInt8: whether kernels multiply all the matrices that will be used with these rows by int8 rows.
+  ///   - memory: where the quantised rows are stored.
+  ///   - change: called for ranges of rows before they are read, in the same job, so that the changed rows
+  ///     are still in the processor's cache. The caller's stage goes on in that case.
   package func prepare(
     _ rows: Rows, onlyInt8: Bool, in memory: inout PreparedRows.Memory, change: ((Range<Int>) -> Void)? = nil
   ) -> PreparedRows {
@@ -112,7 +113,7 @@ package final class Arithmetic {
     PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
   }
 
-  /// scale x int8 of one quantised row.
+  /// Turns one quantised row back into floats, scale x int8.
   private static func widen(_ row: UnsafePointer<UInt8>, columns: Int, into out: UnsafeMutablePointer<Float>)
   {
     let padded = (columns + 31) / 32 * 32
@@ -152,18 +153,19 @@ package final class Arithmetic {
     pool.share(work.units, inRangesOf: Self.fewestPairs, work)
   }
 
-  /// Rows that weights are multiplied by together: few enough that they stay in a level-2 cache while weights stream past.
+  /// Rows that are multiplied by the weights together: few enough to stay in a level-2 cache while the
+  /// weights stream past.
   private static let rowsPerTile = 128
-  /// Pairs of blocks, with many rows, below which no work item is cut: some tens of microseconds.
+  /// With many rows, the fewest pairs of blocks in a work item: some tens of microseconds of work.
   private static let fewestPairs = 2
-  /// Rows below which a product is bound by reading its weights.
+  /// With fewer rows than this, a product's time is bound by reading its weights.
   private static let fewRows = 16
-  /// Bytes of weights below which no work item is cut: some microseconds of reading.
+  /// With few rows, the fewest bytes of weights in a work item: some microseconds of reading.
   private static let fewestBytes = 24 << 10
 
-  /// Products of which some have many rows; a unit is two blocks of 16 rows of a matrix, which kernels take together, with a
-  /// tile of rows. All blocks of a matrix come before the next tile: a kernel asks for the weights that come next while it
-  /// goes through a range, so ranges should be long.
+  /// Products, some of them with many rows. A unit is two blocks of 16 rows of a matrix, which kernels take
+  /// together, with one tile of rows. All blocks of a matrix come before the next tile. While a kernel goes
+  /// through a range it already requests the weights that come next, so ranges should be long.
   private struct ManyRowsWork: SharedWork {
     let products: UnsafeBufferPointer<Product>
     let scratch: ThreadScratch
@@ -236,7 +238,7 @@ package final class Arithmetic {
     subscript(worker: Int) -> Product.Scratch { .init(decoded: decoded[worker], gated: gated[worker]) }
   }
 
-  /// Scratch that suffices for each of `products`.
+  /// Scratch that is large enough for each of `products`.
   private func scratch(for products: UnsafeBufferPointer<Product>) -> ThreadScratch {
     var (inputs, gatedRows) = (0, 0)
     for product in products where product.count > 0 {
@@ -248,7 +250,7 @@ package final class Arithmetic {
       gated: ThreadSlices(&gated, 16 * gatedRows, threads: pool.threads))
   }
 
-  /// Gives back what large jobs left behind.
+  /// Frees the scratch that large jobs needed.
   package func releaseScratch() {
     decoded.release()
     gated.release()

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Errors of work items that run on several threads.
+/// Keeps the first error of work items that run on several threads.
 final class Failures: @unchecked Sendable {
   private let lock = NSLock()
   private var first: (any Error)?

@@ -1,11 +1,11 @@
 import SIMDKernels
 
-/// The kernels that this process uses, chosen before it began.
+/// The kernels that this process uses, chosen before `main` begins.
 package enum InstructionSet {
   /// "portable", "avx2", "avx512vnni", "neon", "dotprod" or "i8mm".
   package static var active: String { String(cString: vl2_kernels_active().pointee.name) }
 
-  /// All that this processor runs, "portable" first and the fastest last.
+  /// All that this processor can run, "portable" first and the fastest last.
   package static var available: [String] {
     var names: [String] = []
     while let table = vl2_kernels_at(names.count) { names.append(String(cString: table.pointee.name)) }

@@ -16,7 +16,7 @@ package struct Linear: BitwiseCopyable {
   package var blockBytes: Int { vl2_block_bytes(matrix.code, inputs) }
   package var byteCount: Int { blocks * blockBytes }
 
-  /// The blocks of 16 that hold `rows`, as a matrix of their own without bias, and the place of the first row in it.
+  /// The blocks of 16 rows that hold `rows`, as a matrix without bias, and the place of the first of `rows` in it.
   package func covering(rows: Range<Int>) -> (linear: Linear, skipped: Int) {
     let first = rows.lowerBound / 16
     let end = min(outputs, (rows.upperBound + 15) / 16 * 16)

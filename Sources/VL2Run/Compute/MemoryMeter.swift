@@ -1,6 +1,6 @@
 import Foundation
 
-/// Largest memory seen, in bytes.
+/// The largest memory seen, in bytes.
 public struct MemoryPeaks: Sendable, Equatable {
   /// Memory that belongs to the process alone and cannot be read back from a file.
   public var anonymous = 0
@@ -8,13 +8,13 @@ public struct MemoryPeaks: Sendable, Equatable {
   public var fileBacked = 0
 }
 
-/// Looks at this process's memory at the moments when it is largest.
+/// Measures this process's memory at the moments when it is largest.
 package struct MemoryMeter {
   package private(set) var peaks = MemoryPeaks()
 
   package init() {}
 
-  /// Reads the resident sizes of now. Source: RssAnon and RssFile of proc(5).
+  /// Reads the current resident sizes. Source: RssAnon and RssFile of proc(5).
   package mutating func sample() {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return }
     for line in status.split(separator: "\n") {

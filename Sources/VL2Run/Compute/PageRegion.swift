@@ -1,7 +1,7 @@
 import Foundation
 
-/// Anonymous memory at an address that stays: the system gives pages when they are first written and takes them back
-/// on `release`.
+/// Anonymous memory at a fixed address: the system gives pages when they are first written and takes them
+/// back on `release`.
 package final class PageRegion {
   package let base: UnsafeMutableRawPointer
   package let bytes: Int
@@ -19,7 +19,7 @@ package final class PageRegion {
 
   deinit { munmap(base, bytes) }
 
-  /// Gives the pages of a range back; it reads as zeros afterwards.
+  /// Gives the pages of a range back to the system; the range reads as zeros afterwards.
   ///
   /// - Parameter range: its ends are multiples of the size of a page.
   package func release(_ range: Range<Int>) {

@@ -1,5 +1,5 @@
-/// A list of plain values that keeps its memory when it is emptied, in memory that no reference is counted for: what is
-/// filled and read for every token costs neither an allocation nor a retain.
+/// A list of plain values that keeps its memory when it is emptied. The memory is not reference-counted, so a
+/// list that is filled and read for every token costs neither an allocation nor a retain.
 package struct PlainList<Element: BitwiseCopyable>: ~Copyable {
   private var memory: UnsafeMutablePointer<Element>?
   private var capacity = 0
@@ -40,7 +40,7 @@ package struct PlainList<Element: BitwiseCopyable>: ~Copyable {
   /// Empties the list and keeps its memory.
   package mutating func removeAll() { count = 0 }
 
-  /// Empties the list and gives its memory back.
+  /// Empties the list and frees its memory.
   package mutating func release() {
     memory?.deallocate()
     memory = nil
@@ -50,7 +50,7 @@ package struct PlainList<Element: BitwiseCopyable>: ~Copyable {
   /// The elements; valid until the list changes.
   package var elements: UnsafeBufferPointer<Element> { .init(start: memory, count: count) }
 
-  /// The same, to be changed in place.
+  /// The elements, to be changed in place; valid until the list grows.
   package var mutableElements: UnsafeMutableBufferPointer<Element> { .init(start: memory, count: count) }
 
   private mutating func makeRoom(_ needed: Int) {

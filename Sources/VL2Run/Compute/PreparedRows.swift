@@ -1,15 +1,15 @@
 /// Rows made ready for products: quantised to int8 where the mode says so.
 package struct PreparedRows: BitwiseCopyable {
-  /// As float kernels read them: rounded as the int8 codes are, where the mode says so.
+  /// The rows for float kernels; where the mode says so, rounded to the values of the int8 codes.
   var float: Rows
   var quantized: UnsafeMutablePointer<UInt8>?
   /// Bytes between the beginnings of two quantised rows.
   var quantizedStep: Int
 
-  /// What rows are quantised into. What it held before is lost, and rows are valid until it is used again.
+  /// Memory that rows are quantised into. The prepared rows are valid until the memory is used again.
   package struct Memory: ~Copyable {
     var quantized = AlignedStorage()
-    /// The same as floats, for the matrices that only float kernels read.
+    /// The quantised rows as floats, for the matrices that only float kernels read.
     var rounded = AlignedStorage()
 
     package init() {}

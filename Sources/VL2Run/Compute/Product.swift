@@ -3,7 +3,7 @@ import SIMDKernels
 /// One product of a parallel job: rows of `input` (or those that `index` names) with a matrix.
 package struct Product: BitwiseCopyable {
   package var linear: Linear
-  /// A matrix of the same shape whose product gates: the output is silu(gate x) * (linear x).
+  /// A matrix of the same shape that gates the product: the output is silu(gate x) * (linear x).
   package var gate: Linear?
   package var input: PreparedRows
   /// Rows of `input` to take, in order; nil for the first `count`.
@@ -25,15 +25,16 @@ package struct Product: BitwiseCopyable {
 }
 
 extension Product {
-  /// What a thread needs of its own to compute.
+  /// Scratch of one thread.
   struct Scratch {
     /// For a block decoded to float32.
     var decoded: UnsafeMutablePointer<Float>
-    /// For what gates a block.
+    /// For the gate's product of a block.
     var gated: UnsafeMutablePointer<Float>
   }
 
-  /// Whether a matrix of this product is multiplied by float32 rows, decoded a block at a time.
+  /// Whether a matrix of this product is decoded to float32, a block at a time, and multiplied by float32
+  /// rows.
   var decodes: Bool {
     input.quantized == nil || !linear.takesInt8 || gate?.takesInt8 == false
   }

@@ -1,8 +1,9 @@
-/// Where time goes: what a model's thread spends in each stage, waiting for the others included.
+/// Measures where time goes: what a model's own thread spends in each stage, including waiting for the other
+/// threads.
 ///
 /// A stage lasts until the next one is entered. Without a clock, entering a stage is a comparison with nil.
 package final class StageClock {
-  /// What the tower and the decoder do, in the order in which a row meets it.
+  /// What the tower and the decoder do, in the order in which a row goes through it.
   package enum Stage: Int, CaseIterable, Sendable {
     case patches, norm, quantize, queries, positions, attention, absorbed, output, router, inner, activation,
       down, sum
@@ -34,10 +35,10 @@ package final class StageClock {
   /// What was counted in a stage.
   package struct Sum: Sendable, Equatable {
     package var seconds = 0.0
-    /// Times that all threads were given work, and seconds that this one then waited for the others.
+    /// How often all threads were given work, and the seconds that this one then waited for the others.
     package var jobs = 0
     package var secondsWaited = 0.0
-    /// Packed matrices that products read, bytes; each counts once for a product.
+    /// Bytes of packed matrices that products read; a matrix counts once for each product.
     package var bytes = 0
     /// Multiply-adds with weights.
     package var products = 0.0

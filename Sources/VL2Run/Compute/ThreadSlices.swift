@@ -4,8 +4,8 @@ struct ThreadSlices<T: BitwiseCopyable> {
   private let step: Int
 
   /// - Parameters:
-  ///   - memory: what it is taken from; earlier contents may be lost.
-  ///   - count: elements that a thread has, each thread's 64-byte aligned.
+  ///   - memory: where the slices are taken from; earlier contents may be lost.
+  ///   - count: elements of each thread's slice; each slice is 64-byte aligned.
   init(_ memory: inout AlignedStorage, _ count: Int, threads: Int) {
     let line = 64 / MemoryLayout<T>.stride
     step = (count + line - 1) / line * line

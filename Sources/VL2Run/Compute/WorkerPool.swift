@@ -2,38 +2,38 @@ import Foundation
 import Synchronization
 import SystemSupport
 
-/// Threads that share one job at a time. Work is handed out so that each thread reads mapped weights in address order;
-/// between jobs a thread spins for a bounded while, then sleeps.
+/// Threads that share one job at a time. Work is handed out so that each thread reads memory-mapped weights
+/// in address order. Between jobs a thread spins for a limited time, then sleeps.
 ///
-/// One thread at a time may call `run`; it works too.
+/// Only one thread at a time may call `run`; it takes part in the work.
 package final class WorkerPool: @unchecked Sendable {
   /// Threads that work on a job, the caller's included.
   package let threads: Int
-  /// Told of jobs and of waiting, and by others of stages; nil unless somebody measures.
+  /// Counts jobs and waiting here, and stages elsewhere; nil unless time is measured.
   package var clock: StageClock?
 
-  /// Spins before a waiting thread sleeps: some hundred microseconds, more than lie between
-  /// two jobs of one token.
+  /// How often a waiting thread spins before it sleeps: some hundred microseconds, longer than the time
+  /// between two jobs of one token.
   private static let spins = 20_000
 
   private let jobNumber: UnsafeMutablePointer<Atomic<UInt32>>
   private let unfinished: UnsafeMutablePointer<Atomic<UInt32>>
   private let nextItem = Atomic<Int>(0)
-  /// For each thread the units of its part that nobody has taken, in a cache line of its own: the first in the lower
-  /// half, the end in the upper.
+  /// For each thread, the units of its part that no thread has taken yet: the first one in the lower half,
+  /// the end in the upper half. Each thread's entry has a cache line of its own.
   private let parts: UnsafeMutablePointer<Atomic<UInt64>>
   private let stopping = Atomic<Bool>(false)
-  /// Threads that sleep, or are about to: nobody needs to be woken while there are none.
+  /// Threads that sleep or are about to. While there are none, nobody needs to be woken.
   private let sleepers = Atomic<Int>(0)
   private var job: Job?
 
-  /// What the threads are at.
+  /// The job that the threads work on.
   private struct Job {
     var entry: SharedWorkEntry
     /// A value of the work's type, on the stack of the thread that shares it out.
     var work: UnsafeRawPointer
     var units: Int
-    /// Units below which no range is cut; 0 where units are handed out one by one, in order.
+    /// The fewest units in a range; 0 where units are handed out one by one, in order.
     var smallest: Int
   }
 
@@ -72,9 +72,9 @@ package final class WorkerPool: @unchecked Sendable {
   }
 
   /// Calls `body(item, worker)` for every item of 0..<items and returns when all are done. `worker` is below
-  /// `threads`; two calls that run at the same time have different ones.
+  /// `threads`; two calls that run at the same time have different workers.
   package func run(_ items: Int, _ body: (_ item: Int, _ worker: Int) -> Void) {
-    // Before the closure is made to last, which allocates.
+    // Handled before the closure is made escaping, which allocates.
     if threads == 1 || items <= 1 {
       for item in 0..<items { body(item, 0) }
       return
@@ -93,17 +93,18 @@ package final class WorkerPool: @unchecked Sendable {
     onAllThreads(work, units: items, smallest: 0)
   }
 
-  /// Calls `body(range, worker)` for ranges that make up 0..<units, as `share` of work does.
+  /// Calls `body(range, worker)` for ranges that make up 0..<units, shared out like work in the other `share`.
   package func share(
     _ units: Int, inRangesOf smallest: Int, _ body: (_ range: Range<Int>, _ worker: Int) -> Void
   ) {
     withoutActuallyEscaping(body) { share(units, inRangesOf: smallest, ClosureWork(body: $0)) }
   }
 
-  /// Does units 0..<units of `work` in ranges. Each thread has a part of its own and goes through it in order, so that
-  /// what it reads is read in one go; who has finished takes from the ends of the others' parts.
+  /// Does units 0..<units of `work` in ranges. Each thread has a part of its own and goes through it in
+  /// order, so that it reads memory in one sequence. A thread that has finished takes ranges from the ends of
+  /// the others' parts.
   ///
-  /// - Parameter smallest: units below which no range is cut; at least 1.
+  /// - Parameter smallest: the fewest units in a range; at least 1.
   package func share<Work: SharedWork>(_ units: Int, inRangesOf smallest: Int, _ work: Work) {
     if threads == 1 || units <= smallest {
       if units > 0 { work.work(on: 0..<units, worker: 0) }
@@ -123,7 +124,8 @@ package final class WorkerPool: @unchecked Sendable {
 
   private static func pack(_ first: Int, _ end: Int) -> UInt64 { UInt64(first) | UInt64(end) << 32 }
 
-  /// Takes a quarter of what is left of a part, or what is too little to be cut.
+  /// Takes a quarter of what is left of a part, but at least `smallest` units; takes everything where fewer
+  /// than `smallest` would be left.
   private func take(from owner: Int, _ smallest: Int, fromFront: Bool) -> Range<Int>? {
     let part = parts + owner * Self.partStep
     var seen = part.pointee.load(ordering: .relaxed)
@@ -158,7 +160,7 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  /// Does what one thread finds to do of a job.
+  /// Does one thread's share of a job.
   private func takePart(in job: Job, as worker: Int) {
     if job.smallest == 0 {
       while true {
@@ -175,8 +177,9 @@ package final class WorkerPool: @unchecked Sendable {
     }
   }
 
-  // Whoever sleeps counts itself first and then looks at the word again, inside the system call; whoever wakes changes
-  // the word first and then looks at the count. In one order of all of these, one of the two sees the other.
+  // A thread that goes to sleep first counts itself and then checks the word again, inside the system call. A
+  // thread that wakes others first changes the word and then checks the count. These operations have a single
+  // order, so at least one of the two threads sees what the other did.
 
   private func announce() {
     jobNumber.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
@@ -208,14 +211,14 @@ package final class WorkerPool: @unchecked Sendable {
     if left == 0 { wake(unfinished, 1) }
   }
 
-  /// A thread's last word, after which the pool may be gone.
+  /// Counts a worker thread as finished for good; the pool may be freed right after.
   private func leave() {
     let word = word(unfinished)
     let left = unfinished.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
     if left == 0 { vl2_futex_wake(word, 1) }
   }
 
-  /// The life of a worker thread. The pool outlives it: `deinit` waits for its last word.
+  /// What a worker thread runs. The pool outlives it, because `deinit` waits until every thread has called `leave`.
   private func serve(as worker: Int) {
     var seen = jobNumber.pointee.load(ordering: .acquiring)
     finishedOne()

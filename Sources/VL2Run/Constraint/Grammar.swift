@@ -1,19 +1,19 @@
 /// Rules that JSON texts follow.
 ///
-/// A rule refers to others by their index, so that a rule may hold itself.
+/// A rule refers to other rules by their index, so a rule may contain itself.
 package struct Grammar: Sendable {
   package enum Rule: Sendable {
     case literal([UInt8])
-    /// All, one after the other.
+    /// All of these, one after the other.
     case sequence([Int])
     /// One of these.
     case choice([Int])
-    /// A JSON string of so many characters (Unicode scalars).
+    /// A JSON string of `least` to `most` characters (Unicode scalars).
     case string(least: Int, most: Int?)
     case number(NumberRange)
-    /// What stands between an array's brackets.
+    /// The elements between an array's brackets.
     case elements(of: Int, least: Int, most: Int?, separator: Int)
-    /// What stands between an object's braces: members in this order.
+    /// The members between an object's braces, in this order.
     case members([Member], separator: Int)
   }
 
@@ -33,10 +33,10 @@ package struct Grammar: Sendable {
     return rules.count - 1
   }
 
-  /// For each rule its shortest text; nil where a rule holds itself without an end.
+  /// The shortest text of each rule; nil where a rule contains itself without an end.
   func shortestTexts() -> [[UInt8]?] {
     var texts = [[UInt8]?](repeating: nil, count: rules.count)
-    // Each pass finds the texts that are made of those found before; a shorter one may come later.
+    // Each pass builds texts from those found before; a later pass may find a shorter one.
     var changed = true
     while changed {
       changed = false

@@ -1,27 +1,27 @@
 /// Follows a grammar byte by byte.
 ///
-/// A state is the set of all ways in which the text so far may go on, each a stack of begun rules. States and the
-/// steps between them are found when they are first needed and then kept, so that following a text costs a table
-/// look-up for each byte, and inside a string there are few states.
+/// A state is the set of all ways in which the text so far may continue; each way is a stack of rules that
+/// have begun. States and the steps between them are computed when they are first needed and then kept, so
+/// that following a text costs one table look-up for each byte. Inside a string there are few states.
 package final class GrammarMachine {
-  /// A state's number; nil where no text of the grammar begins like this.
+  /// A state's number; nil where no text of the grammar begins with the bytes so far.
   package typealias State = Int
 
   private enum Frame: Hashable {
     case rule(Int)
-    /// A literal or a sequence, so much of which is done.
+    /// A literal or a sequence, and how much of it is done.
     case done(Int, of: Int)
     case string(Int, StringProgress)
     case number(Int, NumberRange.Progress)
-    /// Elements begun.
+    /// An array's elements, and how many have begun.
     case elements(Int, begun: Int)
-    /// The next member to decide on, and whether one is written.
+    /// An object's members: the next one to decide on, and whether any is written yet.
     case members(Int, next: Int, any: Bool)
   }
 
   private typealias Stack = [Frame]
 
-  /// Deeper nesting than any sensible answer's; where it stands, the text has to come to an end.
+  /// The deepest stack, deeper than any sensible answer nests. At this depth the text has to come to an end.
   private static let deepest = 512
 
   private let grammar: Grammar
@@ -29,7 +29,7 @@ package final class GrammarMachine {
   private let hasText: [Bool]
   private var stacks: [[Stack]] = []
   private var numbers: [[Stack]: State] = [:]
-  /// [state][256]; -1 for no state, -2 for not known yet.
+  /// The next state, [state][256]; -1 for no state, -2 for not known yet.
   private var steps: [Int32] = []
 
   package private(set) var start: State = 0
@@ -69,8 +69,9 @@ package final class GrammarMachine {
     stacks[state].map { $0.reversed().flatMap(completion(of:)) }.min { $0.count < $1.count } ?? []
   }
 
-  /// Finds all steps from a state inside a string at once, since most bytes lead to the same few states: one with a
-  /// `maxLength` has states for each number of characters. False where the state is another one.
+  /// Finds all steps from a state inside a string at once, since most bytes lead to the same few states. This
+  /// matters for a string with a `maxLength`, which has states for each number of characters. Returns false
+  /// where the state is not inside a string.
   private func findStepsOfString(_ state: State) -> Bool {
     guard stacks[state].count == 1, case .string(let index, let progress)? = stacks[state][0].last,
       case .string(let least, let most) = grammar.rules[index]
@@ -104,7 +105,8 @@ package final class GrammarMachine {
     return number
   }
 
-  /// The stacks that `stacks` become without a further byte: empty ones, and ones that wait for a byte at their top.
+  /// Expands `stacks` as far as possible without a further byte. The result holds empty stacks, and stacks
+  /// that wait for a byte at their top.
   private func closure(_ stacks: [Stack]) -> [Stack] {
     var seen: Set<Stack> = []
     var waiting: [Stack] = []
@@ -148,7 +150,7 @@ package final class GrammarMachine {
         }
         if begun >= least { left.append(stack) }
         guard begun < most ?? .max, hasText[element] else { break }
-        // Without a bound there is no need to count on.
+        // Without an upper bound there is no need to go on counting.
         let next = Frame.elements(index, begun: most == nil ? min(begun + 1, max(1, least)) : begun + 1)
         left.append(
           stack + (begun == 0 ? [next, .rule(element)] : [next, .rule(element), .rule(separator)]))

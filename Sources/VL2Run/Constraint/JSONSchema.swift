@@ -3,14 +3,14 @@ import VL2Base
 
 /// What an answer has to look like, in a subset of JSON Schema (2020-12) that docs/SCHEMA.md states.
 ///
-/// An answer under a schema holds members in the order in which the schema lists them, never others, and white space
-/// only after a comma or a colon, one blank at the most.
+/// An answer under a schema holds an object's members in the order in which the schema lists them, and no
+/// other members. White space comes only after a comma or a colon, one space at the most.
 public struct JSONSchema: Sendable {
-  /// What errors call it.
+  /// The name that errors use for it.
   public let name: String
   package let grammar: Grammar
 
-  /// Reads a schema's file. Throws `SchemaError`.
+  /// Reads a schema from a file. Throws `SchemaError`.
   public init(contentsOf path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw SchemaError.unavailable(file: path)

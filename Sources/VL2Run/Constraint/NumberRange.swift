@@ -1,13 +1,13 @@
 /// Numbers between two bounds, written without exponent and with a limited number of digits after the point, so that
 /// each is exactly an integer over a power of ten.
 package struct NumberRange: Sendable, Equatable {
-  /// Digits after the point at the most.
+  /// The most digits after the point.
   let decimals: Int
   /// Bounds times 10^decimals.
   let least: Int
   let most: Int
 
-  /// 15 digits: what a Double tells apart.
+  /// 15 digits: a Double tells all such numbers apart.
   static let limit = 999_999_999_999_999
 
   /// - Parameters: bounds times 10^decimals, within `limit`; `least <= most`.
@@ -17,23 +17,23 @@ package struct NumberRange: Sendable, Equatable {
     self.most = most
   }
 
-  /// How far a number is written. Digits are kept only while it depends on them what may follow, so that there are
-  /// few states.
+  /// How far a number is written. Digits are kept only while what may follow depends on them, so that there
+  /// are few states.
   enum Progress: Hashable, Sendable {
     case begin
     case minus
     /// Digits before the point, as a number.
     case whole(Int, isNegative: Bool)
-    /// Digits before the point, after which bit n says whether n more may follow, whatever they are, and any
-    /// fraction after them.
+    /// Digits before the point that need not be kept. Bit n says whether exactly n more digits may follow;
+    /// they may then be any digits, with any fraction after them.
     case anyWhole(UInt32)
     /// All digits, as a number, and how many of them stand after the point.
     case fraction(Int, decimals: Int, isNegative: Bool)
-    /// Any digits may follow so many after the point.
+    /// So many digits are written after the point, and any digits may follow.
     case anyFraction(Int)
   }
 
-  /// After one more byte; nil where it leads to no number of the range.
+  /// The progress after one more byte; nil where the byte leads to no number of the range.
   func after(_ byte: UInt8, _ progress: Progress) -> Progress? {
     let digit = (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) ? Int(byte - UInt8(ascii: "0")) : nil
     let isPoint = byte == UInt8(ascii: ".") && decimals > 0
@@ -73,23 +73,23 @@ package struct NumberRange: Sendable, Equatable {
 
   private static let powers = (0...15).map { exponent in (0..<exponent).reduce(1) { power, _ in power * 10 } }
 
-  /// Bounds of the numbers without their sign; nil where there are none. Minus zero is not written.
+  /// The bounds of the numbers of this sign, without the sign; nil where there are none. Minus zero is not written.
   private func range(isNegative: Bool) -> ClosedRange<Int>? {
     if isNegative { return least < 0 ? max(1, -most)...(-least) : nil }
     return most >= 0 ? max(0, least)...most : nil
   }
 
-  /// Which of some numbers lie in the range.
+  /// How many of a set of numbers lie in the range.
   private enum Share { case none, some, all }
 
-  /// Of the numbers that begin with these digits and have `more` others before the point.
+  /// The share of the numbers that begin with these digits and have `more` others before the point.
   private func share(_ digits: Int, more: Int, isNegative: Bool) -> Share {
     share(
       first: digits * Self.powers[more] * Self.powers[decimals], count: Self.powers[more + decimals],
       isNegative)
   }
 
-  /// Of `count` numbers from `first` on, in units of the last decimal.
+  /// The share of `count` numbers from `first` on, in units of the last decimal.
   private func share(first: Int, count: Int, _ isNegative: Bool) -> Share {
     guard let range = range(isNegative: isNegative) else { return .none }
     let last = first + count - 1
@@ -124,9 +124,9 @@ package struct NumberRange: Sendable, Equatable {
     }
   }
 
-  /// The fewest bytes that make it a number of the range; nil where none do.
+  /// The fewest bytes that complete it to a number of the range; nil where none do.
   func completion(of progress: Progress) -> [UInt8]? {
-    // Short numbers first: all texts of one more byte, then of two, of which there are few states.
+    // Short numbers first: all texts of one more byte, then of two more, and so on. They lead to few states.
     var texts: [(state: Progress, text: [UInt8])] = [(progress, [])]
     var seen: Set<Progress> = [progress]
     while !texts.isEmpty {

@@ -1,12 +1,11 @@
 import VL2Base
 
-/// Turns a schema into a grammar. Keywords that it does not know are refused, so that nobody relies on a rule that is
-/// not kept.
+/// Turns a schema into a grammar. Unknown keywords are refused, so that nobody relies on a rule that is not enforced.
 struct SchemaCompiler {
   private let root: JSONValue
   private let file: String
   private var grammar = Grammar()
-  /// Rules of the parts that `$ref` names, by its text.
+  /// The rule of each part that a `$ref` names, by the text of the `$ref`.
   private var references: [String: Int] = [:]
   private var separator = 0
   private var blank = 0
@@ -162,7 +161,7 @@ struct SchemaCompiler {
       }
       schema = found
     }
-    // The rule's place is taken first, since the part may refer to itself.
+    // The rule's index is reserved first, since the part may refer to itself.
     let index = grammar.add(.choice([]))
     references[text] = index
     let target = try rule(schema, at: text)
@@ -212,7 +211,8 @@ struct SchemaCompiler {
 
   private func range(decimals: Int, _ keywords: Keywords, at path: String) throws -> NumberRange {
     let scale = (0..<decimals).reduce(1.0) { scale, _ in scale * 10 }
-    /// A bound in units of the last decimal, `step` further inside where it is excluded.
+    /// A bound in units of the last decimal: the nearest decimal that the bound allows. An excluded bound
+    /// does not allow itself.
     func bound(_ key: String, isLower: Bool, excluded: Bool) throws -> Int? {
       let value: Double
       switch keywords[key] {
@@ -223,7 +223,7 @@ struct SchemaCompiler {
       }
       let limit = Double(NumberRange.limit)
       let near = (min(max(value * scale, -limit), limit)).rounded()
-      // The decimal nearest to the bound, or its neighbour where that lies outside.
+      // The decimal nearest to the bound, or its neighbour where that one lies outside.
       let inside = [near - 1, near, near + 1].filter { candidate in
         let written = candidate / scale
         return isLower
@@ -253,7 +253,7 @@ struct SchemaCompiler {
 private enum SchemaType: String {
   case null, boolean, string, integer, number, array, object
 
-  /// Keywords that say more about a value of the type.
+  /// Keywords that restrict a value of the type.
   var keywords: Set<String> {
     switch self {
     case .null, .boolean: []

@@ -8,9 +8,9 @@ public enum SchemaError: ReportableError, Equatable {
   case notJSON(file: String, problem: String)
   /// Not a schema; `path` names the part.
   case malformed(file: String, path: String, problem: String)
-  /// A valid schema that says something outside of what is supported.
+  /// A valid schema that uses something that is not supported.
   case unsupported(file: String, path: String, what: String)
-  /// Every text of the schema would have to hold another one.
+  /// There is no finite text: every text of the schema would have to contain another one.
   case endless(String)
   /// The model's tokens cannot spell it.
   case unwritable(String)

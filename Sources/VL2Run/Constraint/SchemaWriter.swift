@@ -1,4 +1,4 @@
-/// Guides one answer so that it becomes a text of a schema, whole before the tokens run out.
+/// Guides one answer so that it becomes a text of a schema, complete before the tokens run out.
 struct SchemaWriter {
   private let machine: GrammarMachine
   private let vocabulary: Vocabulary
@@ -8,12 +8,12 @@ struct SchemaWriter {
   private var budget: Int
   private var state: GrammarMachine.State
   private var masks: [GrammarMachine.State: TokenSet] = [:]
-  /// What is left of the shortest way to the end, once it is the only one.
+  /// The tokens left on the shortest way to the end, once that is the only way.
   private var forced: ArraySlice<Int>?
 
   /// - Parameters:
   ///   - end: the token that ends an answer.
-  ///   - budget: tokens to write at the most.
+  ///   - budget: the most tokens to write.
   /// - Throws: `SchemaError` where no text of the schema fits.
   init(_ schema: JSONSchema, vocabulary: Vocabulary, tokenizer: Tokenizer, end: Int, budget: Int) throws {
     guard let machine = GrammarMachine(schema.grammar) else { throw SchemaError.endless(schema.name) }
@@ -34,7 +34,7 @@ struct SchemaWriter {
   /// Whether the way to the end is fixed, so that nothing needs to be picked.
   var isForced: Bool { forced != nil }
 
-  /// The next token, the end token after the last.
+  /// The next token; after the last one, the end token.
   ///
   /// - Parameter pick: picks one of the tokens that are allowed; not called once the rest is fixed.
   mutating func next(pick: (TokenSet) throws -> Int) rethrows -> Int {
@@ -57,7 +57,7 @@ struct SchemaWriter {
     return forced?.popFirst() ?? end
   }
 
-  /// Goes to the end on the shortest way.
+  /// Makes the answer take the shortest way to its end.
   mutating func finish() {
     if forced == nil { forced = (vocabulary.tokens(of: machine.completion(of: state)) ?? [])[...] }
   }

@@ -1,25 +1,25 @@
 /// How far a JSON string is written.
 ///
-/// Characters beyond ASCII are written as they are, in UTF-8; of the escapes, all but `\u` are allowed.
+/// Characters beyond ASCII are written as they are, in UTF-8. All escapes but `\u` are allowed.
 struct StringProgress: Hashable, Sendable {
   private enum Phase: UInt8 {
     case beforeQuote, body, escape
-    /// This many bytes of a character are left, any continuation bytes.
+    /// So many bytes of a character are left; they may be any continuation bytes.
     case one, two, three
-    /// As the others, but the next byte's range is smaller. Source: Unicode Standard, table 3-7.
+    /// Like these, but with a smaller range for the next byte. Source: Unicode Standard, table 3-7.
     case afterE0, afterED, afterF0, afterF4
     case done
   }
 
   private var phase = Phase.beforeQuote
-  /// Characters begun; counted no further than it matters.
+  /// Characters begun; counted only as far as it matters.
   private var count = 0
 
   static let begin = StringProgress()
 
   var isDone: Bool { phase == .done }
 
-  /// After one more byte; nil where it may not stand there.
+  /// The progress after one more byte; nil where the byte is not allowed there.
   func after(_ byte: UInt8, least: Int, most: Int?) -> StringProgress? {
     var next = self
     func to(_ phase: Phase, where isRight: Bool) -> StringProgress? {

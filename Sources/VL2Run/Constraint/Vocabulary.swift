@@ -1,5 +1,5 @@
-/// A tokeniser's ordinary tokens in the order of their bytes, so that tokens that begin alike are looked at
-/// together. Tokens that stand for something else than text (marks, pictures, ends) are not among them.
+/// A tokeniser's ordinary tokens, sorted by their bytes, so that tokens that begin alike are checked
+/// together. Tokens that stand for something other than text (marks, pictures, ends) are not among them.
 package final class Vocabulary: Sendable {
   /// One above the largest id.
   package let count: Int
@@ -43,7 +43,7 @@ package final class Vocabulary: Sendable {
     var allowed = TokenSet(count: count)
     // states[n] is the state after n bytes of the token.
     var states = [GrammarMachine.State](repeating: state, count: longest + 1)
-    // Tokens that share more bytes than this with their predecessor go wrong as it did.
+    // Where the token before went wrong. Tokens that share more bytes than this with it go wrong too.
     var wrong = Int.max
     for index in ids.indices {
       let common = Int(shared[index])
@@ -62,7 +62,7 @@ package final class Vocabulary: Sendable {
     return allowed
   }
 
-  /// Tokens that make up a text, the longest first; nil where a byte has none.
+  /// Tokens that make up a text, each the longest that fits; nil where no token fits.
   func tokens(of text: [UInt8]) -> [Int]? {
     var tokens: [Int] = []
     var rest = text[...]
@@ -79,7 +79,7 @@ package final class Vocabulary: Sendable {
     var found: (id: Int, length: Int)?
     var range = ids.startIndex..<ids.endIndex
     for (depth, byte) in zip(0..., text) {
-      // Of the tokens that agree so far, those that go on with this byte; shorter ones stand first.
+      // Keeps the tokens that go on with this byte, of those that agree so far. Shorter tokens sort first.
       let low = partition(range) { self.byte($0, depth) >= Int(byte) }
       range = low..<partition(low..<range.upperBound) { self.byte($0, depth) > Int(byte) }
       guard let first = range.first else { break }

@@ -1,23 +1,23 @@
-/// Slots of memory that experts are read into. It knows which expert is in which slot, or on its way there; which one
-/// to read, and whose place it takes, is for `SlotExpertStore` to say.
+/// Slots of memory that experts are read into. This class knows which expert is in which slot or is being
+/// read into it. `SlotExpertStore` decides which expert to read and which one to evict for it.
 final class ExpertSlots {
-  /// Where experts are, those on their way included.
+  /// Which slot each expert is in, including experts that are still being read.
   var table: SlotTable
   /// Slots that may be in use.
   var capacity: Int
-  /// Slots whose expert was prefetched, and has not been wanted yet.
+  /// By slot: whether its expert was prefetched and has not been wanted yet.
   private(set) var isGuessed: [Bool]
   let bytes: Int
 
   private let queue: ReadQueue
   private let memory: PageRegion
   private var free: [Int]
-  /// Reads on their way into a slot, or done and not looked at since.
+  /// By slot: the read into it, until it is found to be done.
   private var loads: [SectionLoad?]
-  /// Slots that nobody wants and a read still goes into.
+  /// Dropped slots that are still being read into.
   private var cancelling: [(slot: Int, load: SectionLoad)] = []
 
-  /// - Parameter bytes: of a slot.
+  /// - Parameter bytes: the size of a slot.
   /// - Throws: `MemoryError` where the system refuses the address space.
   init(_ table: SlotTable, bytes: Int, reading queue: ReadQueue) throws {
     self.table = table
@@ -33,25 +33,25 @@ final class ExpertSlots {
   /// Slots that hold or will hold an expert.
   var used: Int { table.slots - free.count }
 
-  /// Slots that experts were guessed into, those that were dropped and are still read into included.
+  /// Slots that were filled by guesses, including dropped ones that are still being read into.
   var guesses: Int { isGuessed.count { $0 } + cancelling.count }
 
   /// The first slot's bytes.
   var base: UnsafeMutableRawPointer { memory.base }
 
-  /// A slot in which nothing is, where one more may be in use.
+  /// An empty slot; nil where there is none or no more slots may be in use.
   func takeFree() -> Int? { used < capacity ? free.popLast() : nil }
 
-  /// Begins to read an expert into a slot; what was there is gone.
+  /// Begins to read an expert into a slot, in place of the expert that was there.
   func read(_ id: Int, section: Int, into slot: Int, guessed: Bool) {
     table.put(id, in: slot)
     isGuessed[slot] = guessed
     loads[slot] = queue.load(section, into: memory.base + slot * bytes, urgent: !guessed)
   }
 
-  /// Whether a slot's expert is there.
+  /// Whether a slot's expert has been read.
   ///
-  /// - Throws: what made its read fail; the slot is then empty.
+  /// - Throws: the error that made its read fail; the slot is then empty.
   func isReady(_ slot: Int) throws -> Bool {
     guard let load = loads[slot] else { return true }
     do {
@@ -64,9 +64,9 @@ final class ExpertSlots {
     return true
   }
 
-  /// Waits until a slot's expert is there.
+  /// Waits until a slot's expert has been read.
   ///
-  /// - Throws: what made its read fail; the slot is then empty.
+  /// - Throws: the error that made its read fail; the slot is then empty.
   func wait(for slot: Int) throws {
     guard let load = loads[slot] else { return }
     do {
@@ -78,8 +78,8 @@ final class ExpertSlots {
     loads[slot] = nil
   }
 
-  /// An expert is wanted. Returns whether it was prefetched, nil where its read had failed: the slot is
-  /// then empty.
+  /// Tells that the expert in a slot is wanted now. Returns whether it was prefetched; nil where its read had
+  /// failed, and the slot is then empty.
   func want(_ slot: Int) -> Bool? {
     guard let isReady = try? isReady(slot) else { return nil }
     if !isReady, let load = loads[slot] { queue.hurry(load) }
@@ -87,7 +87,7 @@ final class ExpertSlots {
     return isGuessed[slot]
   }
 
-  /// Whether nothing is being read into a slot, and its expert is there.
+  /// Whether a slot's expert has been read, so that nothing is being read into the slot any more.
   func isSettled(_ slot: Int) -> Bool {
     guard let load = loads[slot] else { return true }
     guard (try? queue.isDone(load)) ?? false else { return false }
@@ -95,7 +95,8 @@ final class ExpertSlots {
     return true
   }
 
-  /// Takes a slot whose expert was prefetched in vain for another one, unless something is still being read into it.
+  /// Takes a slot with an expert that was prefetched in vain, to use it for another one. Returns false where
+  /// something is still being read into it.
   func takeGuessed(_ slot: Int) -> Bool {
     if let load = loads[slot] {
       guard (try? queue.isDone(load)) ?? true else { return false }
@@ -105,13 +106,13 @@ final class ExpertSlots {
     return true
   }
 
-  /// Ends what is being read into a slot, and waits for the end.
+  /// Cancels the read into a slot and waits until it has ended.
   func cancelRead(_ slot: Int) {
     if let load = loads[slot] { _ = queue.cancel(load, waiting: true) }
     loads[slot] = nil
   }
 
-  /// Empties a slot; where something is read into it, as soon as that has ended.
+  /// Empties a slot. Where something is being read into it, the slot becomes free once that read has ended.
   func drop(_ slot: Int) {
     table.clear(slot)
     isGuessed[slot] = false
@@ -123,9 +124,9 @@ final class ExpertSlots {
     loads[slot] = nil
   }
 
-  /// Frees slots that were dropped, as far as nothing is read into them any more.
+  /// Frees the dropped slots that nothing is being read into any more.
   ///
-  /// - Parameter waiting: wait until that is so of all.
+  /// - Parameter waiting: whether to wait until all of them can be freed.
   func freeDropped(waiting: Bool) {
     cancelling.removeAll { slot, load in
       guard queue.cancel(load, waiting: waiting) else { return false }
@@ -134,12 +135,12 @@ final class ExpertSlots {
     }
   }
 
-  /// Empties a slot and gives its memory back.
+  /// Empties a slot and gives its memory back to the system.
   func empty(_ slot: Int) {
     cancelRead(slot)
     table.clear(slot)
     isGuessed[slot] = false
-    // Where it is taken last.
+    // At the front, where it is taken last.
     free.insert(slot, at: 0)
     memory.release(slot * bytes..<(slot + 1) * bytes)
   }

@@ -11,44 +11,44 @@ package struct ExpertUse: BitwiseCopyable {
   /// - Parameter rows: how many rows picked it.
   package init(expert: Int, rows: Int) { self.init(expert: expert, pairs: 0..<rows) }
 
-  /// Places of its rows in a list of all rows, sorted by expert.
+  /// The places of its rows in a list of all rows that is sorted by expert.
   var pairs: Range<Int> { firstPair..<endPair }
 }
 
-/// An expert that may be computed with.
+/// An expert that is ready to be computed with.
 package struct ReadyExpert: BitwiseCopyable {
-  /// Place in the list that `begin` was told.
+  /// Its place in the list that was passed to `begin`.
   package var place: Int
   package var weights: GatedWeights
 }
 
-/// Gives the routed experts of a layer to those who compute with them, one layer at a time.
+/// Hands out the routed experts of a layer, one layer at a time.
 ///
-/// A layer is `begin`, then `next` until every expert was given.
+/// For each layer, call `begin`, and then `next` until every expert was given.
 package protocol ExpertStore: AnyObject {
   /// Tells which experts a layer's rows were routed to.
   ///
   /// - Parameters:
   ///   - experts: in ascending order.
-  ///   - rows: all rows.
+  ///   - rows: how many rows the layer has.
   ///   - inOrder: whether `next` has to keep that order.
   func begin(layer: Int, experts: UnsafeBufferPointer<ExpertUse>, rows: Int, inOrder: Bool) throws
 
-  /// Gives experts that were not given yet: those that are in memory, in their order from the first on where the
-  /// order counts.
+  /// Gives experts that are in memory and were not given yet. Where the order counts, they come in that
+  /// order, from the first on.
   ///
   /// - Parameters:
-  ///   - most: at most as many; at least 1.
+  ///   - most: the most experts to give; at least 1.
   ///   - waiting: whether to wait until there is at least one; otherwise there may be none.
-  ///   - ready: set to these experts; what they point to is right until the next call of any method.
+  ///   - ready: set to these experts; what they point to is valid until the next call of any method.
   /// - Throws: `PackedFileError` for an expert that cannot be read or is damaged.
   func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws
 
-  /// When being told what comes next is of use.
+  /// When the store wants to be told what comes next.
   var prefetchMode: PrefetchMode { get }
 
-  /// Tells, between `begin` of one layer and of the next, what a layer to come will probably want. What it was said to
-  /// want before counts no more.
+  /// Tells which experts a later layer will probably want. Called between the `begin` of one layer and that
+  /// of the next. It replaces what was told for that layer before.
   ///
   /// - Parameters:
   ///   - experts: in the order in which they should be read, likeliest first.
@@ -62,12 +62,12 @@ package protocol ExpertStore: AnyObject {
 package enum PrefetchMode: Sendable {
   /// Never: nothing is read ahead.
   case never
-  /// Guesses while a layer waits for an expert, when they cost nothing but time that nobody needs; a prompt's next
-  /// layer, which is no guess, at once.
+  /// Guesses are wanted while a layer waits for an expert, when they cost only time that nobody needs. The
+  /// next layer of a prompt, which is no guess, is wanted at once.
   case whileWaiting
-  /// In each layer, as soon as that knows its own experts.
+  /// In each layer, as soon as the layer knows its own experts.
   case always
 
-  /// Rows up to which the experts of layers to come are guessed row by row; more rows want nearly all of them.
+  /// The most rows for which the experts of later layers are guessed row by row; more rows want nearly all experts.
   package static let guessedRows = 32
 }

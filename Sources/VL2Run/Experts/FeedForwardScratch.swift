@@ -59,7 +59,7 @@ package final class FeedForwardScratch {
     numbers.release()
   }
 
-  /// 0, 1, 2, ... at least up to `count`.
+  /// The numbers 0, 1, 2, ..., at least `count` of them.
   func consecutive(_ count: Int) -> UnsafePointer<UInt32>? {
     while numbers.count < count { numbers.append(UInt32(numbers.count)) }
     return numbers.base

@@ -13,7 +13,7 @@ package struct GatedWeights: BitwiseCopyable {
     down = Linear(try weights.matrix(name + ".down_proj.weight", rows: hidden, columns: inner))
   }
 
-  /// Weights of a section that lies, or will lie, at an address of the caller's.
+  /// Weights of a section that lies, or will lie, at an address given by the caller.
   package init(
     _ file: PackedFile, _ name: String, hidden: Int, inner: Int, at address: UnsafeRawPointer
   ) throws {

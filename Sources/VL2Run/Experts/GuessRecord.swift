@@ -1,10 +1,11 @@
-/// How often experts that were guessed and not in memory were wanted lately.
+/// How often guesses were right lately. Only guesses of experts that were not in memory count.
 struct GuessRecord {
-  /// What a guess counts for after one more: about fifty are remembered.
+  /// The weight of a guess after one more guess: about fifty are remembered.
   private static let memory = 0.98
-  /// So many guesses, half of them right, are taken for granted at the beginning.
+  /// At the beginning, so many guesses are taken for granted, half of them right.
   private static let doubt = 8.0
-  /// A wrong guess takes a place and a piece's time from others, a right one saves a part of a read.
+  /// The smallest share of right guesses that pays. A wrong guess takes a slot and the time of reading a
+  /// piece from others; a right one saves a part of a read.
   private static let leastRight = 0.25
 
   private var seen = 0.0

@@ -1,18 +1,18 @@
-/// Experts as mapped sections of the packed file: nothing of an expert is read before a row is routed to it, and what
-/// stays in memory is the system's affair.
+/// Experts as memory-mapped sections of the packed file. Nothing of an expert is read before a row is routed
+/// to it, and the system decides what stays in memory.
 package final class MappedExpertStore: ExpertStore {
   private let weights: Weights
   private let pool: WorkerPool
   private let hidden: Int
   private let inner: Int
   private let count: Int
-  /// By layer and expert: those that were read once.
+  /// By layer and expert: the experts that were read once; nil for the others.
   private var known = PlainList<GatedWeights?>()
   private let layers: Int
   private var layer = 0
   private var wanted = PlainList<Int>()
   private var given = 0
-  /// Experts that layers wanted.
+  /// How many experts layers wanted so far.
   private(set) var touched = 0
 
   package init(_ weights: Weights, pool: WorkerPool) {
@@ -57,7 +57,7 @@ package final class MappedExpertStore: ExpertStore {
     }
   }
 
-  /// Looks at the experts that are wanted and were not read before, on all threads.
+  /// Prepares the wanted experts that were not read before, on all threads.
   private func findWanted() throws {
     let new = wanted.elements.filter { known[layer * count + $0] == nil }
     let sections = new.map { "layer.\(layer).expert.\($0)" }
@@ -71,6 +71,6 @@ package final class MappedExpertStore: ExpertStore {
     }
   }
 
-  /// Forgets which experts were read: the file was mapped anew.
+  /// Forgets which experts were read, because the file is mapped again.
   package func invalidate() { known.fill(nil, count: layers * count) }
 }

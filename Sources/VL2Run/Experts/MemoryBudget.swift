@@ -1,22 +1,23 @@
 import SIMDKernels
 import VL2Quant
 
-/// Shares a number of bytes out: what is always held, what a stage needs for a while, and slots for experts, which
-/// get the rest.
+/// Divides a number of bytes between what is always held, what a stage needs for a while, and the slots for
+/// experts, which get the rest.
 package final class MemoryBudget {
   package let bytes: Int
-  /// The process as it is when the model was opened, and what it will take besides.
+  /// Bytes of the process when the model was opened, and what it will take besides.
   private let fixed: Int
-  /// Every section but the tower's and the experts.
+  /// Every section that is held as a whole (routed experts are not), except the tower's, the projector's and
+  /// an embedding that is read row by row.
   private let decoderBytes: Int
   private let visionBytes: Int
-  /// The largest two sections of the tower that follow each other: one at work, one being read.
+  /// The most bytes of two consecutive sections of the tower: one in use, one being read.
   private let visionWindow: Int
   private let weights: Weights
   private let store: SlotExpertStore
   private let ledger: ByteLedger
 
-  /// Besides what is counted: heap that malloc does not give back, stacks, small things.
+  /// What is not counted: heap that malloc does not give back, stacks, small things.
   static let margin = 12 << 20
 
   package init(bytes: Int, fixed: Int, weights: Weights, store: SlotExpertStore, ledger: ByteLedger) {
@@ -51,12 +52,13 @@ package final class MemoryBudget {
     fixed + decoderBytes + max(decoding + store.slotBytes, encoding + visionWindow)
   }
 
-  /// Makes room for the tower. The decoder's weights stay where they were read already.
+  /// Makes room for the tower. The decoder's weights that were read already stay in memory.
   ///
   /// - Parameter working: bytes that encoding needs besides the weights.
   /// - Throws: `MemoryBudgetError.request`.
   package func makeRoomForTower(working: Int) throws {
-    // A tower that may stay would take the place of experts that every token wants.
+    // The tower stays only where all expert slots fit beside it: otherwise it would take the place of experts
+    // that every token wants.
     let spare = bytes - fixed - decoderBytes - visionBytes - working - ledger.bytes
     weights.keepsTower = spare >= store.slotBytes * store.mostSlots
     let tower = weights.keepsTower ? visionBytes : visionWindow
@@ -66,9 +68,9 @@ package final class MemoryBudget {
     store.resize(to: min(store.capacity, rest / store.slotBytes))
   }
 
-  /// Makes room for rows through the decoder.
+  /// Makes room for sending rows through the decoder.
   ///
-  /// - Parameter working: bytes that they need besides the weights, growing caches included.
+  /// - Parameter working: bytes that the rows need besides the weights, growing caches included.
   /// - Throws: `MemoryBudgetError.request`.
   package func makeRoomForDecoder(working: Int) throws {
     let tower = weights.keepsTower ? visionBytes : 0

@@ -3,8 +3,9 @@ import VL2Quant
 
 /// A feed-forward layer of routed and shared experts, or a dense one (shared weights alone).
 ///
-/// Rows are grouped by expert, so that an expert's weights are read once however many rows picked it. A row's sum is
-/// formed by itself and in one order: the shared output, then its experts in ascending order.
+/// Rows are grouped by expert, so that an expert's weights are read once however many rows picked it. The sum
+/// of a row does not depend on other rows and is always added up in one order: the shared output, then its
+/// experts in ascending order.
 package final class MixtureOfExperts {
   private let layer: Int
   private var router: Router?
@@ -46,8 +47,8 @@ package final class MixtureOfExperts {
   ///   - x: normalised rows, [count][hidden].
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forced: expert ids to take instead of the router's, [count][kept].
-  ///   - lookAhead: called at most once, when the store wants to be told of layers to come, with what is known of this
-  ///     layer's output by then.
+  ///   - lookAhead: called at most once, when the store wants to be told about later layers, with what is
+  ///     known of this layer's output by then.
   /// - Throws: what the store throws.
   package func apply(
     _ x: Rows, addingTo residual: Rows, chunk: Int, forced: UnsafeBufferPointer<Int32>? = nil,
@@ -55,8 +56,8 @@ package final class MixtureOfExperts {
     lookAhead: (Rows) -> Void = { _ in }
   ) throws {
     let (count, hidden) = (x.count, x.columns)
-    // Where there are more rows than a chunk, experts come in ascending order and what they give is added up at
-    // once; otherwise in any order, and it is added up at the end.
+    // With more rows than a chunk, experts come in ascending order and their outputs are added up at once.
+    // Otherwise they come in any order, and their outputs are added up at the end.
     let inOrder = count > chunk
     var looksWhileWaiting =
       store.prefetchMode == .whileWaiting && count <= PrefetchMode.guessedRows && !inOrder
@@ -126,7 +127,7 @@ package final class MixtureOfExperts {
   ///
   /// - Parameters:
   ///   - sum: shared outputs.
-  ///   - outputs: [pairs][hidden] of the experts that were given; the others' rows are overwritten.
+  ///   - outputs: [pairs][hidden] of the experts that were given; the rows of the others are set to zero.
   private func outputSoFar(_ residual: Rows, sum: Rows, _ outputs: Rows) -> Rows {
     let (count, hidden) = (sum.count, sum.columns)
     for place in 0..<scratch.groups.count where !scratch.isGiven[place] {
@@ -143,8 +144,8 @@ package final class MixtureOfExperts {
     return output
   }
 
-  /// Computes experts whose pairs come one after the other, at most as many at a time as `outputs` has rows, and adds
-  /// what they give to `sum` at once.
+  /// Computes experts with consecutive pairs, at most as many pairs at a time as `outputs` has rows, and adds
+  /// their outputs to `sum` at once.
   private func runInOrder(
     _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, _ input: PreparedRows, outputs: Rows, sum: Rows
   ) {
@@ -179,7 +180,7 @@ package final class MixtureOfExperts {
     return picks
   }
 
-  /// Gives back what many rows needed.
+  /// Frees the scratch that many rows needed.
   package func releaseScratch() { scratch.release() }
 
   /// How many groups from the first on have at most `pairs` pairs together; at least 1.
@@ -193,11 +194,11 @@ package final class MixtureOfExperts {
     return count
   }
 
-  /// Computes experts for the rows that picked them and, where `dense` names rows, the shared weights for those:
-  /// gate, up and the activation of all in one parallel job, down of all in another.
+  /// Computes experts for the rows that picked them. Where `dense` names rows, it also computes the shared
+  /// weights for these rows. Gate, up and the activation of all are one parallel job, down of all is another.
   ///
   /// - Parameters:
-  ///   - outputs: [pairs][hidden]: a pair's output is written to its place less `placesFrom`.
+  ///   - outputs: [pairs][hidden]: a pair's output is written to its place minus `placesFrom`.
   ///   - sum: [count][hidden]: the shared output is written to its row.
   private func run(
     _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, dense: Range<Int>?, _ input: PreparedRows,
@@ -281,8 +282,8 @@ package final class MixtureOfExperts {
     }
   }
 
-  /// sum += weight * output for every pair of `places`, experts of a row in ascending order: the shared output came
-  /// first.
+  /// sum += weight * output for every pair of `places`, the experts of a row in ascending order. The shared
+  /// output was added before.
   ///
   /// - Parameter outputs: of the pairs of `places`, in their order.
   private func combine(_ outputs: Rows, places: Range<Int>, into sum: Rows) {

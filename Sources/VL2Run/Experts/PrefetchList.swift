@@ -1,5 +1,5 @@
-/// Experts to prefetch: those that layers to come will probably want, likeliest first. A layer's list is replaced by a
-/// later one, which was made from nearer.
+/// Experts to prefetch: those that later layers will probably want, likeliest first. A new list for a layer
+/// replaces its old one, because it was made nearer to that layer.
 ///
 /// An expert is known by its id, layer * experts + number.
 struct PrefetchList {

@@ -57,7 +57,7 @@ package struct RouteTrace: Sendable {
   }
 }
 
-/// Passes everything on to another store and keeps what was asked.
+/// Passes every call on to another store and records what was asked for.
 package final class RecordingExpertStore: ExpertStore {
   package private(set) var trace: RouteTrace
   private let store: any ExpertStore
@@ -90,7 +90,7 @@ package final class RecordingExpertStore: ExpertStore {
   package func prefetch(layer: Int, experts: [Int], certain: Bool) -> Bool {
     if !certain { guess = (layer, experts.sorted()) }
     store.prefetch(layer: layer, experts: experts, certain: certain)
-    // A trace has what the layer before guessed.
+    // A trace only records what the layer before guessed.
     return false
   }
 }

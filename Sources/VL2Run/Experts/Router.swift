@@ -17,12 +17,12 @@ package struct ExpertPicks: ~Copyable {
 /// Picks the routed experts of each row.
 package struct Router: ~Copyable {
   private let weights: Linear
-  /// Added to the scores for choosing alone, one for each expert; `noaux_tc` only.
+  /// Added to the scores only when experts are chosen, one for each expert; `noaux_tc` only.
   private let bias: UnsafePointer<Float>?
   private let config: LanguageConfig.Routing
   private let arithmetic: Arithmetic
   private var logits = AlignedStorage()
-  /// What the experts of the row at hand are chosen by, and what its groups are kept by.
+  /// For the current row: the values that its experts are chosen by, and those that its groups are chosen by.
   private var choice = PlainList<Float>()
   private var quality = PlainList<Float>()
   private var isKept = PlainList<Bool>()
@@ -53,9 +53,9 @@ package struct Router: ~Copyable {
 
   /// Scores every expert for every row and keeps the best.
   ///
-  /// Scores are a softmax or a sigmoid of the router's logits. The largest `expertsPerToken` of those that may be
-  /// chosen are kept, an earlier expert before a later one of the same score; their scores are the weights,
-  /// normalised to a sum of 1 where the config says so, then scaled.
+  /// Scores are a softmax or a sigmoid of the router's logits. Of the experts that may be chosen, the
+  /// `expertsPerToken` with the largest scores are kept; of equal scores, the earlier expert comes first.
+  /// Their scores are the weights, normalised to a sum of 1 where the config says so, then scaled.
   ///
   /// - Parameters:
   ///   - x: normalised rows, [count][hidden], float32 in every mode.
@@ -97,8 +97,9 @@ package struct Router: ~Copyable {
     }
   }
 
-  /// Sets what experts are chosen by: their scores, with `noaux_tc` plus a bias, and 0 for those of groups that are not
-  /// among the best. A group is as good as its best expert; with `noaux_tc`, as its best two together.
+  /// Sets `choice`, the values that experts are chosen by: their scores, plus a bias with `noaux_tc`, and 0
+  /// for experts of groups that are not among the best. A group is as good as its best expert; with
+  /// `noaux_tc`, as its best two together.
   private mutating func choose(_ scores: UnsafeBufferPointer<Float>) {
     setChoice(scores)
     guard config.groups > 1 else { return }
@@ -123,8 +124,8 @@ package struct Router: ~Copyable {
     for expert in scores.indices { choice.append(scores[expert] + (bias?[expert] ?? 0)) }
   }
 
-  /// The largest value among `places`, the first of equals, which is never found again. What is not a number is never
-  /// the largest.
+  /// Finds the largest value among `places`, the first of equals, and overwrites it so that it is not found
+  /// again. A value that is not a number is never the largest.
   private static func takeLargest(
     _ values: UnsafeMutableBufferPointer<Float>, _ places: Range<Int>
   ) -> (place: Int, value: Float) {

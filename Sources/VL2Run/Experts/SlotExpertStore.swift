@@ -1,9 +1,10 @@
 import VL2Quant
 
-/// Experts in a fixed number of slots of our own memory, each read when it is wanted or prefetched and kept until
-/// another needs its place. `ExpertSlots` has the memory and reads into it; what is read and what goes is decided here.
+/// Experts in a fixed number of slots of anonymous memory. An expert is read when it is wanted or prefetched,
+/// and kept until another needs its slot. `ExpertSlots` owns the memory and reads into it; this class decides
+/// what is read and what is evicted.
 package final class SlotExpertStore: ExpertStore {
-  /// What a store was asked for and what it had.
+  /// What the store was asked for, and what it had.
   package struct Counts: Sendable {
     /// Experts that layers wanted.
     package var touched = 0
@@ -16,7 +17,7 @@ package final class SlotExpertStore: ExpertStore {
     package var rightGuesses = 0
     package var secondsWaited = 0.0
 
-    /// Of those touched, read when they were wanted.
+    /// Of those touched, the ones that were read only when they were wanted.
     package var misses: Int { touched - hits - prefetched }
   }
 
@@ -27,7 +28,7 @@ package final class SlotExpertStore: ExpertStore {
   private let firstSection: [Int]
   private let experts: Int
   private var templates: [GatedWeights?]
-  /// Slots whose expert was given to those who compute with it.
+  /// By slot: whether its expert was given out and is being computed with.
   private var isPinned: [Bool]
   private var pinned: [Int] = []
 
@@ -44,7 +45,7 @@ package final class SlotExpertStore: ExpertStore {
   private var guessRecord = GuessRecord()
 
   /// - Parameters:
-  ///   - slots: slots that there may ever be; at least 1.
+  ///   - slots: the most slots that there may ever be; at least 1.
   /// - Throws: `MemoryError` where the system refuses the address space.
   package init(
     _ weights: Weights, reading queue: ReadQueue, slots: Int, policy: ReplacementPolicy
@@ -64,7 +65,8 @@ package final class SlotExpertStore: ExpertStore {
     prefetches = PrefetchList(layers: layers, experts: experts)
   }
 
-  /// Bytes of a slot: the largest expert, up to whole pages of any size that systems have.
+  /// Bytes of a slot: the largest expert, rounded up to 64 KiB, which is a whole number of pages of any size
+  /// that systems have.
   package static func slotBytes(_ file: PackedFile) -> Int {
     let largest =
       file.manifest.sections.filter { $0.name.contains(".expert.") }.map(ReadQueue.room).max() ?? 0
@@ -73,7 +75,7 @@ package final class SlotExpertStore: ExpertStore {
 
   package var slotBytes: Int { slots.bytes }
 
-  /// Slots that there may ever be.
+  /// The most slots that there may ever be.
   package var mostSlots: Int { slots.table.slots }
 
   /// Slots that may be in use.
@@ -91,7 +93,7 @@ package final class SlotExpertStore: ExpertStore {
   ) throws {
     unpin()
     for id in wanted { isNeeded[id] = false }
-    // What is still to be prefetched for other layers belongs to a pass that came to no end.
+    // Prefetches that are still listed for other layers belong to a pass that did not finish.
     if layer <= self.layer { prefetches.removeAll() }
     self.layer = layer
     self.inOrder = inOrder
@@ -105,7 +107,7 @@ package final class SlotExpertStore: ExpertStore {
     settlePrefetch()
     counts.touched += wanted.count
     for id in wanted {
-      // A prefetch that failed is read once more, now that the expert is wanted.
+      // An expert with a failed prefetch is read once more, now that it is wanted.
       guard let slot = slots.table.slot(of: id), let wasGuessed = slots.want(slot) else { continue }
       if wasGuessed { counts.prefetched += 1 } else { counts.hits += 1 }
     }
@@ -140,7 +142,7 @@ package final class SlotExpertStore: ExpertStore {
 
   private func collect(most: Int, into ready: inout PlainList<ReadyExpert>) throws {
     ready.removeAll()
-    // While some are computed with, others have to come.
+    // At most half of the slots are given out: while those are computed with, other experts are read.
     let most = inOrder ? min(most, max(1, capacity / 2)) : most
     for place in firstLeft..<wanted.count where !isGiven[place] {
       if ready.count == most { break }
@@ -157,17 +159,17 @@ package final class SlotExpertStore: ExpertStore {
     while firstLeft < wanted.count && isGiven[firstLeft] { firstLeft += 1 }
   }
 
-  /// The slot of an expert whose bytes are there.
+  /// The slot of an expert that has been read; nil where it has not.
   private func readySlot(_ id: Int) throws -> Int? {
     guard let slot = slots.table.slot(of: id), try slots.isReady(slot) else { return nil }
     return slot
   }
 
-  /// Waits for the first expert that was not given.
+  /// Waits for the first expert that was not given yet.
   private func fetchFirst() throws {
     let id = wanted[firstLeft]
     if slots.table.slot(of: id) == nil {
-      // All slots hold experts that this layer needs later, or are still written to.
+      // All slots hold experts that this layer needs later, or are still being read into.
       slots.freeDropped(waiting: true)
       guard let slot = slots.takeFree() ?? lastNeeded() else { preconditionFailure("a store has a slot") }
       read(id, into: slot)
@@ -213,7 +215,7 @@ package final class SlotExpertStore: ExpertStore {
     slots.read(id, section: section, into: slot, guessed: guessed)
   }
 
-  /// Compares what was prefetched for the layer that has begun with what it wants, and cancels reads in vain.
+  /// Compares the prefetches for the layer that has begun with what it wants, and cancels reads that are in vain.
   private func settlePrefetch() {
     let isCertain = prefetches.certainLayer == layer
     let ids = prefetches.remove(layer)
@@ -225,7 +227,7 @@ package final class SlotExpertStore: ExpertStore {
     cancelGuesses(ids)
   }
 
-  /// Cancels prefetches of experts that are neither guessed any more nor wanted.
+  /// Cancels prefetches of experts that are no longer guessed and not wanted.
   private func cancelGuesses(_ ids: [Int]) {
     for id in ids where !isNeeded[id] && !prefetches.contains(id) {
       guard let slot = slots.table.slot(of: id), slots.isGuessed[slot], !slots.isSettled(slot) else {
@@ -242,7 +244,7 @@ package final class SlotExpertStore: ExpertStore {
     }
   }
 
-  /// Whether as much is to be prefetched as may be.
+  /// Whether as many experts are guessed as may be.
   private var hasGuessesEnough: Bool {
     prefetches.nearestFirst.count(where: isGuessedOrAbsent) >= guessedSlots
   }
@@ -253,8 +255,8 @@ package final class SlotExpertStore: ExpertStore {
 
   // MARK: what goes
 
-  /// Slots that experts may be guessed into: they are taken from the policy, so that wrong guesses never drive out
-  /// more. None where guesses are mostly wrong.
+  /// How many slots may hold guesses if other experts have to be evicted for them, so that wrong guesses
+  /// never evict more. None where guesses are mostly wrong.
   private var guessedSlots: Int {
     let kept = weights.config.language.routing?.expertsPerToken ?? 0
     return capacity >= 2 * kept && guessRecord.pays ? kept : 0
@@ -270,7 +272,7 @@ package final class SlotExpertStore: ExpertStore {
     return isAllowed ? victim(sparing: prefetches.contains) : nil
   }
 
-  /// A slot whose expert was prefetched in vain.
+  /// A slot with an expert that was prefetched in vain.
   private func wrongGuess() -> Int? {
     slots.isGuessed.indices.first { slot in
       guard slots.isGuessed[slot], let id = slots.table.expert(in: slot) else { return false }
@@ -278,8 +280,8 @@ package final class SlotExpertStore: ExpertStore {
     }
   }
 
-  /// The policy's choice among experts that nobody waits for. While a prompt goes by, layers that it has passed go
-  /// first: those to come will be wanted before.
+  /// The slot to evict: the policy's choice among experts that nobody waits for. During a prompt, layers that
+  /// it has passed go first, because later layers will be wanted sooner.
   private func victim(sparing isSpared: (_ id: Int) -> Bool) -> Int? {
     func isIdle(_ slot: Int, _ id: Int) -> Bool {
       !isPinned[slot] && !isNeeded[id] && !slots.isGuessed[slot] && slots.isSettled(slot) && !isSpared(id)
@@ -306,7 +308,7 @@ package final class SlotExpertStore: ExpertStore {
 
   // MARK: memory
 
-  /// Changes how many slots may be in use; memory of those that are too many is given back.
+  /// Changes how many slots may be in use, and gives the memory of surplus slots back to the system.
   ///
   /// - Parameter count: may be 0 while no layer is at work.
   package func resize(to count: Int) {
@@ -322,7 +324,7 @@ package final class SlotExpertStore: ExpertStore {
     }
   }
 
-  /// Drops everything that was read: the file was mapped anew.
+  /// Drops everything that was read, because the file is mapped again.
   package func invalidate() {
     unpin()
     slots.freeDropped(waiting: true)

@@ -1,5 +1,5 @@
-/// Which expert is in which slot, and which slot to take next. It knows neither bytes nor files, so that a recorded
-/// trace can be replayed through it.
+/// Which expert is in which slot, and which slot to take next. This type knows neither bytes nor files, so
+/// that a recorded trace can be replayed through it.
 ///
 /// An expert is known by its id, layer * experts + number.
 package struct SlotTable {
@@ -13,7 +13,8 @@ package struct SlotTable {
   private var lastUse: [Int]
   /// The token that last used an expert.
   private var lastToken: [Int]
-  /// Uses, the last ones worth `worth` each: growing that is the same as letting all earlier ones shrink.
+  /// Weighted uses of each expert. A new use adds `worth`: letting `worth` grow has the same effect as
+  /// letting all earlier uses shrink.
   private var uses: [Double]
   private var worth = 1.0
   private var forecast: UseForecast
@@ -60,8 +61,9 @@ package struct SlotTable {
       }
     }
     self.layer = layer
-    // What answers wanted before says more about the next one than a prompt does, whose rows of a picture want other
-    // experts: a prompt counts as one token. The first one is all that is known, and counts as some tens.
+    // Earlier answers say more about the next one than a prompt does, because a picture's rows in a prompt
+    // want other experts. So a prompt counts as one token. Before anything is written, the prompt is all that
+    // is known, and it counts as up to 32 tokens.
     let tokens = rows == 1 || hasWritten ? 1 : min(rows, 32)
     if rows == 1 { hasWritten = true }
     if policy == .likely {
@@ -91,7 +93,7 @@ package struct SlotTable {
     return best?.slot
   }
 
-  /// The slot of the expert that is wanted last.
+  /// The slot of the expert that will be wanted last.
   ///
   /// - Parameter nextUse: when an expert is wanted next.
   package func victim(farthest nextUse: (_ expert: Int) -> Int, where allowed: (_ expert: Int) -> Bool)
@@ -107,13 +109,14 @@ package struct SlotTable {
     return best?.slot
   }
 
-  /// Larger goes first.
+  /// The expert with the largest value is evicted first.
   private func urgencyToGo(_ id: Int) -> (Double, Int) {
     switch policy {
     case .lru: (0, -lastUse[id])
     case .lfu, .aged: (-uses[id], -lastUse[id])
     case .likely:
-      // Tokens until the next use: those that will not want it, then the part of one until its layer comes.
+      // Tokens until the next use: first those that will not want it, then the part of a token until its
+      // layer comes.
       (1 / forecast.chance[id] + Double(distance(id)) / Double(layers), -lastUse[id])
     case .stale: (lastToken[id] + 1 < token ? 1 : 0, distance(id) << 32 - lastUse[id])
     }
@@ -122,7 +125,7 @@ package struct SlotTable {
   /// Layers until an expert's layer comes.
   private func distance(_ id: Int) -> Int { (id / experts - layer - 1 + 2 * layers) % layers }
 
-  /// Puts an expert into a slot; what was there is gone.
+  /// Puts an expert into a slot, in place of the expert that was there.
   package mutating func put(_ id: Int, in slot: Int) {
     clear(slot)
     slotOfExpert[id] = Int32(slot)

@@ -1,16 +1,17 @@
 /// How likely the next token wants an expert, learned from what was wanted so far.
 ///
-/// Experts whose last use lies as far back and that were used as often lately are alike; an expert is as likely to be
-/// used as experts like it turned out to be. Where recent experts come again that shows, and where some experts are
-/// wanted more than others that shows too; nothing is assumed about which of it a model does.
+/// Experts are alike if their last use lies as far back and if they were used as often lately. An expert is
+/// taken to be as likely as experts like it turned out to be. If a model uses recent experts again, that
+/// shows in the forecast; if it wants some experts more than others, that shows too. Nothing is assumed about
+/// which of the two it does.
 struct UseForecast {
-  /// What an earlier token's use counts for after one more token, beside a use now.
+  /// The weight of an earlier token's use after one more token, relative to a use now.
   private static let decay = 0.99
-  /// The same for what was learned about experts that are alike: a thousand steps of layers are remembered.
+  /// The same for what was learned about experts that are alike: a thousand layer steps are remembered.
   private static let memory = 0.999
-  /// While so few experts were alike, how often this one was used counts for more than what they did.
+  /// While fewer experts like it were seen than this, an expert's own frequency counts for more than what they did.
   private static let doubt = 8.0
-  /// What is taken for the chance of an expert that no token ever wanted.
+  /// The smallest chance: that of an expert that no token ever wanted.
   private static let least = 1e-4
   private static let ages = 8
   private static let frequencies = 12
@@ -20,7 +21,7 @@ struct UseForecast {
   private var frequency: [Double]
   /// Tokens since an expert was used; 0: the last token did.
   private var age: [Int]
-  /// By age and frequency: experts that were seen, and those of them that were used.
+  /// By age and frequency: how many experts were seen, and how many of them were used.
   private var seen = [Double](repeating: 0, count: ages * frequencies)
   private var used = [Double](repeating: 0, count: ages * frequencies)
   /// The chance that the next token uses an expert, more than 0.
@@ -38,7 +39,7 @@ struct UseForecast {
   /// - Parameters:
   ///   - first: the id of the layer's first expert.
   ///   - picks: experts with the rows that picked each.
-  ///   - rows: rows of the layer; a single one says what follows what, many only what is wanted often.
+  ///   - rows: rows of the layer; a single row shows what follows what, many rows show only what is wanted often.
   ///   - tokens: how many tokens the rows count as.
   mutating func observe(
     layer first: Int, _ picks: [(expert: Int, rows: Int)], rows: Int, worth tokens: Int
@@ -71,8 +72,8 @@ struct UseForecast {
     for (expert, _) in picks { used[kind(first + expert, perRow: perRow)] += 1 }
   }
 
-  /// Which experts are alike: ages 0, 1, 2-3, 4-7 and so on, and frequencies in steps of about a square root of two
-  /// around that of experts at random.
+  /// The kind of an expert; experts of one kind are alike. Ages are grouped as 0, 1, 2-3, 4-7 and so on, and
+  /// frequencies in steps of about a square root of two around the frequency that random routing would give.
   private func kind(_ id: Int, perRow: Double) -> Int {
     let bits = Int.bitWidth - age[id].leadingZeroBitCount
     let age = min(bits, Self.ages - 1)

@@ -2,18 +2,18 @@ import VL2Base
 
 /// Reads names and boxes out of an answer while it is written.
 ///
-/// What a model writes is never an error: what is whole is kept, and a note says what was left out. How the text is
-/// cut into pieces changes nothing.
+/// Nothing that a model writes is an error: what is complete is kept, and a note says what was left out. The
+/// result does not depend on how the text is cut into pieces.
 ///
-/// A name ends at `<|/ref|>` or at whatever mark comes next, boxes end at the next mark or with the text. A box is
-/// an innermost `[ ]`, however deep, with four whole numbers of at most three digits between commas, the corners
-/// in order; other lists are left out. A name belongs to the boxes that come next; one that another name follows,
-/// or that has no whole box, is left out.
+/// A name ends at `<|/ref|>` or at any other mark; boxes end at the next mark or with the text. A box is an
+/// innermost `[ ]`, however deep, with four whole numbers of at most three digits between commas, the corners
+/// in order; other lists are left out. A name belongs to the boxes that come next. A name is left out if
+/// another name follows it or if it has no complete box.
 public struct GroundedSpanReader: Sendable {
   /// What was left out so far, in the order of the text.
   public private(set) var notes: [GroundingNote] = []
 
-  /// The mark whose part is being read; nil before the first.
+  /// The mark that began the part being read; nil before the first.
   private var mark: Mark?
   /// Bytes that may become a mark.
   private var pending: [UInt8] = []
@@ -36,7 +36,7 @@ public struct GroundedSpanReader: Sendable {
     return spans
   }
 
-  /// Ends the text. Returns the span that was being read, where it has a whole box.
+  /// Ends the text. Returns the span that was being read, where it has a complete box.
   public mutating func finish() -> [GroundedSpan] {
     var spans: [GroundedSpan] = []
     flush()
@@ -76,13 +76,13 @@ public struct GroundedSpanReader: Sendable {
     }
   }
 
-  /// What looked like a mark is text.
+  /// Adds the pending bytes as text: they turned out to be no mark.
   private mutating func flush() {
     for byte in pending { add(byte) }
     pending = []
   }
 
-  /// A byte of the current part.
+  /// Adds a byte to the current part.
   private mutating func add(_ byte: UInt8) {
     switch mark {
     case .name: name.append(byte)
@@ -123,7 +123,7 @@ public struct GroundedSpanReader: Sendable {
     mark = nil
   }
 
-  /// Gives up a name that has no boxes.
+  /// Drops a name that has no boxes, with a note.
   private mutating func leaveName() {
     if isNamed { notes.append(GroundingNote(.withoutBoxes, text: trimmed(name[...]))) }
     name = []
@@ -144,7 +144,7 @@ public struct GroundingNote: Sendable, Equatable, CustomStringConvertible {
   }
 
   public var problem: Problem
-  /// What the model wrote, its beginning where it is long.
+  /// What the model wrote; only its beginning where it is long.
   public var text: String
 
   fileprivate init(_ problem: Problem, text: some Collection<UInt8>) {
@@ -167,7 +167,7 @@ public struct GroundingNote: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension GroundedSpan.Box {
-  /// Four numbers between commas.
+  /// Reads four numbers between commas.
   fileprivate static func read(_ text: [UInt8]) -> Result<Self, GroundingNote.Problem> {
     let parts = text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     guard parts.count == 4 else { return .failure(.fieldCount) }

@@ -1,7 +1,7 @@
 /// A name in a model's answer with the places where the model sees it:
 /// `<|ref|>NAME<|/ref|><|det|>[[x1, y1, x2, y2], ...]<|/det|>`.
 public struct GroundedSpan: Sendable, Equatable {
-  /// A rectangle on a grid of 0...999 over the whole picture, width and height each for itself.
+  /// A rectangle on a grid of 0...999 over the whole picture; width and height are scaled separately.
   public struct Box: Sendable, Equatable {
     /// Left, top, right, bottom; `x1 <= x2` and `y1 <= y2`.
     public var x1, y1, x2, y2: Int
@@ -26,7 +26,7 @@ public struct GroundedSpan: Sendable, Equatable {
 }
 
 extension GroundedSpan.Box {
-  /// Area in both boxes over area in either, 0...1. Equal boxes give 1, even without area.
+  /// The area in both boxes divided by the area in either, 0...1. Equal boxes give 1, even without area.
   public func intersectionOverUnion(_ other: Self) -> Double {
     if self == other { return 1 }
     let width = max(0, min(x2, other.x2) - max(x1, other.x1))
@@ -39,8 +39,8 @@ extension GroundedSpan.Box {
 }
 
 extension GroundedSpan.Box {
-  /// The box in pixels of an upright picture. An edge lies between pixels: 0 is the picture's left or upper edge,
-  /// `width` or `height` the other.
+  /// The box in pixels of an upright picture. An edge lies between pixels: 0 is the picture's left or upper
+  /// edge, `width` or `height` its right or lower edge.
   ///
   /// Source: deepseek-ai/DeepSeek-VL2, `inference.py`, `parse_ref_bbox`, which rounds down too.
   public func pixels(width: Int, height: Int) -> PixelBox {

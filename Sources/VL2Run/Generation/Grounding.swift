@@ -1,4 +1,4 @@
-/// The names and boxes of an answer, and what of them was left out.
+/// The names and boxes of an answer, and notes on what was left out.
 public struct Grounding: Sendable, Equatable {
   public var spans: [GroundedSpan]
   public var notes: [GroundingNote]

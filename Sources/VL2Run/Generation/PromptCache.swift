@@ -1,6 +1,6 @@
 import VL2Base
 
-/// What tells two pictures apart: what the tower would see of them.
+/// Tells two pictures apart by what the tower would see of them.
 struct PictureIdentity: Sendable, Equatable {
   private let grid: TileGrid
   private let digest: String
@@ -11,8 +11,8 @@ struct PictureIdentity: Sendable, Equatable {
   }
 }
 
-/// What a session keeps of the requests before: keys and values of the positions that were read, and the rows of the
-/// last request's pictures.
+/// What a session keeps of earlier requests: keys and values of the positions that went through the decoder,
+/// and the rows of the last request's pictures.
 final class PromptCache {
   private struct Place: Equatable {
     var span: Range<Int>
@@ -26,16 +26,16 @@ final class PromptCache {
   private var places: [Place] = []
   private var rows: [(picture: PictureIdentity, rows: EncodedPicture)] = []
 
-  /// How many of a prompt's positions the cache holds from the first on; drops the others. At least one position of the prompt is
-  /// left to read, since what follows it has to be computed.
+  /// How many of a prompt's positions, from the first on, the cache holds; drops all later ones from the
+  /// cache. At least one position of the prompt is left to compute, because the logits after it are needed.
   func matchPrefix(_ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity]) -> Int {
     var count = min(tokens.count, prompt.tokens.count - 1)
     count = (0..<count).first { tokens[$0] != prompt.tokens[$0] } ?? count
-    // A token that was read is not the same as one that was written.
+    // A token of a prompt is not the same as one that the model wrote (see `RowKind`).
     let (kept, new) = (Set(answers.joined()), Set(prompt.answers.joined()))
     count = min(count, kept.symmetricDifference(new).min() ?? count)
     let newPlaces = zip(spans, pictures).map { Place(span: $0, picture: $1) }
-    // Places of pictures look alike as tokens; those that begin before the end must be the same.
+    // The tokens of all pictures look alike, so pictures that begin within the prefix are compared too.
     for (index, place) in newPlaces.enumerated() where place.span.lowerBound < count {
       if index >= places.count || places[index] != place {
         count = place.span.lowerBound
@@ -58,7 +58,7 @@ final class PromptCache {
     return new
   }
 
-  /// Notes that the cache holds a whole prompt.
+  /// Records that the cache holds a whole prompt.
   func store(
     _ prompt: Prompt, _ spans: [Range<Int>], _ pictures: [PictureIdentity], _ encoded: [EncodedPicture?]
   ) {
@@ -71,7 +71,7 @@ final class PromptCache {
     }
   }
 
-  /// Drops everything, where what the cache holds is in doubt.
+  /// Drops everything; called where it is in doubt what the cache holds.
   func clear() {
     cache = nil
     tokens = []
@@ -80,7 +80,7 @@ final class PromptCache {
     rows = []
   }
 
-  /// Notes that the cache holds one more token.
+  /// Records that the cache holds one more token.
   func append(_ token: Int) {
     answers.append(tokens.count..<tokens.count + 1)
     tokens.append(token)

@@ -30,7 +30,7 @@ package struct Sampler {
       for token in logits.indices where !allowed.contains(token) { logits[token] = -.infinity }
     }
     var token = kernels.argmax(base, logits.count)
-    // argmax takes the first where all are equally impossible.
+    // Where all tokens are equally impossible, argmax takes the first, which may not be allowed.
     if let allowed, !allowed.contains(token) { token = allowed.first ?? token }
     if sampling.temperature > 0 {
       for index in logits.indices { logits[index] /= sampling.temperature }
@@ -41,12 +41,13 @@ package struct Sampler {
     return token
   }
 
-  /// A token by its probability; nil where they are no numbers.
+  /// Draws a token by its probability; nil where the probabilities are not numbers.
   private mutating func draw(_ probabilities: UnsafeBufferPointer<Float>) -> Int? {
     // 53 bits, as many as a Double holds.
     let point = Double(random.next() >> 11) / Double(1 << 53)
     if sampling.topP >= 1 { return token(at: point, among: probabilities.indices, probabilities) }
-    // Tokens below this have less than 1 - topP together, so the nucleus is full before one of them is reached.
+    // Tokens less likely than this have less than 1 - topP together, so the nucleus is full before it reaches
+    // one.
     let least = (1 - sampling.topP) / Float(probabilities.count)
     var nucleus = probabilities.indices.filter { probabilities[$0] >= least }
     nucleus.sort { probabilities[$0] != probabilities[$1] ? probabilities[$0] > probabilities[$1] : $0 < $1 }

@@ -8,12 +8,12 @@ public struct Sampling: Sendable, Equatable {
   public var temperature: Float
   /// Draw among the fewest tokens that together have this probability; 1 for all. Above 0, at most 1.
   public var topP: Float
-  /// Logits of tokens that the answer holds already are divided by this where positive and multiplied where not.
-  /// 1 changes nothing; the published demonstration takes 1.1. At least 1.
+  /// For tokens that the answer holds already, positive logits are divided by this and the others are
+  /// multiplied by it. 1 changes nothing; the published demonstration takes 1.1. At least 1.
   ///
   /// Source: Keskar et al., "CTRL: a conditional transformer language model", 2019, section 4.1.
   public var repetitionPenalty: Float
-  /// Where the random numbers begin. Without effect at temperature 0.
+  /// The seed of the random numbers. It has no effect at temperature 0.
   public var seed: UInt64
 
   public init(temperature: Float = 0, topP: Float = 1, repetitionPenalty: Float = 1, seed: UInt64 = 0) {

@@ -28,7 +28,7 @@ extension Picture {
     return drawing.picture
   }
 
-  /// Colours that are told apart on most pictures and by most eyes.
+  /// Colours that most eyes can tell apart on most pictures.
   ///
   /// Source: Okabe and Ito, "Color universal design", 2008, without black.
   private static let boxColors = [

@@ -1,4 +1,4 @@
-/// Tokens of a vocabulary, one bit for each.
+/// A set of tokens of a vocabulary, one bit for each token.
 package struct TokenSet: Sendable, Equatable {
   private var words: [UInt64]
 

@@ -1,5 +1,5 @@
-/// Letters for labels on pictures: printable ASCII, 5 pixels wide and 8 high, the last row for what hangs below the
-/// line. Anything else is drawn as an empty frame.
+/// Letters for labels on pictures: printable ASCII, 5 pixels wide and 8 high; the last row is for what hangs
+/// below the line. Anything else is drawn as an empty frame.
 package enum GlyphTable {
   package static let width = 5
   package static let height = 8

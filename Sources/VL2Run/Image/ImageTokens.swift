@@ -17,8 +17,9 @@ package struct ImageTokens: Sendable {
     )
   }
 
-  /// Places of a picture cut into `grid`: the global view, each of its rows ended by a newline, a separator,
-  /// then the local tiles put together, their rows ended likewise. `Int.max` where that is too many to count.
+  /// The places of a picture cut into `grid`: the global view with a newline after each of its rows, a
+  /// separator, then the local tiles put together, also with a newline after each row. `Int.max` where the
+  /// number is too large to count.
   package func count(_ grid: TileGrid) -> Int {
     let (height, tall) = grid.rows.multipliedReportingOverflow(by: tileRows)
     let (width, wide) = grid.columns.multipliedReportingOverflow(by: tileRows)

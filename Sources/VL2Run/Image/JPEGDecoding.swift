@@ -16,7 +16,7 @@ extension Picture {
       tjGetErrorStr2(decoder).map { String(cString: $0) } ?? "unknown error"
     }
 
-    // The header fails on subsamplings that TurboJPEG has no name for, but decoding works.
+    // Reading the header fails on subsamplings that TurboJPEG has no name for, but decoding works.
     var width: Int32 = 0
     var height: Int32 = 0
     var subsampling: Int32 = -1
@@ -61,7 +61,7 @@ extension Picture {
   }
 }
 
-/// RGB as Pillow makes it of JPEG's CMYK, which is inverted as Adobe's programs write it.
+/// Turns JPEG's CMYK into RGB as Pillow does. The CMYK is inverted, as Adobe's programs write it.
 private func rgb(fromInvertedCMYK pixels: [UInt8]) -> [UInt8] {
   let count = pixels.count / 4
   return [UInt8](unsafeUninitializedCapacity: 3 * count) { target, initialized in
@@ -78,7 +78,7 @@ private func rgb(fromInvertedCMYK pixels: [UInt8]) -> [UInt8] {
   }
 }
 
-// C enumerations have another underlying type from one version of the header to the next.
+// The underlying type of C enumerations differs between versions of the header.
 extension TJCS { fileprivate var number: Int32 { Int32(rawValue) } }
 extension TJPF { fileprivate var number: Int32 { Int32(rawValue) } }
 extension TJERR { fileprivate var number: Int32 { Int32(rawValue) } }

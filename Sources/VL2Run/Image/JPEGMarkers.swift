@@ -1,12 +1,12 @@
 import Glibc
 
-/// What a walk over a JPEG file's markers tells, without decoding.
+/// What a JPEG file's markers tell, without decoding the picture.
 ///
 /// Source: ITU-T T.81, annex B.
 struct JPEGMarkers {
   /// The Exif block's TIFF structure, where the file has one.
   private(set) var exif: Range<Int>?
-  /// Scans up to the end of the picture.
+  /// The number of scans up to the end of the picture.
   private(set) var scans = 0
   /// Whether the end of the picture was found.
   private(set) var isComplete = false

@@ -1,8 +1,8 @@
-/// What a walk over a PNG file's chunks tells, without decoding.
+/// What a PNG file's chunks tell, without decoding the picture.
 ///
 /// Source: W3C, "Portable Network Graphics (PNG) Specification (Third Edition)", section 5.
 struct PNGChunks {
-  /// Width and height, where the file begins with a header; nothing says yet that they are sensible.
+  /// Width and height, where the file begins with a header; they may not be sensible.
   private(set) var size: (width: Int, height: Int)?
   /// Whether the last chunk is there with its checksum, which libspng does not read.
   private(set) var isComplete = false

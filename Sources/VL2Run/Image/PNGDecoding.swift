@@ -1,10 +1,11 @@
 import CSpng
 
-/// What chunks other than image data may take together, once unpacked; libspng allows 1,000 of them.
+/// The most bytes that chunks other than image data may take together, once unpacked; libspng allows 1,000 of
+/// them.
 private let maximumMetadataBytes = 1 << 25
 
 extension Picture {
-  /// Decodes a PNG file through libspng, every checksum checked.
+  /// Decodes a PNG file through libspng, with every checksum checked.
   init(png data: [UInt8], name: String) throws {
     func check(_ status: Int32) throws {
       switch status {
@@ -21,7 +22,8 @@ extension Picture {
       }
     }
     let chunks = PNGChunks(data)
-    // Before libspng sees them, because it reports sizes beyond memory as an arithmetic overflow.
+    // Checked before libspng sees the sizes, because it reports sizes beyond memory as an arithmetic
+    // overflow.
     if let (width, height) = chunks.size,
       width.multipliedReportingOverflow(by: height).overflow || width * height > Picture.maximumPixels
     {
@@ -44,7 +46,7 @@ extension Picture {
         try check(spng_decode_image(decoder, buffer.baseAddress, count, format, 0))
         initialized = count
       }
-      // What follows the image data: its end, and where a writer puts it there, the Exif block.
+      // Reads what follows the image data: its end and, where a writer puts it there, the Exif block.
       try check(spng_decode_chunks(decoder))
       guard chunks.isComplete else { throw PictureError.cutShort(name: name, format: "PNG") }
       var exif = spng_exif()

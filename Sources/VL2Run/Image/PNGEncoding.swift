@@ -5,7 +5,7 @@ import VL2Base
 extension Picture {
   /// The picture as a PNG file's bytes. Throws `PictureError` where memory runs out.
   ///
-  /// - Parameter name: what errors call it.
+  /// - Parameter name: the name that errors use for it.
   public func pngData(name: String) throws -> [UInt8] {
     func check(_ status: Int32) throws {
       guard status == 0 else { throw PictureError.outOfMemory(name: name) }

@@ -18,7 +18,8 @@ public struct Picture: Sendable, Equatable {
     self.pixels = pixels
   }
 
-  /// Asks the system whether a decoded picture finds room: Swift's arrays end the program where it does not.
+  /// Asks the system whether there is enough memory for a decoded picture. Swift's arrays end the program
+  /// where there is not.
   ///
   /// - Throws: `PictureError.outOfMemory`.
   static func checkMemory(_ bytes: Int, name: String) throws {
@@ -27,7 +28,7 @@ public struct Picture: Sendable, Equatable {
     munmap(memory, bytes)
   }
 
-  /// Endings of file names, in lower case and with their dot, that say a file is a picture that can be read.
+  /// File name endings of pictures that can be read, in lower case and with their dot.
   public static let fileEndings = [".jpg", ".jpeg", ".png", ".webp"]
 
   /// Reads a JPEG, PNG or WebP file. Throws `PictureError`.

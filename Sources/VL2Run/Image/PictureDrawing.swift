@@ -48,7 +48,8 @@ struct PictureDrawing {
     fill(right - thickness..<right, top..<bottom, color)
   }
 
-  /// A line of text whose upper left corner is at (x, y), letters `scale` times the size of `GlyphTable`'s.
+  /// Writes a line of text with its upper left corner at (x, y), letters `scale` times the size of
+  /// `GlyphTable`'s.
   mutating func write(_ text: String, x: Int, y: Int, scale: Int, _ color: PixelColor) {
     for (place, scalar) in text.unicodeScalars.enumerated() {
       let left = x + place * Self.advance * scale

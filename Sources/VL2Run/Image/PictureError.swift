@@ -1,6 +1,6 @@
 import VL2Base
 
-/// Why a picture cannot be had. Its problem names the picture.
+/// Why a picture cannot be read or written. The problem names the picture.
 public enum PictureError: ReportableError, Equatable {
   /// No such file, not a file, or not readable; `reason` says which.
   case unavailable(name: String, reason: String)
@@ -72,7 +72,7 @@ public enum PictureError: ReportableError, Equatable {
     }
   }
 
-  /// A program of Debian's that does it, where not every image viewer can.
+  /// A Debian program that converts the format, for formats that not every image viewer can convert.
   private func converter(of format: String?) -> String {
     switch format {
     case "HEIC", "AVIF": ", for example with 'heif-convert' (Debian package libheif-examples)"

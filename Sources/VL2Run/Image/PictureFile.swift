@@ -3,8 +3,8 @@ import Glibc
 /// No picture within the limit of pixels needs a larger file: 16-bit RGBA at 100 megapixels is 763 MiB.
 private let maximumFileBytes = 1 << 30
 
-/// All bytes of a picture's file. Stops after the first piece of a file that is no picture, so that a video
-/// or a device is not read to its end.
+/// All bytes of a picture's file. Where the file is no picture, reading stops after its first piece, so that
+/// a video or a device is not read to its end.
 func pictureFileBytes(_ path: String) throws -> [UInt8] {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else {

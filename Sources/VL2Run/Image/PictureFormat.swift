@@ -1,9 +1,9 @@
-/// What the first bytes of a file say that it is.
+/// What kind of file the first bytes say it is.
 enum PictureFormat: Equatable {
   case jpeg
   case png
   case webp
-  /// A kind of file that people take for a picture that vl2 can read; the value names it.
+  /// Another kind of file, which people may take for a picture that vl2 can read; the value names it.
   case other(String)
   case unknown
 

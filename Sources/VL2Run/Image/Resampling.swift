@@ -1,14 +1,14 @@
 import SIMDKernels
 
-/// Weights that are held at once; more columns than they cover are made in several turns.
+/// The most weights that are held at once; more columns than they cover are computed in several turns.
 private let maximumHeldWeights = 1 << 22
 
 extension Picture {
   /// The picture at another size, bicubic with antialiasing: Pillow's `image.resize(size, BICUBIC)`, to the
   /// last bit.
   ///
-  /// Each of the two passes rounds to 8 bits, so their order shows. It is that of Pillow 13, whose earlier
-  /// versions always begin with the horizontal one.
+  /// Each of the two passes rounds to 8 bits, so their order changes the result. The order is that of Pillow
+  /// 13; earlier versions always begin with the horizontal pass.
   ///
   /// Source: Pillow 13, src/libImaging/Resample.c.
   package func resized(width newWidth: Int, height newHeight: Int) -> Picture {
@@ -45,7 +45,7 @@ extension Picture {
     let result = [UInt8](unsafeUninitializedCapacity: height * newStride) { target, count in
       pixels.withUnsafeBufferPointer { source in
         guard let from = source.baseAddress, let to = target.baseAddress else { return }
-        // Windows of inner columns are as long as any, within a pixel or two.
+        // The windows of inner columns are the longest, within a pixel or two.
         let widest = filter.inputs(of: newWidth / 2).count + 2
         let columnsAtOnce = max(1, maximumHeldWeights / (3 * widest))
         var first = 0

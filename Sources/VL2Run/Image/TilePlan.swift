@@ -1,13 +1,13 @@
 import VL2Quant
 
-/// How many tiles each picture of a request is looked at in, and what that costs.
+/// How many tiles each picture of a request is cut into, and what that costs.
 ///
-/// Tiles are what looking costs, and their tokens what reading costs. A picture is always looked at as a whole, which
-/// is one tile; further tiles show its parts larger.
+/// The tiles are the cost of the vision tower, and their tokens are the cost of prefill. Every picture has
+/// one tile that shows it as a whole; further tiles show its parts larger.
 public struct TilePlan: Sendable, Equatable {
   /// Tiles that go through the vision tower, for each picture.
   public var tiles: [Int]
-  /// What they would be without a limit.
+  /// The number of tiles that each picture would have without a limit.
   public var unlimitedTiles: [Int]
   /// Tokens of the prompt, pictures included.
   public var promptTokens: Int
@@ -20,8 +20,8 @@ public struct TilePlan: Sendable, Equatable {
 public enum TileLimit: Sendable, Equatable {
   /// As many as the context has room for beside the question and an answer.
   case context
-  /// As `context`, and no more than this for all pictures together whose tiles are not fixed; each picture has one at
-  /// least.
+  /// As `context`, and no more than this for all pictures together, except those with fixed tiles; each
+  /// picture has at least one.
   case tiles(Int)
 }
 
@@ -37,10 +37,10 @@ struct TilePlanner {
 
   private var side: Int { candidates[0].width }
 
-  /// Sizes of canvases that make at most so many tiles of a picture.
+  /// The sizes of canvases that give a picture at most so many tiles.
   static func candidates(_ all: [ProcessorConfig.Size], mostTiles: Int) -> [ProcessorConfig.Size] {
     let area = all[0].width * all[0].height
-    // Beside the local tiles there is the whole view; a canvas of one tile is that view.
+    // Besides the local tiles there is the global view; a canvas of one tile is that view.
     return all.filter { $0 == all[0] || 1 + $0.width * $0.height / area <= mostTiles }
   }
 
@@ -53,7 +53,7 @@ struct TilePlanner {
 
   /// - Parameters:
   ///   - cropping: whether pictures have local tiles at all.
-  ///   - fixed: the most tiles of the first pictures, which are not made fewer than that.
+  ///   - fixed: the most tiles of each of the first pictures; these are not reduced further.
   ///   - textTokens: tokens of the prompt without those of pictures.
   ///   - room: tokens that the whole prompt may have.
   func plan(
@@ -70,7 +70,7 @@ struct TilePlanner {
       return tokens(grids, textTokens) > room
     }
     while isTooMuch() {
-      // The picture with the most tiles gives some up; of equals the last.
+      // The picture with the most tiles loses some; of equals, the last one does.
       let reducible = grids.indices.filter { $0 >= fixed.count && grids[$0].encodedTiles > 1 }
       guard
         let index = reducible.max(by: {
@@ -94,6 +94,6 @@ struct TilePlanner {
 }
 
 extension TileGrid {
-  /// Tiles that the tower has to encode: the whole view and the local tiles, or one where both are the same.
+  /// Tiles that the tower has to encode: the global view and the local tiles, or one tile where both are the same.
   var encodedTiles: Int { rows * columns == 1 ? 1 : 1 + rows * columns }
 }

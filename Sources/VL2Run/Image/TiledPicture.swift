@@ -14,14 +14,15 @@ package struct TiledPicture: Sendable {
   package let globalEqualsLocal: Bool
 
   /// Cuts a picture into tiles. `cropping` is for prompts with one or two pictures; without it there is one
-  /// local tile. `mostTiles`, for the tower, makes the local tiles fewer than the published processor would.
+  /// local tile. `mostTiles` limits the tiles that the tower encodes, so that there may be fewer local tiles
+  /// than the published processor would make.
   package init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool, mostTiles: Int = .max) {
     let candidates = TilePlanner.candidates(processor.candidateResolutions, mostTiles: mostTiles)
     self.init(picture, candidates: candidates, mean: processor.imageMean, cropping: cropping)
   }
 
-  /// The same from what it needs of a config: canvas sizes, all multiples of the first, which is one square
-  /// tile, and the mean of each channel, which gives the padding's colour.
+  /// Cuts a picture into tiles, given only what is needed of a config: canvas sizes, all multiples of the
+  /// first, which is one square tile, and the mean of each channel, which gives the padding's colour.
   package init(_ picture: Picture, candidates: [ProcessorConfig.Size], mean: [Float], cropping: Bool) {
     let side = candidates[0].width
     let grey = mean.map(level)
@@ -52,7 +53,7 @@ package struct TiledPicture: Sendable {
     self.tiles = tiles
   }
 
-  /// The canvas on which most of a picture's pixels survive; among equals the one with the least padding.
+  /// The canvas that keeps most of a picture's pixels; among equals the one with the least padding.
   ///
   /// Source: `select_best_resolution` in the published processor.
   package static func canvas(

@@ -1,4 +1,4 @@
-/// What a walk over a WebP file's chunks tells, without decoding.
+/// What a WebP file's chunks tell, without decoding the picture.
 ///
 /// Source: RFC 9649, "WebP Image Format", section 2.
 struct WebPChunks {

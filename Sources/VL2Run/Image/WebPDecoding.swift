@@ -4,8 +4,8 @@ extension Picture {
   /// libwebp by the name that Debian's package `libwebp7` gives it.
   package static let webPLibrary = "libwebp.so.7"
 
-  /// Decodes a WebP file through libwebp, which every version does to the same bytes. Of animations none of the
-  /// pictures is the one that was meant; they are refused.
+  /// Decodes a WebP file through libwebp; every version of it gives the same bytes. Animations are refused,
+  /// because none of their pictures is the one that was meant.
   package init(webp data: [UInt8], name: String, library: String = webPLibrary) throws {
     func damaged(_ reason: String) -> PictureError {
       .damaged(name: name, format: "WebP", reason: reason)

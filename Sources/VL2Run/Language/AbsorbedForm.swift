@@ -3,9 +3,10 @@ import SIMDKernels
 extension LatentAttention {
   /// Attention over the latents themselves.
   ///
-  /// A head's key is K c for the latent c, with K its rows of `kv_b_proj`, and q . K c = (K^T q) . c: the query is
-  /// multiplied once, and all heads read the same latents. Values follow in the same way: the sum of weighted V c is V
-  /// times the sum of weighted c. K^T q is computed from float32 queries in every mode.
+  /// A head's key is K c, where c is the latent and K the head's rows of `kv_b_proj`. Then
+  /// q . K c = (K^T q) . c: the query is multiplied by K^T once, and all heads read the same latents. The
+  /// same holds for values: the sum of weighted V c is V times the sum of weighted c. K^T q is computed from
+  /// float32 queries in every mode.
   func attendAbsorbed(
     _ queries: Rows, start: Int, cache: UnsafeMutablePointer<Float>, into attended: Rows
   ) {
@@ -17,8 +18,8 @@ extension LatentAttention {
       shape.heads,
       AbsorbingWork(matrix: weights.up.matrix, shape: shape, queries: queries, absorbed: absorbed))
 
-    // Heads are the kernel's queries. As many share a work item as keeps all threads busy, up to what the kernel takes
-    // together.
+    // The kernel takes heads as its queries. A work item has as many heads as keeps all threads busy, up to
+    // what the kernel takes together.
     let mixed = Rows(
       scratch.latents.reserve(count * shape.heads * shape.rank), count: count * shape.heads,
       columns: shape.rank)
@@ -34,7 +35,7 @@ extension LatentAttention {
     multiplyValues(mixed, into: attended)
   }
 
-  /// absorbed[row][head] = K^T q, and the query's rotary part behind it; an item is a head.
+  /// absorbed[row][head] = K^T q, followed by the query's rotary part; an item is a head.
   private struct AbsorbingWork: SharedWork {
     let matrix: vl2_matrix
     let shape: Shape
@@ -93,7 +94,7 @@ extension LatentAttention {
   private func multiplyValues(_ mixed: Rows, into attended: Rows) {
     let (count, shape) = (attended.count, shape)
     arithmetic.enter(.absorbed)
-    // Rows of `kv_b_proj` that share a block of 16 with others come along and are left behind.
+    // Blocks of 16 rows of `kv_b_proj` are multiplied whole: the rows in them that are not needed are not copied.
     let width = (shape.value + 15) / 16 * 16 + 16
     let out = Rows(
       scratch.values.reserve(shape.heads * count * width), count: shape.heads * count, columns: width)

@@ -1,8 +1,9 @@
-/// What a row is to the decoder.
+/// Whether a row belongs to a prompt or to an answer.
 ///
-/// Latent attention computes the two in different ways, whose results differ in their last bits. What a row is
-/// decides, never how many rows come together nor when: an answer's rows are written ones also where a conversation
-/// is read again. So a row has the same bits in any chunking, and whether it was kept or not.
+/// Latent attention computes the two in different ways, and the results differ in their last bits. Only the
+/// kind of a row decides which way is used, never how many rows come together or when. An answer's rows count
+/// as answer rows even where a conversation is computed again. So a row has the same bits in any chunking,
+/// and whether it was cached or not.
 package enum RowKind: Sendable, BitwiseCopyable {
   /// What the model is told: prompts.
   case prompt
@@ -12,8 +13,8 @@ package enum RowKind: Sendable, BitwiseCopyable {
 
 /// Causal self-attention of one decoder layer, with its projections.
 ///
-/// The decoder knows nothing of heads or of what a position leaves in the cache; multi-head and latent
-/// attention differ behind this interface alone.
+/// The decoder does not know about heads or about what the cache keeps for a position; the differences
+/// between multi-head and latent attention are hidden behind this interface.
 package protocol Attention {
   /// Bytes that one layer keeps for `capacity` positions.
   func cacheBytes(capacity: Int) -> Int

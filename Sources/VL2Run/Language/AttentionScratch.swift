@@ -6,10 +6,10 @@ package final class AttentionScratch {
   var keys = AlignedStorage()
   var values = AlignedStorage()
   var attended = AlignedStorage()
-  /// Rows of latents: those of new positions, of all positions, or of what heads made of them.
+  /// Rows of latents: those of new positions, then those of all positions or what the heads computed from them.
   var newLatents = AlignedStorage()
   var latents = AlignedStorage()
-  /// For all threads, what attention kernels work in.
+  /// Scratch of the attention kernels, for all threads.
   var scores = AlignedStorage()
   /// Products of latents with each head's values.
   var products = PlainList<Product>()
@@ -18,26 +18,27 @@ package final class AttentionScratch {
 
   package init(threads: Int) { self.threads = threads }
 
-  /// Floats that a kernel works in for `keys` keys or some more: what a growing context asks for changes rarely.
+  /// Floats that a kernel needs for `keys` keys, rounded up so that the number changes rarely as a context
+  /// grows.
   static func floats(keys: Int) -> Int { vl2_attention_scratch(roundedUp(keys)) }
 
-  /// The same, bytes, where keys are int8.
+  /// The same in bytes, for int8 keys.
   static func bytes(int8Keys keys: Int, size: Int) -> Int { vl2_attention_i8_scratch(roundedUp(keys), size) }
 
   private static func roundedUp(_ keys: Int) -> Int { (keys + 255) / 256 * 256 }
 
-  /// Memory for a kernel that works in `count` elements, for each thread.
+  /// Scratch of `count` elements for each thread's kernel.
   func reserveScores<T: BitwiseCopyable>(_ count: Int, of type: T.Type = T.self) -> ThreadSlices<T> {
     ThreadSlices(&scores, count, threads: threads)
   }
 
-  /// Bytes that are taken, those of scores aside.
+  /// Bytes that are allocated, without those of `scores`.
   package var byteCount: Int {
     queries.byteCount + keys.byteCount + values.byteCount + attended.byteCount + newLatents.byteCount
       + latents.byteCount
   }
 
-  /// Gives back what long prompts left behind.
+  /// Frees the scratch that long prompts needed.
   package func release() {
     products.release()
     index.release()

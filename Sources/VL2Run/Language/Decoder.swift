@@ -3,9 +3,9 @@ import VL2Quant
 
 /// The language model: rows in, rows and logits out.
 package final class Decoder {
-  /// Not copyable: what every token goes through is borrowed, and no reference is counted.
+  /// Not copyable, so that each token borrows the layers and no reference is counted.
   private struct Layer: ~Copyable {
-    /// The number of its section.
+    /// The number of the layer's section.
     let section: Int?
     let inputNorm: UnsafePointer<Float>
     let attention: any Attention
@@ -13,9 +13,9 @@ package final class Decoder {
     let feedForward: MixtureOfExperts
   }
 
-  /// Rows that go through a layer's weights together; what a chunk is does not change a bit of the result.
+  /// Rows that go through a layer's weights together; the size of a chunk does not change a bit of the result.
   package static let defaultChunk = 512
-  /// Rows of a chunk where nothing else is asked for: fewer where memory is short.
+  /// Rows of a chunk unless a caller asks for another number; fewer where memory is short.
   package var chunk = defaultChunk
 
   package let config: LanguageConfig
@@ -25,7 +25,7 @@ package final class Decoder {
   private let onlyInt8: Bool
   /// The process's memory after rows went through.
   private(set) var meter = MemoryMeter()
-  /// Where memory is shared out.
+  /// Divides the memory, where it is limited.
   package var budget: MemoryBudget?
   private let embedding: vl2_matrix
   private let layers: UnsafeMutableBufferPointer<Layer>
@@ -106,7 +106,7 @@ package final class Decoder {
     layers.deallocate()
   }
 
-  /// What makes the attention of each layer; layers share a rotary table and scratch memory.
+  /// A function that makes the attention of each layer; layers share a rotary table and scratch memory.
   private static func attentionMaker(
     _ file: Weights, keyValues: KeyValueCode, scratch: AttentionScratch, arithmetic: Arithmetic
   ) -> (Int) throws -> any Attention {
@@ -148,14 +148,14 @@ package final class Decoder {
       layers: layers.count, bytesPerLayer: bytes, capacity: positions, ledger: ledger)
   }
 
-  /// What the layer that keeps most keeps of so many positions.
+  /// The most bytes that any layer keeps for so many positions.
   private func bytesPerLayer(positions: Int) -> Int {
     var most = 0
     for i in 0..<layers.count { most = max(most, layers[i].attention.cacheBytes(capacity: positions)) }
     return most
   }
 
-  /// The row that a token enters the model as. A token outside the vocabulary is the caller's mistake.
+  /// The decoder's input row for a token. The caller must make sure that the token is in the vocabulary.
   ///
   /// - Throws: `PackedFileError` where the weights cannot be read.
   package func embed(_ token: Int, into row: UnsafeMutablePointer<Float>) throws {
@@ -163,17 +163,17 @@ package final class Decoder {
     try weights.embed(token, of: embedding, into: row)
   }
 
-  /// Sends rows through all layers and leaves what attention keeps in `cache`. It goes layer by layer, all rows
-  /// through one before the next, so that each layer's weights are needed once.
+  /// Sends rows through all layers and leaves what attention keeps in `cache`. All rows go through one layer
+  /// before the next, so that each layer's weights are needed once.
   ///
   /// - Parameters:
   ///   - x: [count][hidden]; overwritten with the last layer's output.
-  ///   - answers: rows of `x` that the model wrote, in ascending order; the others are read (see `RowKind`).
+  ///   - answers: rows of `x` that the model wrote, in ascending order; the others are prompt rows (see `RowKind`).
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
-  ///   - progress: receives the share of the work that is done, as rows, after each layer.
-  /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath; `cache` is then of no
-  ///   more use.
+  ///   - progress: called after each layer with the share of the work that is done, as a number of rows.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile; `cache` must
+  ///   then not be used any more.
   package func forward(
     _ x: Rows, cache: KeyValueCache, answers: [Range<Int>] = [], chunk: Int? = nil,
     forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil,
@@ -222,7 +222,7 @@ package final class Decoder {
     if x.count > 1 || cache.length % 32 == 0 { meter.sample() }
   }
 
-  /// Borrows the layer while it works: taken out of the list, it would be counted.
+  /// Borrows the layer while it works: taking it out of the list would count a reference.
   private func feedForward(
     _ layer: Int, _ normed: Rows, _ x: Rows, _ chunk: Int, forced: UnsafeBufferPointer<Int32>?,
     _ observer: StageObserver?
@@ -242,7 +242,7 @@ package final class Decoder {
     var rows: Range<Int> { first..<end }
   }
 
-  /// Sets `parts`: chunks, cut where rows that are read meet written ones.
+  /// Sets `parts`: chunks, cut also where prompt rows and answer rows meet.
   private func cut(count: Int, chunk: Int, answers: [Range<Int>]) {
     parts.removeAll()
     func append(to end: Int, _ kind: RowKind) {
@@ -259,13 +259,15 @@ package final class Decoder {
     append(to: count, .prompt)
   }
 
-  /// How many layers ahead experts are guessed. Farther ones are wrong too often (Benchmarks/LOG.md).
+  /// How many layers ahead experts are guessed. Guesses for farther layers are wrong too often
+  /// (Benchmarks/LOG.md).
   private static let guessedLayers = 4
 
-  /// Tells the store which experts layers to come will probably want: their own routers say so, applied to what is known
-  /// of this layer's output. The nearest layer comes first, and farther ones as long as the store asks.
+  /// Tells the store which experts later layers will probably want. Their own routers are applied to what is
+  /// known of this layer's output. The nearest layer comes first, and farther ones follow as long as the
+  /// store asks for more.
   ///
-  /// - Parameter x: the residual rows, with what is known.
+  /// - Parameter x: the residual rows, with what is known of this layer's output.
   private func lookAhead(from layer: Int, _ x: Rows) {
     let next = layer + 1..<min(layers.count, layer + 1 + Self.guessedLayers)
     guard let first = next.first, layers[first].feedForward.isRouted else { return }
@@ -295,14 +297,14 @@ package final class Decoder {
 
   /// Sends one token through the model.
   ///
-  /// - Returns: the token that follows, greedily.
+  /// - Returns: the likeliest next token.
   package func step(_ token: Int, cache: KeyValueCache) throws -> Int {
     likeliest(try logits(after: token, cache: cache))
   }
 
   /// Sends one token through the model.
   ///
-  /// - Returns: the logits of what follows, [1][vocabulary], valid until the next call.
+  /// - Returns: the logits of the next token, [1][vocabulary], valid until the next call.
   package func logits(after token: Int, cache: KeyValueCache) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
@@ -332,7 +334,7 @@ package final class Decoder {
     return out
   }
 
-  /// Gives back what long prompts needed.
+  /// Frees the scratch that long prompts needed.
   package func releaseScratch() {
     normed.release()
     attended.release()

@@ -7,15 +7,16 @@ extension LanguageConfig {
   /// - Parameters:
   ///   - rows: all rows.
   ///   - chunk: rows that go through the weights together.
-  ///   - positions: of the conversation, those of the rows included.
-  ///   - onlyInt8: whether kernels multiply all matrices by int8 rows; others need the rows as floats too.
+  ///   - positions: positions of the conversation, including those of the rows.
+  ///   - onlyInt8: whether kernels multiply all matrices by int8 rows; other matrices need the rows as floats
+  ///     too.
   package func workingBytes(
     rows: Int, chunk: Int, positions: Int, threads: Int, onlyInt8: Bool = false
   ) -> Int {
     let part = min(rows, chunk)
     let float = MemoryLayout<Float>.stride
-    // Normalised and summed rows, and those of a guess with what it is made from; the rows themselves are the
-    // caller's, who counts them.
+    // Normalised and summed rows, and the rows of a guess with those it is made from. The input rows belong
+    // to the caller, who counts them.
     var bytes = rows * (2 * hiddenSize * float + vl2_quantized_row_bytes(hiddenSize))
     bytes += min(rows, PrefetchMode.guessedRows) * 2 * hiddenSize * float
     // Attention: its rows in and out, queries, keys, values and heads' outputs.
@@ -26,7 +27,7 @@ extension LanguageConfig {
       * max(
         AttentionScratch.floats(keys: positions) * float,
         AttentionScratch.bytes(int8Keys: positions, size: headSize))
-    // Latent attention expands the keys and values of all positions while it reads, for some heads at a time.
+    // During prefill, latent attention expands the keys and values of all positions, for some heads at a time.
     if rows > 1, case .mla(let heads, let queryRank, let rank, let nope, let rope, let value) = attention {
       let shape = LatentAttention.Shape(
         heads: heads, queryRank: queryRank, rank: rank, nope: nope, rope: rope, value: value)
@@ -46,7 +47,7 @@ extension LanguageConfig {
     return bytes + vocabularySize * float
   }
 
-  /// Values of a query's head.
+  /// Values of one head of a query.
   private var headSize: Int {
     switch attention {
     case .mha(_, _, let size): size

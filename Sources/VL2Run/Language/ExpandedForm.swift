@@ -1,18 +1,18 @@
 import SIMDKernels
 
 extension LatentAttention {
-  /// Floats of keys and values that are in memory at a time.
+  /// Floats of expanded keys and values to have in memory at a time.
   private static let expandedFloats = 1 << 22
 
-  /// How many heads' keys and values are in memory at a time.
+  /// How many heads have their keys and values in memory at a time.
   private static func headsTogether(_ shape: Shape, positions: Int) -> Int {
     max(1, min(shape.heads, expandedFloats / (positions * shape.expanded)))
   }
 
-  /// Bytes that reading rows takes at most besides what they are projected to: latents as rows, and for some heads keys
-  /// and values, the keys once more as attention reads them.
+  /// The most bytes that prompt rows take besides their projections: the latents as rows, and for some heads
+  /// the keys and values, with the keys once more in the layout that attention reads.
   package static func expandedBytes(_ shape: Shape, positions: Int) -> Int {
-    // As many heads as fit, of all positions so far or of fewer before; at least one.
+    // The most for this or any smaller number of positions: as many heads as fit, at least one.
     let one = positions * shape.expanded
     let floats = max(one, min(shape.heads * one, expandedFloats))
     // Rows of `kv_b_proj` come in blocks of 16, and positions too.
@@ -21,9 +21,9 @@ extension LatentAttention {
     return (values + keys + positions * shape.rank) * MemoryLayout<Float>.stride
   }
 
-  /// Attention over keys and values that are computed from the latents of all positions, for some heads at a time.
-  /// A pair of positions costs a third of what it costs over latents, which pays for the products where there are
-  /// many rows.
+  /// Attention over keys and values that are computed from the latents of all positions, for some heads at a
+  /// time. A pair of positions costs a third of what it costs over latents. With many rows, that saves more
+  /// than the extra products cost.
   func attendExpanded(
     _ queries: Rows, start: Int, cache: UnsafeMutablePointer<Float>, into attended: Rows
   ) {

@@ -1,9 +1,9 @@
 import Foundation
 
-/// What attention keeps of earlier positions, for all layers of one conversation.
+/// The KV cache: what attention keeps of earlier positions, for all layers of one conversation.
 ///
-/// Address space is reserved for the whole context at once and zero-filled by the kernel as it is touched, so
-/// that a short conversation takes little memory and no copy is ever made.
+/// Address space is reserved for the whole context at once, and the operating system fills pages with zeros
+/// when they are first touched. So a short conversation takes little memory, and no copy is ever made.
 package final class KeyValueCache {
   /// Positions that fit.
   package let capacity: Int
@@ -13,7 +13,7 @@ package final class KeyValueCache {
   private let memory: PageRegion
   private let layerStride: Int
   private let ledger: ByteLedger?
-  /// Positions that were ever in use: memory once written stays.
+  /// The most positions that were ever in use: memory that was written once stays.
   private var reached = 0
 
   /// Bytes when all positions are in use.
@@ -22,7 +22,7 @@ package final class KeyValueCache {
   /// Bytes that one more position takes.
   package var bytesPerPosition: Int { (memory.bytes + capacity - 1) / max(1, capacity) }
 
-  /// Bytes that positions up to `length` take more than what was ever in use.
+  /// Bytes that positions up to `length` take in addition to those that were ever in use.
   package func growth(to length: Int) -> Int { max(0, length - reached) * bytesPerPosition }
 
   /// - Parameters:

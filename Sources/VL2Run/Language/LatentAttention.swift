@@ -1,11 +1,11 @@
 import SIMDKernels
 
-/// Multi-head latent attention (Small, Base): a position leaves one latent and one rotary key, which all heads
-/// share, and each head's keys and values are products of the latent with `kv_b_proj`.
+/// Multi-head latent attention (Small, Base). The cache keeps one latent and one rotary key for each
+/// position, which all heads share; each head's keys and values are products of the latent with `kv_b_proj`.
 ///
-/// Source: "DeepSeek-V2", arXiv:2405.04434, section 2.1. Rows that are read have keys and values computed from the
-/// latents (`ExpandedForm.swift`); rows that are written move that product to the query and to the result
-/// (`AbsorbedForm.swift`), so that a written token reads the latents alone.
+/// Source: "DeepSeek-V2", arXiv:2405.04434, section 2.1. For prompt rows, keys and values are computed from
+/// the latents (`ExpandedForm.swift`). For answer rows, that product is moved to the query and to the result
+/// (`AbsorbedForm.swift`), so that decoding a token reads only the latents.
 ///
 /// A layer's cache holds the latents and rotary keys in blocks of 16 positions, [block][rank + rope][16].
 package final class LatentAttention: Attention {
@@ -16,10 +16,10 @@ package final class LatentAttention: Attention {
     package var queryRank: Int?
     /// Width of the latent that is kept (`kv_lora_rank`).
     package var rank: Int
-    /// Query and key values of a head that carry no position, and those that do.
+    /// How many values of a head's query and key carry no position, and how many do.
     package var nope: Int
     package var rope: Int
-    /// Values of a head.
+    /// How many values a head's value vector has.
     package var value: Int
 
     package init(heads: Int, queryRank: Int?, rank: Int, nope: Int, rope: Int, value: Int) {
@@ -31,9 +31,9 @@ package final class LatentAttention: Attention {
       self.value = value
     }
 
-    /// What a query or a key of one head has.
+    /// How many values a query or a key of one head has.
     package var key: Int { nope + rope }
-    /// What a position keeps.
+    /// How many values the cache keeps for a position.
     package var kept: Int { rank + rope }
     /// Rows of `kv_b_proj` for one head: those of its keys, then those of its values.
     package var expanded: Int { nope + value }
@@ -47,8 +47,8 @@ package final class LatentAttention: Attention {
     /// `kv_a_proj_with_mqa` and the norm of its latent.
     package var down: Linear
     package var latentNorm: UnsafePointer<Float>
-    /// `kv_b_proj`: for each head the rows of its keys, then those of its values. One matrix serves both forms: products
-    /// with latents read its rows, and those with queries add its rows up, 16 lanes at a time.
+    /// `kv_b_proj`: for each head the rows of its keys, then those of its values. One matrix serves both forms:
+    /// products with latents read its rows, and products with queries add its rows up, 16 lanes at a time.
     package var up: Linear
     /// `o_proj`
     package var output: Linear
@@ -89,7 +89,7 @@ package final class LatentAttention: Attention {
     }
   }
 
-  /// The norms inside this attention have an epsilon of their own, whatever the config says.
+  /// The norms inside this attention use this epsilon, whatever the config says.
   private static let normEpsilon: Float = 1e-6
 
   let shape: Shape

@@ -1,10 +1,10 @@
 import SIMDKernels
 
-/// Plain multi-head attention with rotary positions (Tiny), halves of a head side by side.
+/// Plain multi-head attention (Tiny) with rotary positions: value i of a head pairs with value i + size / 2.
 ///
-/// A layer's cache holds the key-value heads one after the other: in int8 as blocks of 32 positions
-/// (`vl2_key_value_block_bytes`), in float32 first all keys in blocks of 16, [head][block][size][16], and then all values,
-/// [head][position][size].
+/// A layer's cache holds the key-value heads one after the other. In int8 a head is stored as blocks of 32
+/// positions (`vl2_key_value_block_bytes`). In float32 all keys come first, in blocks of 16,
+/// [head][block][size][16], and then all values, [head][position][size].
 package final class MultiHeadAttention: Attention {
   private let heads: Int
   private let keyValueHeads: Int
@@ -97,7 +97,7 @@ package final class MultiHeadAttention: Attention {
         newValues.base + head * size, newValues.stride, size)
     }
     if count == 1 {
-      // Less work than telling the other threads of it.
+      // Less work than handing it out to the other threads.
       for head in 0..<keyValueHeads { store(head) }
     } else {
       arithmetic.pool.run(keyValueHeads) { head, _ in store(head) }

@@ -28,10 +28,10 @@ public final class Model {
 
   /// Opens a packed file.
   ///
-  /// - Throws: `PackedFileError` for a damaged or foreign file, `FileError` for a config in it that is no
-  ///   DeepSeek-VL2's, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this version does not run,
-  ///   `MemoryBudgetError.tooSmall` where the model does not run in the memory that it may take, `MemoryError` where
-  ///   the system refuses memory.
+  /// - Throws: `PackedFileError` for a damaged or foreign file, `FileError` where the config in it is not
+  ///   that of a DeepSeek-VL2, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this
+  ///   version does not run, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
+  ///   may take, `MemoryError` where the system refuses memory.
   public init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
     file = try PackedFile(path: path)
     file.surviveFaults()
@@ -66,7 +66,7 @@ public final class Model {
     func working(_ rows: Int, _ chunk: Int) -> Int {
       language.workingBytes(rows: rows, chunk: chunk, positions: rows, threads: threads)
     }
-    // A short question about no picture, and a picture of one tile.
+    // A short question without a picture, and a picture of one tile.
     let positions = min(64, language.maxPositions)
     let smallest = budget.smallest(
       decoding: working(positions, smallestChunk) + (try decoder.makeCache(positions: positions).byteCount),
@@ -74,7 +74,7 @@ public final class Model {
     guard bytes >= smallest else {
       throw MemoryBudgetError.tooSmall(path: file.path, bytes: bytes, smallest: smallest)
     }
-    // Large chunks are a little faster; they may take a tenth of what the smallest budget leaves.
+    // Large chunks are a little faster. They may take a tenth of what is left above the smallest budget.
     decoder.chunk =
       [Decoder.defaultChunk, 256, 128, 64].first {
         working($0, $0) - working($0, smallestChunk) <= (bytes - smallest) / 10
@@ -89,8 +89,8 @@ public final class Model {
   /// Which experts were used since the model was opened; nil where the options did not ask for it.
   package var routes: RouteTrace? { recorder?.trace }
 
-  /// Has to be called before a request: a file that changed since the last one (its card was pulled out and put
-  /// back) is taken up again where it is whole and the same.
+  /// Must be called before each request. If the file changed since the last request (its card was pulled out
+  /// and put back), it is opened again, provided that it is whole and the same.
   ///
   /// - Throws: `PackedFileError` where it is not.
   package func beginRequest() throws {
@@ -130,22 +130,23 @@ public final class Model {
     return statistics
   }
 
-  /// One line to tell whoever asks a model that shows how things work and knows little; nil for other models.
+  /// One line to show to users of a model that only demonstrates how things work and knows little; nil for
+  /// other models.
   public var demonstrationNotice: String? { file.manifest.origin.demonstrationNotice }
 
   /// Threads that share the arithmetic.
   public var threads: Int { arithmetic.pool.threads }
 
-  /// The vocabulary in the order of its bytes, put together when a schema first needs it.
+  /// The vocabulary sorted by its bytes, built when a schema first needs it.
   package private(set) lazy var vocabulary = Vocabulary(tokenizer)
 
   /// The token that ends an answer.
   package var endToken: Int { tokenizer.endToken ?? config.language.endToken }
 
-  /// Rows that a picture's `<image>` places in the prompt become.
+  /// Encodes a picture into the rows for its `<image>` places in the prompt.
   ///
-  /// - Parameter progress: receives the share of the work that is done, as a number of tiles, whenever it grows.
-  /// - Throws: `PackedFileError` where weights cannot be read or the file changed underneath.
+  /// - Parameter progress: called with the share of the work that is done, as a number of tiles, whenever it grows.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile.
   package func encode(
     _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) throws -> Void = { _ in }
   ) throws -> EncodedPicture {
@@ -153,7 +154,8 @@ public final class Model {
     let side = projector.side
     let hidden = config.language.hiddenSize
     let places = 1 + picture.grid.rows * picture.grid.columns
-    // The global view is the only local tile, pixel for pixel: one is encoded. An observer sees both.
+    // Where the global view equals the only local tile, pixel for pixel, one of them is encoded. With an
+    // observer, both are.
     let encoded = picture.globalEqualsLocal && observer == nil ? 1 : places
     let threads = threads
     let batch =
@@ -167,7 +169,7 @@ public final class Model {
     let rows = Rows(
       features.reserve(places * side * side * hidden), count: places * side * side, columns: hidden)
     let patches = AlignedBuffer()
-    // Views do not own their memory.
+    // `Rows` do not own their memory.
     defer { withExtendedLifetime((features, patches)) {} }
     let patchRows = Rows(
       patches.reserve(encoded * vision.patches * vision.width), count: encoded * vision.patches,
@@ -201,7 +203,7 @@ public final class Model {
     return result
   }
 
-  /// Gives back the memory that encoding pictures and long prompts needed.
+  /// Frees the memory that encoding pictures and long prompts needed.
   package func releaseScratch() {
     tower.releaseScratch()
     projector.releaseScratch()

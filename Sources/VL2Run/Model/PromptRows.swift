@@ -1,5 +1,5 @@
 extension Model {
-  /// The rows that a prompt enters the decoder as: token embeddings, with pictures' rows in their places.
+  /// The decoder's input rows for a prompt: token embeddings, with pictures' rows in their places.
   ///
   /// - Parameters:
   ///   - pictures: one for each picture of the prompt; nil for those that end before `first`.

@@ -3,17 +3,18 @@ public struct RuntimeOptions: Sendable {
   /// Threads that share the arithmetic; nil for one per processor that this process may use.
   public var threads: Int?
   public var activations: ActivationMode
-  /// Whether a section's checksum is looked at when it is first read.
+  /// Whether a section's checksum is verified when the section is first read.
   public var checks: Bool
   /// Memory that everything together may take.
   public var memory: MemoryChoice
-  /// How multi-head attention keeps keys and values; float32 activations have them in float32 whatever this says.
+  /// How multi-head attention keeps keys and values; with float32 activations they are float32, whatever this
+  /// says.
   public var keyValues = KeyValueCode.int8
-  /// Whether `Model.routes` keeps which experts were used.
+  /// Whether `Model.routes` records which experts were used.
   public var recordsRoutes = false
-  /// Reads where there is a budget are held to so many bytes a second, as a slow card would.
+  /// Where there is a budget, reads are limited to so many bytes a second, to imitate a slow card.
   public var bytesPerSecond: Int?
-  /// Slots for experts, whatever memory that takes.
+  /// The number of slots for experts, whatever memory that takes.
   package var slots: Int?
   package var policy = ReplacementPolicy.likely
 

@@ -25,13 +25,13 @@ struct WeightPlan {
     }
   }
 
-  /// Bytes for everything where the model is not simply mapped.
+  /// The budget for everything, in bytes; nil where the file is simply mapped.
   private static func budget(
     _ file: PackedFile, _ choice: MemoryChoice, keyValues: KeyValueCode, threads: Int
   ) -> Int? {
     var meter = MemoryMeter()
     meter.sample()
-    // The process as it is, the file, and a conversation of some length.
+    // What a mapped model takes: the process as it is, the file, and a conversation of some length.
     let config = file.config
     let positions = min(1536, config.language.maxPositions)
     let mapped =
@@ -45,14 +45,14 @@ struct WeightPlan {
     case .bytes(let bytes): return mapped <= bytes ? nil : bytes
     case .automatic:
       guard let available = AvailableMemory.read()?.available else { return nil }
-      // Some stays for the page cache and for others.
+      // Some memory is left for the page cache and for other processes.
       return mapped <= available / 10 * 9 ? nil : available / 100 * 85
     }
   }
 }
 
 extension LanguageConfig {
-  /// Bytes of a conversation's cache, about.
+  /// The approximate bytes of a conversation's KV cache.
   fileprivate func cacheBytes(positions: Int, keyValues: KeyValueCode) -> Int {
     switch attention {
     case .mha(_, let keyValueHeads, let size):

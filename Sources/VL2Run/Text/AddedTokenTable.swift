@@ -1,7 +1,7 @@
 import VL2Quant
 
-/// The tokens that are found in the text before it is cut into words, leftmost first, the longest where
-/// several begin at one place: what the Hugging Face library does with an Aho-Corasick automaton.
+/// The tokens that are found in the text before it is cut into words: leftmost first, and the longest where
+/// several begin at one place. The Hugging Face library does the same with an Aho-Corasick automaton.
 struct AddedTokenTable: Sendable {
   private struct Entry: Sendable {
     var id: Int
@@ -59,7 +59,7 @@ struct AddedTokenTable: Sendable {
     }
   }
 
-  /// The id of the token whose text is `name`. O(log tokens).
+  /// The id of the token with the text `name`. O(log tokens).
   func id(of name: [UInt8]) -> Int? {
     var range = all.startIndex..<all.endIndex
     for (depth, byte) in name.enumerated() { narrow(&range, all, depth, byte) }
@@ -107,13 +107,13 @@ struct AddedTokenTable: Sendable {
     for (depth, byte) in zip(0..., bytes) {
       narrow(&range, entries, depth, byte)
       if range.isEmpty { break }
-      // A text sorts before those that it begins.
+      // A text sorts before longer ones that begin with it.
       if entries[range.lowerBound].length == depth + 1 { found = entries[range.lowerBound] }
     }
     return found
   }
 
-  /// Keeps of `range`, entries that agree in `depth` bytes, those whose next byte is `byte`.
+  /// `range` holds entries that agree in `depth` bytes; keeps those that have `byte` next.
   private func narrow(_ range: inout Range<Int>, _ entries: [Entry], _ depth: Int, _ byte: UInt8) {
     func firstIndex(in range: Range<Int>, where after: (Int) -> Bool) -> Int {
       var (low, high) = (range.lowerBound, range.upperBound)

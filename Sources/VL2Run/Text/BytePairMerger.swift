@@ -15,8 +15,8 @@ struct BytePairMerger {
   /// Rank of the pair that a symbol begins, and what it becomes.
   private var ranks: [UInt32] = []
   private var merged: [UInt32] = []
-  /// Rank in the upper half, place of the left symbol in the lower. Entries whose rank is no longer that of
-  /// their place are stale.
+  /// Rank in the upper half, place of the left symbol in the lower. An entry is stale if its rank is no
+  /// longer that of its place.
   private var waiting = MinimumHeap()
 
   /// `byteTokens`: the token of each byte, `noPair` where there is none.

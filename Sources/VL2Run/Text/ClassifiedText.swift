@@ -1,8 +1,8 @@
 import VL2Quant
 
-/// A text as the splitters see it: for each character where it begins and what they ask of it.
+/// A text as the splitters see it: where each character begins, and its traits.
 struct ClassifiedText {
-  /// What splitters ask of a character.
+  /// What the splitters need to know about a character.
   struct Traits: OptionSet {
     let rawValue: UInt16
     static let letter = Traits(rawValue: 1)
@@ -44,7 +44,7 @@ struct ClassifiedText {
       default: break
       }
       if (0x800...0x9FA5).contains(code) || (0xAC00...0xD7FF).contains(code) { insert(.uncasedScript) }
-      // The library's Digits asks Rust, which knows the numerals that Unicode 17.0.0 added.
+      // The library's Digits uses Rust's classes, which include the numerals that Unicode 17.0.0 added.
       if contains(.number) || (0x11DE0...0x11DE9).contains(code) || (0x16FF4...0x16FF6).contains(code) {
         insert(.singleNumeral)
       }

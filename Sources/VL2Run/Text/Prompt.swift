@@ -26,7 +26,8 @@ package struct Prompt: Sendable {
       limit: config.language.maxPositions)
   }
 
-  /// As the other initialiser, with what it takes from the configuration. `limit`: most tokens.
+  /// Like the other initialiser, but with the values that it takes from the configuration. `limit`: the most
+  /// tokens.
   package init(
     turns: [Turn], imageGrids: [TileGrid], tokenizer: Tokenizer, places: ImageTokens, beginToken: Int,
     endToken: Int, limit: Int
@@ -44,7 +45,7 @@ package struct Prompt: Sendable {
         throw PromptError.noUserTurn(pictures: imageGrids.count)
       }
       let lines = imageGrids.flatMap { _ in marker + [UInt8(ascii: "\n")] }
-      // Without text the last line end goes, as stripping has it.
+      // Where there is no text, the last line end is dropped, as stripping would do.
       texts[first] = texts[first].isEmpty ? lines.dropLast() : lines + texts[first]
       found = imageGrids.count
     }
@@ -64,10 +65,11 @@ package struct Prompt: Sendable {
         answers.append(start..<tokens.count)
       case .user:
         let template = Array("<|User|>: ".utf8) + text + Array("\n\n<|Assistant|>:".utf8)
-        // The reference encodes the pieces between pictures one by one, so a piece's end is a text's end.
+        // The reference encodes the pieces between pictures one by one, so the end of a piece is the end of a
+        // text.
         for (index, piece) in split(template[...], at: marker).enumerated() {
           if index > 0, let grid = pictures.popFirst() {
-            // Checked before the places are laid out, so that no grid asks for all memory.
+            // Checked before the places are laid out, so that a huge grid does not take all memory.
             let (total, overflow) = tokens.count.addingReportingOverflow(places.count(grid))
             guard !overflow, total <= limit else {
               throw PromptError.tooLong(tokens: overflow ? .max : total, limit: limit)
@@ -91,7 +93,7 @@ extension Prompt {
     }
   }
 
-  /// Where each picture's places are.
+  /// The positions of each picture's places.
   package func pictureSpans(imageToken: Int, places: ImageTokens) -> [Range<Int>] {
     var position = 0
     return imageGrids.map { grid in
@@ -130,6 +132,6 @@ func split(_ text: ArraySlice<UInt8>, at separator: [UInt8]) -> [ArraySlice<UInt
 }
 
 extension Turn {
-  /// How many places of pictures its text marks with `<image>`.
+  /// How many `<image>` marks its text has.
   package var pictureMarks: Int { split(Array(text.utf8)[...], at: Array("<image>".utf8)).count - 1 }
 }

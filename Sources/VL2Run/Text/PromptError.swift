@@ -2,7 +2,7 @@ import VL2Base
 
 /// A conversation that cannot be laid out.
 public enum PromptError: ReportableError, Equatable {
-  /// The text has places for another number of pictures than there are.
+  /// The text has more or fewer `<image>` places than there are pictures.
   case pictureCount(places: Int, pictures: Int)
   /// There are pictures and no user turn to put them in.
   case noUserTurn(pictures: Int)

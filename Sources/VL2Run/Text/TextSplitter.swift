@@ -41,15 +41,15 @@ struct TextSplitter {
 extension SplitterKind {
   typealias Traits = ClassifiedText.Traits
 
-  /// Where the first match may begin. White space at the end is looked for from there, since a look from every
-  /// space would take the square of their number.
+  /// Where the first match may begin. White space at the end is found backwards from the end: trying every
+  /// space would take time that grows with the square of their number.
   fileprivate func firstPlace(in text: [Traits], _ range: Range<Int>) -> Int {
     guard self == .trailingSpaces else { return range.lowerBound }
     return range.upperBound - text[range].reversed().prefix { $0.contains(.whitespace) }.count
   }
 
-  /// Where the expression's match that begins at `start` ends; `start` itself where none begins. The text ends
-  /// at `limit`.
+  /// The end of the expression's match that begins at `start`; `start` itself where none begins there. The
+  /// text ends at `limit`.
   fileprivate func matchEnd(in text: [Traits], at start: Int, limit: Int) -> Int {
     switch self {
     case .numbersOfThree: run(of: .number, in: text, from: start, limit: min(limit, start + 3))
@@ -64,14 +64,14 @@ extension SplitterKind {
     }
   }
 
-  /// Where the run of characters with any of `traits` that begins at `start` ends.
+  /// The end of the run of characters with any of `traits` that begins at `start`.
   private func run(of traits: Traits, in text: [Traits], from start: Int, limit: Int) -> Int {
     var end = start
     while end < limit, text[end].meets(traits) { end += 1 }
     return end
   }
 
-  /// Where a run that may have one white space before it ends.
+  /// The end of a run that may have one white space before it.
   private func spacedRun(of traits: Traits, in text: [Traits], from start: Int, limit: Int) -> Int {
     if text[start].contains(.whitespace) {
       let end = run(of: traits, in: text, from: start + 1, limit: limit)

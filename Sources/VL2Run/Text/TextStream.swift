@@ -1,9 +1,9 @@
 /// Turns bytes that come token by token into text that goes out in whole characters.
 ///
-/// What is not UTF-8 becomes U+FFFD, one for each longest beginning of a character, as Rust's
-/// `from_utf8_lossy` and the Unicode Standard (section 3.9, "substitution of maximal subparts") have it.
+/// Bytes that are not UTF-8 become U+FFFD, one for each longest beginning of a character, as in Rust's
+/// `from_utf8_lossy` and the Unicode Standard (section 3.9, "substitution of maximal subparts").
 package struct TextStream {
-  /// The beginning of a character whose other bytes have not come yet: at most three bytes.
+  /// The first bytes of a character, at most three; its other bytes have not come yet.
   private var pending: [UInt8] = []
 
   package init() {}

@@ -4,7 +4,7 @@ import VL2Quant
 package struct Tokenizer: Sendable {
   /// One above the largest id.
   package let count: Int
-  /// The token whose places pictures fill.
+  /// The token that holds the places of pictures in a prompt.
   package let imageToken: Int
   /// The token that begins a conversation, where the tokeniser's configuration names it.
   package let beginToken: Int?
@@ -95,7 +95,8 @@ package struct Tokenizer: Sendable {
     return output
   }
 
-  /// The text of tokens, special ones included; what is not UTF-8 becomes U+FFFD. Unknown ids are left out.
+  /// The text of tokens, special ones included; bytes that are not UTF-8 become U+FFFD. Unknown ids are left
+  /// out.
   package func decode(_ tokens: some Sequence<Int>) -> String {
     var stream = TextStream()
     let text = stream.append(tokens.flatMap(bytes(of:)))

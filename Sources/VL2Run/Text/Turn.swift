@@ -6,8 +6,8 @@ public struct Turn: Sendable {
   public var role: Role
   /// In a user's text `<image>` marks the places of pictures.
   public var text: String
-  /// The ids that the model wrote an assistant's text as. Without them the text is tokenised again, which may give
-  /// others, and a session that caches has to read the turn anew.
+  /// The token ids that the model wrote for an assistant's text. Without them the text is tokenised again.
+  /// That may give other ids, and a session that caches then has to compute the turn again.
   public var tokens: [Int]?
 
   public init(role: Role, text: String, tokens: [Int]? = nil) {

@@ -1,6 +1,6 @@
-/// What the pre-tokeniser asks of a character: its general category's first letter, or that it is white space.
-/// The classes are disjoint. By our own table of a stated Unicode version, because Swift's categories differ
-/// between Swift versions.
+/// What the pre-tokeniser needs to know about a character: the first letter of its general category, or that
+/// it is white space. The classes are disjoint. They come from this project's own table of a stated Unicode
+/// version, because Swift's categories differ between Swift versions.
 package enum UnicodeClass: UInt8 {
   /// Control characters, separators that are no white space, unassigned and private code points.
   case other = 0

@@ -1,7 +1,7 @@
 import SIMDKernels
 import VL2Quant
 
-/// From patch rows of the tower to rows of the language model: each 2 x 2 patches become one row.
+/// Turns patch rows of the tower into rows of the language model: each 2 x 2 patches become one row.
 package final class Projector {
   private let layers: [Linear]
   private let newline: UnsafeBufferPointer<Float>
@@ -73,7 +73,7 @@ package final class Projector {
     var input = unfolded
     for (i, layer) in layers.enumerated() {
       let last = i == layers.count - 1
-      // Layers in between write to one of two halves, so that none reads where it writes.
+      // Layers in between alternate between two halves, so that none reads where it writes.
       let half = out.count * layer.outputs
       let output =
         last
@@ -95,7 +95,8 @@ package final class Projector {
   ///
   /// - Parameters:
   ///   - features: [1 + rows * columns][side * side][hidden]: tile 0 is the global view.
-  ///   - out: [ImageTokens.count(grid)][hidden], written: the global view, a separator, the local tiles.
+  ///   - out: [ImageTokens.count(grid)][hidden], written: the global view, a separator, the local tiles; the
+  ///     local tiles come first where the config says so.
   package func arrange(_ features: Rows, grid: TileGrid, into out: Rows) {
     let globalRows = side * (side + 1)
     let localRows = grid.rows * side * (grid.columns * side + 1)
@@ -128,7 +129,7 @@ package final class Projector {
     out.update(from: row.baseAddress!, count: row.count)
   }
 
-  /// Gives back what projecting needed.
+  /// Frees the scratch that projecting needed.
   package func releaseScratch() {
     unfolded.release()
     inner.release()

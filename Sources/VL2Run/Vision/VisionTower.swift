@@ -32,7 +32,7 @@ package final class VisionTower {
   private var normed = AlignedStorage()
   private var wide = AlignedStorage()
   private var attended = AlignedStorage()
-  /// Keys, or keys and values, of the head that a thread is at.
+  /// For each thread, the keys, or keys and values, of the head that it works on.
   private var keyBlocks = AlignedStorage()
   private var scores = AlignedStorage()
 
@@ -68,14 +68,13 @@ package final class VisionTower {
     self.norm = try norm("vision.norm")
   }
 
-  /// Encodes tiles. It goes block by block, all tiles through one before the next, so that each block's weights are
-  /// needed once.
+  /// Encodes tiles. All tiles go through one block before the next, so that each block's weights are needed once.
   ///
   /// - Parameters:
   ///   - tiles: RGB bytes, [count][side][side][3].
   ///   - out: [count * patches][width], written.
   ///   - batch: tiles that go through the weights together; no bit depends on it.
-  ///   - progress: receives the share of the work that is done, 0 to 1.
+  ///   - progress: called with the share of the work that is done, 0 to 1.
   /// - Throws: `PackedFileError` where the weights cannot be read.
   package func encode(
     tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, batch: Int, observer: StageObserver? = nil,
@@ -139,7 +138,8 @@ package final class VisionTower {
     add(normed, to: out)
   }
 
-  /// Pixels to patch rows, [3][patch][patch] as the checkpoint's kernel has it, times the kernel, plus positions.
+  /// Turns pixels into patch rows, [3][patch][patch] as in the checkpoint's kernel, multiplies them by the
+  /// kernel and adds the positions.
   private func embedPatches(_ tiles: UnsafePointer<UInt8>, count: Int, into out: Rows) {
     arithmetic.enter(.patches)
     let (patch, grid, side) = (config.patchSize, config.grid, config.imageSize)
@@ -240,7 +240,7 @@ package final class VisionTower {
     }
   }
 
-  /// Keys as rows to blocks of 16 keys, [block][size][16]; lanes past the last key are zero.
+  /// Packs rows of keys into blocks of 16 keys, [block][size][16]; lanes past the last key are zero.
   private func packKeys(
     _ keys: UnsafePointer<Float>, stride: Int, count: Int, size: Int, into out: UnsafeMutablePointer<Float>
   ) {
@@ -258,7 +258,7 @@ package final class VisionTower {
     }
   }
 
-  /// Gives back what encoding needed.
+  /// Frees the scratch that encoding needed.
   package func releaseScratch() {
     patchRows.release()
     normed.release()

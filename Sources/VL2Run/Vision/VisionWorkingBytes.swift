@@ -12,7 +12,7 @@ extension ModelConfig {
     let part = min(tiles, batch)
     let side = ImageTokens(processor).tileRows
     let hidden = language.hiddenSize
-    // Patch rows, projected rows, and those of the picture, whose lines have one more.
+    // Patch rows, projected rows, and the rows of the picture, which has one more for each line.
     var bytes = tiles * float * (vision.patches * vision.width + 2 * side * (side + 1) * hidden)
     let wide = max(3 * vision.width, vision.mlpWidth)
     let pixels = 3 * vision.patchSize * vision.patchSize

@@ -5,7 +5,7 @@ package struct AvailableMemory {
   /// Bytes that are free or can be freed without swapping, within the limits of this process's control groups.
   package var available: Int
 
-  /// Reads the machine's state of now. Source: proc(5).
+  /// Reads the machine's current state. Source: proc(5).
   ///
   /// - Parameter root: a folder that stands for "/".
   /// - Returns: nil where the system does not say.
@@ -19,7 +19,7 @@ package struct AvailableMemory {
     return AvailableMemory(available: available)
   }
 
-  /// The number behind a name, in text of a line for each.
+  /// The number after a name, in text that has one name on each line.
   static func field(_ name: String, of text: String) -> Int? {
     for line in text.split(separator: "\n") {
       let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" })

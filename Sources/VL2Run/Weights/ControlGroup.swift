@@ -5,7 +5,7 @@ import Foundation
 package struct ControlGroup {
   /// Bytes that processes of the group may have together.
   package var limit: Int
-  /// Bytes that they have, without what the page cache could give back.
+  /// Bytes that they have now, without what the page cache could give back.
   package var used: Int
 
   /// The groups with a limit; nil where this system cannot limit memory, because there are no control groups or none
@@ -40,7 +40,7 @@ package struct ControlGroup {
   private init?(folder: String, isVersion2: Bool) {
     let names =
       isVersion2 ? ("memory.max", "memory.current") : ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    // Without a limit, version 1 has the largest number of pages there is.
+    // Where there is no limit, version 1 shows the largest number of pages there is.
     guard let limit = Self.number(folder + "/" + names.0), limit < 1 << 60,
       let used = Self.number(folder + "/" + names.1)
     else { return nil }
@@ -53,7 +53,7 @@ package struct ControlGroup {
     self.used = used - min(cached, used)
   }
 
-  /// A place at which control groups are mounted that have the memory controller.
+  /// A mount point of control groups that have the memory controller.
   private struct Mount {
     var folder: String
     var isVersion2: Bool

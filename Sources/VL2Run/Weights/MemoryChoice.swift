@@ -25,9 +25,9 @@ public enum MemoryChoice: Sendable, Equatable {
 
 /// A model that cannot run in the memory that it may take.
 public enum MemoryBudgetError: ReportableError, Equatable {
-  /// The model does not open in so little.
+  /// The budget is too small to open the model.
   case tooSmall(path: String, bytes: Int, smallest: Int)
-  /// A question needs more.
+  /// A question needs more memory than the budget.
   case request(bytes: Int, needed: Int)
 
   public var kind: ErrorKind { .tooLittleMemory }

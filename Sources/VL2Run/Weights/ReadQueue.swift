@@ -2,7 +2,7 @@ import Foundation
 import SystemSupport
 import VL2Quant
 
-/// One section on its way into memory. All but the constants belongs to the queue.
+/// One section that is being read into memory. Only the queue uses its variables.
 package final class SectionLoad {
   package let section: Int
   fileprivate let target: UnsafeMutableRawPointer
@@ -13,7 +13,7 @@ package final class SectionLoad {
     case waiting, reading
     case done
     case failed(any Error)
-    /// Nobody wants it any more; while it was `reading`, the reader is the one to say so.
+    /// Nobody wants it any more. A load that was `reading` is `cancelling` until the reader makes it `cancelled`.
     case cancelling, cancelled
   }
 
@@ -24,8 +24,8 @@ package final class SectionLoad {
   }
 }
 
-/// A thread that reads sections into memory, urgent ones before prefetches. It reads in pieces, and a
-/// piece of a prefetch is all that an urgent one ever waits for.
+/// A thread that reads sections into memory, urgent ones before prefetches. It reads in pieces, so that an
+/// urgent load never waits for more than one piece of a prefetch to be read.
 package final class ReadQueue: @unchecked Sendable {
   /// What was read so far.
   package struct Counts: Sendable {
@@ -50,12 +50,13 @@ package final class ReadQueue: @unchecked Sendable {
   private var isRunning = false
   /// When a reader held to `bytesPerSecond` may read again.
   private var nextRead = ContinuousClock.now
-  /// Stored bytes that have to be unpacked: those of a prefetch, and of an urgent load between its pieces.
+  /// Memory for stored bytes that have to be unpacked. The second one is for an urgent load between two
+  /// pieces of a prefetch.
   private var staging = [UnsafeMutableRawBufferPointer](repeating: .init(start: nil, count: 0), count: 2)
 
   /// - Parameters:
-  ///   - checks: whether a section's checksum is looked at when it is first read.
-  ///   - bytesPerSecond: reads no faster, as a slow card would.
+  ///   - checks: whether a section's checksum is verified when the section is first read.
+  ///   - bytesPerSecond: the limit to the speed of reading, to imitate a slow card.
   package init(_ file: PackedFile, checks: Bool, bytesPerSecond: Int?) {
     self.file = file
     self.checks = checks
@@ -63,7 +64,7 @@ package final class ReadQueue: @unchecked Sendable {
     reader = SectionReader(file)
   }
 
-  /// Ends the thread, after the piece that it is reading; loads may then not be waited for.
+  /// Ends the thread, after the piece that it is reading; after that, no load may be waited for.
   package func stop() {
     condition.lock()
     isStopping = true
@@ -79,13 +80,13 @@ package final class ReadQueue: @unchecked Sendable {
 
   package func snapshot() -> Counts { condition.withLock { counts } }
 
-  /// Bytes of memory that stored bytes are kept in while they are unpacked.
+  /// Bytes of the memory that holds stored bytes while they are unpacked.
   package static func stagingBytes(_ file: PackedFile) -> Int {
     let packed = file.manifest.sections.filter { $0.encoding == .zstd && !$0.tensors.isEmpty }
     return 2 * SectionReader.room(packed.map(\.storedLength).max() ?? 0)
   }
 
-  /// Bytes of memory that a section is read into.
+  /// Bytes of the memory that a section is read into.
   package static func room(_ entry: SectionEntry) -> Int { SectionReader.room(entry.rawLength) }
 
   /// Begins to read a section.
@@ -124,7 +125,7 @@ package final class ReadQueue: @unchecked Sendable {
 
   /// Whether a load is done.
   ///
-  /// - Throws: what made it fail.
+  /// - Throws: the error that made it fail.
   package func isDone(_ load: SectionLoad) throws -> Bool {
     condition.lock()
     defer { condition.unlock() }
@@ -137,7 +138,7 @@ package final class ReadQueue: @unchecked Sendable {
 
   /// Waits until a load is done.
   ///
-  /// - Throws: what made it fail.
+  /// - Throws: the error that made it fail.
   package func wait(for load: SectionLoad) throws {
     hurry(load)
     condition.lock()
@@ -151,10 +152,10 @@ package final class ReadQueue: @unchecked Sendable {
     }
   }
 
-  /// Nobody wants a load any more.
+  /// Cancels a load.
   ///
   /// - Parameter waiting: whether to wait until its memory is free.
-  /// - Returns: whether its memory is free; if not, ask again.
+  /// - Returns: whether its memory is free; if not, call again.
   package func cancel(_ load: SectionLoad, waiting: Bool = false) -> Bool {
     condition.lock()
     defer { condition.unlock() }
@@ -194,7 +195,7 @@ package final class ReadQueue: @unchecked Sendable {
     condition.unlock()
   }
 
-  /// Reads a section; called and left with the lock held.
+  /// Reads a section. The lock is held when this is called and when it returns.
   ///
   /// - Parameter depth: 1 for an urgent load between two pieces of a prefetch.
   private func carryOut(_ load: SectionLoad, depth: Int) {
@@ -242,7 +243,7 @@ package final class ReadQueue: @unchecked Sendable {
     return true
   }
 
-  /// Between two pieces of a prefetch, urgent loads go first.
+  /// Lets urgent loads go first, between two pieces of a prefetch.
   private func letUrgentPass(_ load: SectionLoad) -> (isWanted: Bool, isUrgent: Bool) {
     condition.lock()
     defer { condition.unlock() }
@@ -270,11 +271,12 @@ package final class ReadQueue: @unchecked Sendable {
     return base
   }
 
-  /// How much later than it asked a thread may wake up: a read that begins so soon after the one before follows it at
-  /// once, or a card would be slower than it is said to be.
+  /// How much later than it asked a thread may wake up. A read that begins within this time after the one
+  /// before counts as following it at once; otherwise the imitated card would be slower than
+  /// `bytesPerSecond`.
   private static let latestWaking = Duration.microseconds(300)
 
-  /// Sleeps as long as a card of `bytesPerSecond` would have taken longer for a read that began at `begun`.
+  /// Sleeps for the time that a card of `bytesPerSecond` would have taken longer, for a read that began at `begun`.
   private func holdBack(_ bytes: Int, since begun: ContinuousClock.Instant) {
     guard let bytesPerSecond else { return }
     let first = begun - nextRead < Self.latestWaking ? nextRead : begun

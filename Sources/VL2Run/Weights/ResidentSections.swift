@@ -2,13 +2,14 @@ import SIMDKernels
 import SystemSupport
 import VL2Quant
 
-/// Sections of a packed file in memory of our own, each at an address of its own whether it was read or not.
+/// Sections of a packed file that are read into anonymous memory. Each has an address of its own, whether it
+/// was read or not.
 final class ResidentSections {
   private let file: PackedFile
   private let checks: Bool
   private let queue: ReadQueue
   private let memory: PageRegion
-  /// For each section its place in `memory`; empty for what is not held.
+  /// For each section its place in `memory`; empty for a section that is not held.
   private let places: [Range<Int>]
   private var loads: [SectionLoad?]
   private var isLoaded: [Bool]
@@ -31,7 +32,8 @@ final class ResidentSections {
     var places: [Range<Int>] = []
     for (number, entry) in sections.enumerated() {
       let isHeld = Self.holds(entry) && number != embedding
-      // The largest pages that a system has, so that giving back takes nothing from a neighbour.
+      // Rounded up to 64 KiB, the largest page that a system has, so that giving a section's pages back takes
+      // nothing from its neighbour.
       let room = isHeld ? (ReadQueue.room(entry) + 0xFFFF) & ~0xFFFF : 0
       places.append(end..<end + room)
       end += room
@@ -45,7 +47,7 @@ final class ResidentSections {
     block = try PageRegion(bytes: SectionReader.room(step) + SectionReader.alignment)
   }
 
-  /// Whether a section is held as a whole: all with tensors but routed experts.
+  /// Whether a section is held as a whole: all that have tensors, except routed experts.
   static func holds(_ entry: SectionEntry) -> Bool {
     !entry.tensors.isEmpty && !entry.name.contains(".expert.")
   }
@@ -106,7 +108,7 @@ final class ResidentSections {
     withUnsafePointer(to: matrix) { vl2_decode_row($0, row % 16, out) }
   }
 
-  /// Holds the whole embedding against its checksum, once, without keeping it.
+  /// Checks the whole embedding against its checksum, once, without keeping it in memory.
   private func check(_ entry: SectionEntry, _ section: Int) throws {
     if file.isChecked(section) { return }
     let pieceBytes = 1 << 20

@@ -7,22 +7,22 @@ package struct WeightStatistics: Sendable, Encodable {
   package var slotBytes: Int?
   /// Experts that layers wanted, one for each layer and pass however many rows picked it.
   package var expertsTouched = 0
-  /// Of those: in memory already; prefetched; read when they were wanted. Where the file is
-  /// mapped nobody knows.
+  /// Of those: in memory already; prefetched; read when they were wanted. Nil where the file is mapped,
+  /// because nobody knows then.
   package var hits: Int?
   package var readAhead: Int?
   package var misses: Int?
   /// Experts guessed for single tokens, and how many of the guesses were right.
   package var guesses: Int?
   package var rightGuesses: Int?
-  /// Bytes read from the file, the embedding's rows aside.
+  /// Bytes read from the file, without the embedding's rows.
   package var bytesRead: Int?
   /// Seconds that computing waited for experts.
   package var secondsWaited: Double?
-  /// Seconds that checksums took, on whatever thread.
+  /// Seconds that checksums took, on any thread.
   package var checkSeconds = 0.0
-  /// Largest memory that belongs to the process alone at the end of encoding a picture, and of rows through the
-  /// decoder, bytes.
+  /// The largest memory, in bytes, that belongs to the process alone: at the end of encoding a picture, and
+  /// after rows went through the decoder.
   package var towerPeakBytes = 0
   package var decoderPeakBytes = 0
 

@@ -3,9 +3,9 @@ import VL2Quant
 
 /// The weights that are not routed experts: where they lie, and when they may be read.
 ///
-/// Either they are used in the mapped file, or they are resident: read into memory of our own, a section at a time, the
-/// embedding a row at a time. Addresses are fixed when a model is opened; what lies there is right between `use` of
-/// its section and `release`.
+/// They are either used in the memory-mapped file, or they are resident: read into anonymous memory, a
+/// section at a time, and the embedding a row at a time. Addresses are fixed when a model is opened. The
+/// bytes there are valid only between `use` of their section and `release`.
 package final class Weights {
   package let file: PackedFile
   package var config: ModelConfig { file.config }
@@ -14,7 +14,7 @@ package final class Weights {
 
   /// Weights in the mapped file.
   ///
-  /// - Parameter checks: whether a section's checksum is looked at when it is first used.
+  /// - Parameter checks: whether a section's checksum is verified when the section is first used.
   package init(_ file: PackedFile, checks: Bool = true) {
     self.file = file
     self.checks = checks
@@ -61,7 +61,7 @@ package final class Weights {
     }
   }
 
-  /// Makes a section's bytes right.
+  /// Makes a section ready to be used: a resident one is read, and its checksum is verified where that is asked for.
   ///
   /// - Parameter next: a section that will be used after it; where sections are resident, reading it begins.
   /// - Throws: `PackedFileError` for a section that cannot be read or is damaged.
@@ -69,7 +69,7 @@ package final class Weights {
     try use(number: file.section(section), next: next.flatMap(file.section))
   }
 
-  /// The same by the numbers of sections (`PackedFile.section`); nil for one that the file lacks.
+  /// The same with the numbers of sections (`PackedFile.section`); nil for a section that the file lacks.
   package func use(number section: Int?, next: Int?) throws {
     guard let section else { return }
     if let resident {
@@ -80,7 +80,7 @@ package final class Weights {
     }
   }
 
-  /// Tells that a section of the tower will not be needed before the next picture.
+  /// Releases a section of the tower, which is not needed before the next picture, unless the tower stays in memory.
   package func release(_ section: String) {
     if let resident, !resident.keepsTower, let number = file.section(section) { resident.release(number) }
   }
@@ -97,10 +97,10 @@ package final class Weights {
     }
   }
 
-  /// Forgets everything that was read: the file was mapped anew.
+  /// Forgets everything that was read, because the file is mapped again.
   package func invalidate() { resident?.invalidate() }
 
-  /// Bytes of sections in memory of our own.
+  /// Bytes of the resident sections.
   package var residentBytes: Int { resident?.bytes ?? 0 }
 
   /// Whether the tower stays in memory between pictures.
