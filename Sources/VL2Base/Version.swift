@@ -1,2 +1,2 @@
-/// The version of this package, which its programs print and packed files name as their writer's.
+/// The version of this package. Its programs print it, and packed files name it as their writer's version.
 public let packageVersion = "0.1.0"

@@ -1,7 +1,8 @@
 import Foundation
 import TestSupport
 
-/// A checkpoint folder to be changed and written: begins as a copy of a golden one, small enough to hold in memory.
+/// A checkpoint folder that tests can change and write. It begins as a copy of a golden one, which is small
+/// enough to hold in memory.
 package struct CheckpointCopy {
   package struct Tensor {
     package var name: String
@@ -43,7 +44,7 @@ package struct CheckpointCopy {
     texts[file] = [UInt8](try JSONSerialization.data(withJSONObject: object))
   }
 
-  /// Writes the texts and the tensors in `shards` files with an index.
+  /// Writes the texts, and the tensors in `shards` files with an index.
   package func write(to folder: String, shards count: Int = 1) throws {
     try writeTexts(to: folder)
     var map: [String: String] = [:]

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import VL2Quant
 
-/// Packed models that tests read, each made once a test run. Who changes one takes a copy.
+/// Packed models that tests read. Each is made once a test run; a test that changes one takes a copy.
 package enum PackedModels {
   private static let packer = Packer()
 
@@ -18,7 +18,7 @@ package enum PackedModels {
     try packer.path(Fixtures.pocket + "/checkpoint", name: "pocket", .q4, .never)
   }
 
-  /// A packed golden checkpoint that is to be read alone.
+  /// A packed golden checkpoint, only to be read.
   package static func file(
     _ checkpoint: String, _ weights: WeightCode, compression: PackedSection.Compression = .never
   ) throws -> PackedFile {
@@ -30,7 +30,7 @@ package enum PackedModels {
     try file(checkpoint, weights).manifest.sections
   }
 
-  /// A packed golden checkpoint in `path`, to be changed.
+  /// A packed golden checkpoint copied to `path`, to be changed.
   @discardableResult
   package static func copy(_ checkpoint: String, _ weights: WeightCode = .q4, to path: String) throws
     -> [UInt8]
@@ -60,7 +60,7 @@ package enum PackedModels {
       }
       let path = "\(folder)/\(name).vl2q"
       try packed(checkpoint, to: path, weights, compression: compression)
-      // A test that writes to what all share fails, unless it runs as root.
+      // A test that writes to a shared file fails, unless it runs as root.
       try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path)
       paths[name] = path
       return path

@@ -24,7 +24,7 @@ package struct PackedParts {
     set { manifest = Array(newValue.utf8) }
   }
 
-  /// The head with its own checksum. Numbers that are not given are right.
+  /// The head with its own checksum. Numbers that are not given get the right values.
   package func head(
     version: UInt32 = 1, manifestOffset: UInt64? = nil, manifestLength: UInt64? = nil,
     fileLength: UInt64? = nil,

@@ -9,7 +9,7 @@ package func packed(
   try packed(checkpoint, to: path, Recipe(matrices: weights), compression: compression, threads: threads)
 }
 
-/// Packs a checkpoint folder by any recipe and opens the result.
+/// Packs a checkpoint folder with any recipe and opens the result.
 @discardableResult
 package func packed(
   _ checkpoint: String, to path: String, _ recipe: Recipe, compression: PackedSection.Compression = .never,

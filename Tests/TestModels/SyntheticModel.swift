@@ -18,8 +18,8 @@ package enum SyntheticModel {
     ModelLayout(try ModelConfig(configFiles: ["config.json": config]))
   }
 
-  /// A code for every tensor: the recipe's matrices take the codes in turn, so that every code is there, and
-  /// gate and up now alternate and now do not.
+  /// A code for every tensor. The recipe's matrices take the codes in turn, so that every code occurs, and
+  /// gate and up sometimes alternate and sometimes do not.
   package static func codes(_ layout: ModelLayout) -> [[WeightCode]] {
     let cycle: [WeightCode] = [.q4, .q4, .int8, .bf16, .f32, .q4, .q4]
     var next = 0
@@ -36,10 +36,10 @@ package enum SyntheticModel {
     }
   }
 
-  /// The bytes that belong into each section.
+  /// The bytes that belong in each section.
   package static func bytes(_ length: Int, section: Int) -> [UInt8] {
     var random = SplitMix64(seed: UInt64(section))
-    // Every other section holds few different bytes, so that zstd saves something.
+    // Every other section has few different bytes, so that zstd saves something.
     let mask: UInt64 = section % 2 == 0 ? 0x0101_0101_0101_0101 : .max
     var bytes: [UInt8] = []
     bytes.reserveCapacity(length + 8)
@@ -74,7 +74,7 @@ package enum SyntheticModel {
     leftOut: ["vision.ignored"])
   package static let recipe = [RecipeRule(pattern: "*", code: .q4)]
 
-  /// - Parameter tokenizer: the bytes of the section of that name; nil for any.
+  /// - Parameter tokenizer: the bytes of the section of that name; nil for any bytes.
   package static func append(
     to writer: PackedFileWriter, tokenizer: [UInt8]? = nil, compression: PackedSection.Compression = .never
   ) throws {

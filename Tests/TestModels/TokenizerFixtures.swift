@@ -17,7 +17,7 @@ package enum TokenizerFixtures {
       vocabularySize: vocabularySize)
   }
 
-  /// The section of the golden nano models.
+  /// The tokeniser section of the golden nano models.
   package static func nanoSection() throws -> [UInt8] {
     let folder = "golden/checkpoints/nano-mha"
     return try compile(

@@ -5,12 +5,12 @@ public func bytes(of path: String) throws -> [UInt8] {
   [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
-/// Makes a file, or replaces what is in it.
+/// Makes a file, or replaces its content.
 public func write(_ bytes: some Sequence<UInt8>, to path: String) throws {
   try Data(bytes).write(to: URL(fileURLWithPath: path))
 }
 
-/// Makes files below a folder, with the folders on the way to them.
+/// Makes files below a folder, and the folders on the way to them.
 public func write(_ texts: [String: String], below folder: String) throws {
   for (path, text) in texts {
     let file = URL(fileURLWithPath: folder + path)
@@ -20,7 +20,7 @@ public func write(_ texts: [String: String], below folder: String) throws {
   }
 }
 
-/// Links in `folder` to the files of `original`, apart from some.
+/// Makes links in `folder` to the files of `original`, except some.
 public func link(_ original: String, into folder: String, except left: Set<String>) throws {
   for name in try FileManager.default.contentsOfDirectory(atPath: original) where !left.contains(name) {
     try FileManager.default.createSymbolicLink(

@@ -2,8 +2,8 @@ import Foundation
 
 /// Files that tests read: golden checkpoints with their stage outputs, a real tokeniser.
 public enum Fixtures {
-  /// The folder of fixtures. `VL2_FIXTURES` moves it, for tests that run on another machine than they were
-  /// built on.
+  /// The folder of fixtures. `VL2_FIXTURES` moves it, for tests that run on another machine than the one that
+  /// built them.
   public static let folder: String =
     ProcessInfo.processInfo.environment["VL2_FIXTURES"]
     ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures").path
@@ -14,7 +14,7 @@ public enum Fixtures {
   /// The folder of a golden checkpoint.
   public static func checkpoint(_ name: String) -> String { path("golden/checkpoints/" + name) }
 
-  /// Where the model that ships lies: its checkpoint, and items to evaluate it by.
+  /// The folder of the model that ships: its checkpoint, and items to evaluate it with.
   public static let pocket = folder + "/../../../models/pocket"
 
   /// The prompts of the golden stage outputs.

@@ -5,7 +5,7 @@ public struct UnexpectedJSON: Error, CustomStringConvertible {
   public var description: String
 }
 
-/// The members of the object that a JSON text is.
+/// The members of the object in a JSON text.
 public func jsonObject(_ text: String) throws -> [String: Any] { try jsonObject(Data(text.utf8), text) }
 
 /// The members of the object that a file holds.

@@ -1,6 +1,6 @@
 import VL2Base
 
-/// What `body` throws, nil where it throws nothing.
+/// What `body` throws, nil if it throws nothing.
 public func thrown(_ body: () throws -> Void) -> (any Error)? {
   do {
     try body()
@@ -10,13 +10,13 @@ public func thrown(_ body: () throws -> Void) -> (any Error)? {
   }
 }
 
-/// The error that `body` throws, nil where it throws nothing. One that programs do not report comes as `Unreported`, so
-/// that it passes neither for none nor for one that was expected.
+/// The error that `body` throws, nil if it throws nothing. An error that programs do not report is returned
+/// as `Unreported`, so that it counts neither as no error nor as an expected one.
 public func reported(_ body: () throws -> Void) -> (any ReportableError)? {
   thrown(body).map { $0 as? any ReportableError ?? Unreported(error: $0) }
 }
 
-/// An error that no program would have a line for.
+/// An error that no program has a line for.
 public struct Unreported: ReportableError {
   public var error: any Error
   public var kind: ErrorKind { .cancelled }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a run of one of the package's programs gave.
+/// The result of a run of one of the package's programs.
 public struct ToolRun: Sendable {
   /// The program's name.
   public var program: String
@@ -15,8 +15,8 @@ public struct ToolRun: Sendable {
 public struct Tool: Sendable {
   private let name: String
   private let program: String
-  /// Where programs cannot run by themselves (built for another processor), `VL2_TEST_LAUNCHER` holds the words
-  /// of the command that runs one.
+  /// If programs cannot run by themselves (they were built for another processor), `VL2_TEST_LAUNCHER` holds
+  /// the words of the command that runs one.
   private static let launcher =
     ProcessInfo.processInfo.environment["VL2_TEST_LAUNCHER"]?.split(separator: " ").map(String.init) ?? []
 
@@ -29,21 +29,21 @@ public struct Tool: Sendable {
     program = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent(name).path
   }
 
-  /// Starts the program; the caller waits for it or ends it.
+  /// Starts the program; the caller must wait for it or stop it.
   public func start(
     _ arguments: [String], input: FileHandle = .nullDevice, output: Any? = FileHandle.nullDevice,
     errors: Any? = FileHandle.nullDevice, environment: [String: String] = [:], largestFile: Int? = nil
   ) throws -> Process {
     var words = Self.launcher + [program] + arguments
     if let largestFile {
-      // POSIX counts in 512 bytes.
+      // POSIX counts in units of 512 bytes.
       let limit = "trap '' XFSZ; ulimit -f \(largestFile / 512); exec \"$@\""
       words = ["/bin/sh", "-c", limit, "sh"] + words
     }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: words[0])
     process.arguments = Array(words.dropFirst())
-    // What programs remember of this machine is not for tests to change.
+    // Tests must not change what programs remember about this machine.
     let cache = ["XDG_CACHE_HOME": FileManager.default.temporaryDirectory.path + "/vl2-test-cache"]
     process.environment = ProcessInfo.processInfo.environment.merging(cache) { $1 }
       .merging(environment) { $1 }

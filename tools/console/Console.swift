@@ -3,11 +3,11 @@ import VL2Base
 
 /// What programs say: results on standard output, everything else on standard error.
 public enum Console {
-  /// Writes to standard output at once. Where that is impossible (a full disk, nobody who reads) nothing can be of use
-  /// any more: the program ends.
+  /// Writes to standard output at once. If that is impossible (a full disk, no reader), nothing more can be
+  /// of use: the program ends.
   public static func write(_ text: String) {
     guard let error = put(Array(text.utf8), STDOUT_FILENO) else { return }
-    // A reader that has enough, as in `| head -1`, is no failure to talk about.
+    // A reader that has enough, as in `| head -1`, is not an error to report.
     if error != EPIPE {
       tell(
         "standard output: \(String(cString: strerror(error)).lowercased()); write to a place that takes it")
@@ -15,16 +15,16 @@ public enum Console {
     exit(ExitStatus.inputOutput.rawValue)
   }
 
-  /// Writes a line to standard error, behind the program's name. A message stays one line, whatever it quotes.
+  /// Writes a line to standard error, after the program's name. A message stays one line, whatever it quotes.
   public static func tell(_ message: String) { show("\(Program.name): \(UntrustedText.line(message))\n") }
 
-  /// Writes the line of an error, in which settings are called as the options are.
+  /// Writes an error's line. It names settings as the options are named.
   public static func tell(_ error: any ReportableError) { tell(error.line(naming: OptionNames.name)) }
 
-  /// Writes to standard error as it is.
+  /// Writes text to standard error unchanged.
   public static func show(_ text: String) { _ = put(Array(text.utf8), STDERR_FILENO) }
 
-  /// The error's number where not all could be written.
+  /// The error's number if not everything could be written; else nil.
   private static func put(_ bytes: [UInt8], _ descriptor: Int32) -> Int32? {
     var bytes = bytes[...]
     while !bytes.isEmpty {

@@ -8,10 +8,10 @@ public enum ExitStatus: Int32, Sendable {
   case unavailable = 69
   case inputOutput = 74
   case busy = 75
-  /// As a shell reports a program that Ctrl-C ended.
+  /// The status that a shell reports for a program that Ctrl-C ended.
   case cancelled = 130
 
-  /// What a program that ends because of such an error exits with.
+  /// The exit status of a program that ends because of an error of this kind.
   public init(_ kind: ErrorKind) {
     switch kind {
     case .usage: self = .usage

@@ -1,6 +1,6 @@
 import VL2Base
 
-/// A failure that a program finds by itself.
+/// An error that a program detects itself.
 public struct Failure: ReportableError {
   public var kind: ErrorKind
   public var problem: String

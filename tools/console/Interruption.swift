@@ -1,17 +1,18 @@
 import Glibc
 import Synchronization
 
-/// The user or the system asked to end what is going on.
+/// The user or the system asked to stop the work.
 package struct Interruption: Error {
   package var signal: Int32
 
   private static let received = Atomic<Int32>(0)
 
-  /// For a whole program: from now on SIGINT, SIGTERM and SIGHUP make `check` throw instead of ending the process at
-  /// once, so that work stops at the next step and removes what it had begun to write. A second signal ends it.
+  /// For a whole program: from now on SIGINT, SIGTERM and SIGHUP make `check` throw instead of ending the
+  /// process at once, so that work stops at the next step and removes what it had begun to write. A second
+  /// signal ends the process.
   package static func watch() {
     let signals = [SIGINT, SIGTERM, SIGHUP]
-    // A program that started this one may have blocked them on the thread that did.
+    // The program that started this one may have blocked the signals on the thread that started it.
     var set = sigset_t()
     sigemptyset(&set)
     for number in signals { sigaddset(&set, number) }
@@ -24,7 +25,8 @@ package struct Interruption: Error {
     }
   }
 
-  /// For one piece of work among others: Ctrl-C is noted while `body` runs, and does afterwards what it did before.
+  /// For one piece of work among others: Ctrl-C is noted while `body` runs. Afterwards it does what it did
+  /// before.
   package static func noted<Result>(during body: () throws -> Result) rethrows -> Result {
     received.store(0, ordering: .relaxed)
     let previous = handle(SIGINT) { Interruption.received.store($0, ordering: .relaxed) }
@@ -41,7 +43,7 @@ package struct Interruption: Error {
     if number != 0 { throw Interruption(signal: number) }
   }
 
-  /// Ends the process by the signal that it was sent, so that a shell sees what happened.
+  /// Ends the process by the signal that it received, so that a shell sees what happened.
   package func endProcess() -> Never {
     Glibc.signal(signal, SIG_DFL)
     raise(signal)

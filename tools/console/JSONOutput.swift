@@ -1,12 +1,12 @@
 import Foundation
 import VL2Base
 
-/// Results for other programs: JSON whose keys are snake_case. Keys of dictionaries are data and stay as they are.
+/// Results for other programs: JSON with snake_case keys. Keys of dictionaries are data and stay unchanged.
 package enum JSONOutput {
   package enum Layout {
-    /// An object on a line.
+    /// An object on one line.
     case line
-    /// A value on a line, for what people look at too.
+    /// A value on each line, for output that people read too.
     case indented
   }
 
@@ -18,8 +18,8 @@ package enum JSONOutput {
     return escaped(String(decoding: try encoder.encode(value), as: UTF8.self)) + "\n"
   }
 
-  /// JSON that says the same without characters that a terminal could obey. They stand in strings alone, so that
-  /// escapes can take their place.
+  /// The same JSON without characters that a terminal could act on. They occur only in strings, so escapes
+  /// can replace them.
   package static func escaped(_ json: String) -> String {
     if json.unicodeScalars.allSatisfy({ !$0.breaksLine || $0 == "\n" }) { return json }
     var text = ""

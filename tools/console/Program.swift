@@ -20,7 +20,8 @@ public enum Program {
       exit(ExitStatus(error.kind).rawValue)
     } catch {
       ending(error)
-      // The parser's own message takes several lines. Help, versions and plain exit statuses are no messages.
+      // The parser's own message takes several lines. Help, versions and plain exit statuses are not
+      // messages.
       let message = Root.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
       let status = Root.exitCode(for: error)
       if status == .success || error is ExitCode || message.isEmpty { Root.exit(withError: error) }
@@ -30,7 +31,7 @@ public enum Program {
     }
   }
 
-  /// What prints the help of the command that was asked for.
+  /// The command line that prints the help of the command that was asked for.
   private static func helpCommand(_ root: any ParsableCommand.Type) -> String {
     let names = root.configuration.subcommands.map { $0.configuration.commandName ?? "\($0)".lowercased() }
     let asked = CommandLine.arguments.dropFirst().first.flatMap { names.contains($0) ? $0 : nil }

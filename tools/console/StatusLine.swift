@@ -2,13 +2,13 @@ import Glibc
 import Synchronization
 import VL2Base
 
-/// A line on standard error that says what goes on, where that is a terminal; nothing in a pipe. May be used from any
-/// thread.
+/// A line on standard error that says what the program is doing, if standard error is a terminal. In a pipe
+/// nothing is written. May be used from any thread.
 package final class StatusLine: Sendable {
   private struct State {
     var shown = ""
     var fraction = 0.0
-    /// What the estimate is made from: a moment, and how far the work was then.
+    /// The basis of the estimate: a time, and how far the work was then.
     var begin = ContinuousClock.now
     var first = 0.0
   }
@@ -26,11 +26,11 @@ package final class StatusLine: Sendable {
     state.withLock { Self.show(text, &$0) }
   }
 
-  /// Replaces the line by a bar that says how far long work is, in 0...1, and how long it will take.
+  /// Replaces the line by a bar that shows how far long work is, in 0...1, and how much time is left.
   package func show(_ fraction: Double, _ what: String) {
     guard isShown else { return }
     state.withLock { state in
-      // A jump is work that an earlier run did, and says nothing about the time that the rest takes.
+      // A jump is work that an earlier run did. It says nothing about the time that the rest takes.
       if fraction > state.fraction + 0.08 || state.shown.isEmpty {
         state.begin = .now
         state.first = fraction
@@ -41,7 +41,7 @@ package final class StatusLine: Sendable {
     }
   }
 
-  /// Leaves the line empty.
+  /// Clears the line.
   package func clear() {
     state.withLock { state in
       if !state.shown.isEmpty { Console.show("\r\u{1B}[K") }
@@ -50,7 +50,7 @@ package final class StatusLine: Sendable {
   }
 
   private static func show(_ text: String, _ state: inout State) {
-    // A line that wraps cannot be written over.
+    // A line that wraps cannot be overwritten.
     let line = String(UntrustedText.line(text).prefix(max(1, Terminal.columns(STDERR_FILENO) - 1)))
     guard line != state.shown else { return }
     state.shown = line
@@ -64,7 +64,7 @@ package final class StatusLine: Sendable {
     let bar = String(repeating: "█", count: done) + String(repeating: "░", count: barWidth - done)
     let percent = String(Int(fraction * 100))
     var line = "\(bar) \(String(repeating: " ", count: max(0, 3 - percent.count)))\(percent) %"
-    // Sooner than that, no estimate is worth reading.
+    // Any earlier, an estimate is not worth reading.
     if elapsed > 3, fraction > first, fraction < 1 {
       line += "  " + duration(elapsed * (1 - fraction) / (fraction - first)) + " left"
     }

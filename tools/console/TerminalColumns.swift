@@ -1,5 +1,5 @@
 extension Character {
-  /// Columns that a terminal gives it: two for East Asian wide ones and pictographs.
+  /// Columns that it takes on a terminal: two for wide East Asian characters and pictographs.
   package var columns: Int {
     guard let scalar = unicodeScalars.first else { return 0 }
     switch scalar.value {
@@ -12,7 +12,7 @@ extension Character {
 }
 
 extension String {
-  /// Columns that a terminal gives it, the sequences of `Terminal.styled` left out.
+  /// Columns that it takes on a terminal, not counting the sequences of `Terminal.styled`.
   package var columns: Int {
     var sum = 0
     var isStyle = false

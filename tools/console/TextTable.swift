@@ -5,7 +5,7 @@ package struct TextTable {
   private let gap: String
 
   /// - Parameters:
-  ///   - header: none where the rows speak for themselves.
+  ///   - header: empty if the rows speak for themselves.
   ///   - alignment: a letter for each column: l for left, r for right.
   ///   - gap: what stands between columns.
   package init(_ header: [String] = [], alignment: String, gap: String = "  ") {
@@ -14,7 +14,7 @@ package struct TextTable {
     self.gap = gap
   }
 
-  /// Adds a row; cells that are missing at its end stay empty.
+  /// Adds a row; cells missing at its end stay empty.
   package mutating func append(_ row: [String]) { rows.append(row) }
 
   /// One line for each row.

@@ -18,6 +18,6 @@ package struct ThreadOption: ParsableArguments {
     }
   }
 
-  /// What was asked for, else one per processor.
+  /// The number that was asked for, else one per processor.
   package var count: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 }

@@ -1,8 +1,8 @@
 import VL2Base
 
-/// The values in which the config files of two models differ.
+/// The values that differ between the config files of two models.
 enum ConfigDifference {
-  /// A value that is not the same in both; nil where a file lacks it.
+  /// A value that differs between the two; nil if a file lacks it.
   struct Value: Encodable, Equatable {
     /// The file and the path of keys in it, for example "config.json: language_config.rope_theta".
     var what: String
@@ -22,7 +22,7 @@ enum ConfigDifference {
     return found
   }
 
-  /// The values of a JSON text by path; the text itself where it is no JSON object.
+  /// The values of a JSON text by path; the text itself if it is not a JSON object.
   private static func leaves(_ text: String?) -> [String: String] {
     guard let text else { return [:] }
     var found: [String: String] = [:]
@@ -40,7 +40,7 @@ enum ConfigDifference {
     return found
   }
 
-  /// The value as JSON, shortly.
+  /// The value as short JSON.
   private static func shown(_ value: JSONValue) -> String {
     switch value {
     case .array(let elements): "[" + elements.map(shown).joined(separator: ", ") + "]"

@@ -18,7 +18,7 @@ struct Diff: ParsableCommand {
   @Flag(help: "Print one JSON object, with every tensor that differs.")
   var json = false
 
-  /// Values of a kind that are printed before "and more".
+  /// How many values of a kind are printed before "and more".
   private static let longest = 30
 
   func run() throws {
@@ -67,7 +67,7 @@ struct Diff: ParsableCommand {
     count > longest ? ["and \(count - longest) more, which --json prints"] : []
   }
 
-  /// Text from the files, on a line of a table.
+  /// Text from the files, made fit for a line of a table.
   private static func short(_ text: String) -> String {
     let printable = UntrustedText.line(text)
     return printable.count > 48 ? printable.prefix(47) + "…" : printable

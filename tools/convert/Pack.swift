@@ -75,13 +75,14 @@ struct Pack: ParsableCommand {
       tellWhatIsLeft(after: error)
       throw error
     }
-    // What the published architecture has beside its forward pass is expected; anything else deserves a word.
+    // The published architecture has some tensors outside its forward pass, which are expected. Any other
+    // deserves a message.
     for name in leftOut where !name.hasPrefix("vision.attn_pool.") {
       Console.tell("\(checkpoint): \(name) is used by no forward pass and was left out")
     }
   }
 
-  /// After an interruption or a full disk, where work of this or an earlier run is there to go on with.
+  /// After an interruption or a full disk: says whether work of this or an earlier run is left to resume.
   private func tellWhatIsLeft(after error: any Error) {
     let unfinished = PackedFileWriter.unfinishedPath(of: options.output)
     if let error = error as? any ReportableError, !error.kind.leavesWork { return }

@@ -1,10 +1,10 @@
 import VL2Quant
 
-/// What `diff` shows: in what two packed files differ.
+/// What `diff` shows: how two packed files differ.
 struct PackedFileDifference: Encodable {
   typealias Value = ConfigDifference.Value
 
-  /// A tensor that is not the same in both.
+  /// A tensor that differs between the files.
   struct Tensor: Encodable {
     var name: String
     var codeA: WeightCode?
@@ -21,13 +21,13 @@ struct PackedFileDifference: Encodable {
     }
   }
 
-  /// Tensors of one part that have the same codes in A, and in B.
+  /// Tensors of one part that all have the same code in A, and the same code in B.
   struct Group: Encodable {
     var part: PackedFileSummary.Part
     var codeA: WeightCode
     var codeB: WeightCode
     var tensors = 0
-    /// Of these, tensors whose packed weights are other bytes.
+    /// How many of these have different packed bytes.
     var differing = 0
     var bytesA = 0
     var bytesB = 0
@@ -80,19 +80,19 @@ struct PackedFileDifference: Encodable {
 
   let a: String
   let b: String
-  /// Whether nothing below differs.
+  /// Whether everything below is the same.
   let same: Bool
-  /// Where they came from: source, tool, licence, and the SHA-256 of each source file.
+  /// Where the files came from: source, tool, licence, and the SHA-256 of each source file.
   let origin: [Value]
   let config: [Value]
   let tokenizerDiffers: Bool
-  /// Both recipes, where they are not the same.
+  /// Both recipes, if they differ.
   let recipeA: [RecipeRule]?
   let recipeB: [RecipeRule]?
-  /// Sections stored as zstd, where the numbers are not the same.
+  /// How many sections are stored as zstd, if the numbers differ.
   let zstdSections: Value?
   let tensors: [Tensor]
-  /// All tensors that both have in one shape, in the order of the file.
+  /// All tensors that both files have with the same shape, in the order of the file.
   let groups: [Group]
 
   /// Reads what differs; `progress` receives the share done.
@@ -125,7 +125,7 @@ struct PackedFileDifference: Encodable {
       Value(what: "tool", a: a.tool, b: b.tool), Value(what: "licence", a: a.license, b: b.license),
       Value(what: "demonstration model", a: a.demonstrationNotice, b: b.demonstrationNotice),
     ]
-    // A shard of one name may be any part of the weights, but a name is what a user looks for.
+    // A shard of one name may hold any part of the weights, but a name is what a user looks for.
     func hashes(_ origin: Manifest.Origin) -> [String: String] {
       Dictionary(origin.files.map { ($0.name, $0.sha256) }, uniquingKeysWith: { first, _ in first })
     }

@@ -1,7 +1,7 @@
 import Foundation
 import VL2Quant
 
-/// What `inspect` shows: a packed file's sections taken together by the part of the model that they hold.
+/// What `inspect` shows: a packed file's sections, grouped by the part of the model that they hold.
 struct PackedFileSummary: Encodable {
   /// A part of the model.
   enum Part: String, Encodable, CaseIterable {

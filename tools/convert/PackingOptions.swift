@@ -23,7 +23,7 @@ struct PackingOptions: ParsableArguments {
 
   @OptionGroup var threads: ThreadOption
 
-  /// A packer that ends when a signal asks for it.
+  /// A packer that stops when a signal asks for it.
   func packer(recipe: Recipe) -> ModelPacker {
     Interruption.watch()
     var packer = ModelPacker(

@@ -2,7 +2,7 @@ import ArgumentParser
 import VL2Base
 import VL2Console
 
-/// Packs published checkpoints into `.vl2q` files and looks into these.
+/// Packs published checkpoints into `.vl2q` files, and inspects such files.
 @main
 struct VL2Convert: ParsableCommand {
   static let configuration = CommandConfiguration(

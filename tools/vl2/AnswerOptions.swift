@@ -53,7 +53,7 @@ struct AnswerOptions: ParsableArguments {
     }
   }
 
-  /// The options with a seed drawn where none was given.
+  /// The options, with a random seed if none was given.
   var sampling: Sampling {
     Sampling(
       temperature: temperature, topP: topP, repetitionPenalty: repetitionPenalty,

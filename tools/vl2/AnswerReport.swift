@@ -21,15 +21,15 @@ struct AnswerReport: Encodable {
   var answer: String
   var ending: Session.Ending
   var boxes: [Box]
-  /// What of the answer's boxes was left out.
+  /// What was left out of the answer's boxes.
   var notes: [String]
   var promptTokens: Int
-  /// Of these, the ones that a conversation had read before.
+  /// How many of these a conversation had read before.
   private let cachedTokens: Int
   var answerTokens: Int
   var tiles: Int
   var threads: Int
-  /// Where a temperature was given.
+  /// nil unless a temperature was given.
   var seed: UInt64?
   var seconds: Seconds
   var writeTokensPerSecond: Double?
@@ -44,7 +44,7 @@ struct AnswerReport: Encodable {
     case writeTokensPerSecond, peakAnonymousBytes, peakFileBackedBytes, demonstration, weights
   }
 
-  /// - Parameter boxed: the picture that boxes lie on.
+  /// - Parameter boxed: the picture that the boxes refer to.
   init(
     _ answer: Session.Answer, grounding: Grounding, boxed: Picture?, sampling: Sampling, model: Model,
     open: Double, decode: Double, picture: String?
@@ -70,7 +70,7 @@ struct AnswerReport: Encodable {
     seconds = Seconds(
       open: open, decode: decode, tile: answer.seconds.tiling, vision: answer.seconds.vision,
       prompt: answer.seconds.prefill, write: answer.seconds.decode)
-    // The first token falls to the prompt.
+    // The first token counts as part of the prompt.
     let written = answer.tokens.count - (answer.ending == .complete ? 0 : 1)
     writeTokensPerSecond =
       written > 0 && answer.seconds.decode > 0 ? Double(written) / answer.seconds.decode : nil

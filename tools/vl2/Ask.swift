@@ -31,7 +31,7 @@ struct Ask: ParsableCommand {
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func run() throws {
-    // What would fail after the work fails before it.
+    // What would fail after the work must fail before it.
     let drawing = try asking.draw.map { try OutputFile($0) }
     let jsonSchema = try asking.schema.map { try JSONSchema(contentsOf: $0) }
     let begin = ContinuousClock.now
@@ -50,7 +50,7 @@ struct Ask: ParsableCommand {
     for paths in asking.each ? asking.picturePaths.map({ [$0] }) : [asking.picturePaths] {
       do {
         let begin = ContinuousClock.now
-        // The system reads standard input like a file.
+        // The system can read standard input like a file.
         let pictures = try paths.map { try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0) }
         var turns = answering.system.map { [Turn(role: .system, text: $0)] } ?? []
         turns.append(Turn(role: .user, text: question))
@@ -69,7 +69,7 @@ struct Ask: ParsableCommand {
           speeds.learn(from: try answer(asked, session, model, drawing))
         }
       } catch let error as any ReportableError where asking.each {
-        // One bad picture among many costs its own answer only.
+        // One bad picture among many costs only its own answer.
         Console.tell(error)
         failure = ExitStatus(error.kind).rawValue
       }
@@ -82,11 +82,11 @@ struct Ask: ParsableCommand {
     var request: Session.Request
     /// Under `--each`, the picture's path.
     var picture: String?
-    /// Seconds of the model and of the pictures.
+    /// Seconds for opening the model and for decoding the pictures.
     var opening, decoding: Double
   }
 
-  /// Answers; everything that is printed comes from here.
+  /// Answers the question; everything that is printed comes from here.
   private func answer(
     _ asked: Asked, _ session: Session, _ model: Model, _ drawing: OutputFile?
   ) throws -> Session.Answer {
@@ -152,7 +152,7 @@ struct Ask: ParsableCommand {
     return question
   }
 
-  /// Bytes; no model's context holds so many.
+  /// In bytes; no model's context holds that many.
   private static let longestQuestion = 1 << 20
 
   private func readStandardInput() throws -> String {
@@ -173,11 +173,11 @@ struct Ask: ParsableCommand {
 }
 
 extension Session.Ending {
-  /// What a user should know about an answer that does not end by itself; nil where there is nothing to say.
+  /// What a user should know about an answer that does not end by itself; nil if there is nothing to say.
   func note(maxTokens: Int) -> String? {
     switch self {
     case .complete, .stopped: nil
-    // Whoever reads a pipe has the JSON, or asked for the limit.
+    // A program that reads a pipe has the JSON, or asked for the limit.
     case .maxTokens:
       isatty(STDERR_FILENO) == 1 ? "stopped after \(maxTokens) tokens; --max-tokens N allows more" : nil
     case .context: "stopped because the model's context is full"

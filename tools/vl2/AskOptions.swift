@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import VL2Run
 
-/// What is asked, and what comes out.
+/// The question, and the form of the output.
 struct AskOptions: ParsableArguments {
   @Flag(help: "Ask about each picture by itself, one after the other.")
   var each = false
@@ -50,7 +50,7 @@ struct AskOptions: ParsableArguments {
       valueName: "picture ... question"), completion: .file())
   var words: [String] = []
 
-  /// The words that are pictures.
+  /// The words that name pictures.
   var picturePaths: [String] { ground == nil ? words.dropLast() : words }
 
   func validate() throws {
@@ -99,7 +99,7 @@ struct AskOptions: ParsableArguments {
     }
   }
 
-  /// Whether a word is a picture's file rather than a question.
+  /// Whether a word names a picture's file and is not a question.
   private static func namesPicture(_ word: String) -> Bool {
     Picture.fileEndings.contains { word.lowercased().hasSuffix($0) }
       && FileManager.default.fileExists(atPath: word)

@@ -157,7 +157,7 @@ struct Bench: ParsableCommand {
 }
 
 extension Bench {
-  /// What `--json` prints; names that other programs rely on.
+  /// What `--json` prints. Other programs rely on these names.
   struct Report: Encodable {
     private let measured: Benchmark
 

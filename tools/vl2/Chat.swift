@@ -109,7 +109,7 @@ struct Chat: ParsableCommand {
     return true
   }
 
-  /// A path as it is typed or dragged into a terminal: in quotes, with blanks escaped, or beginning with ~.
+  /// A path as typed or dragged into a terminal: in quotes, with escaped blanks, or beginning with ~.
   private static func path(_ text: String) -> String {
     var path = text
     if path.count >= 2, let first = path.first, first == "'" || first == "\"", path.last == first {

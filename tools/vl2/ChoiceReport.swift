@@ -10,9 +10,9 @@ struct ChoiceReport: Encodable {
 
   /// Under `--each`, the picture that was asked about.
   var picture: String?
-  /// The likeliest; null where none is likely enough.
+  /// The likeliest choice; null if none is likely enough.
   var choice: String?
-  /// All, the likeliest first.
+  /// All choices, the likeliest first.
   var choices: [Choice]
   var promptTokens: Int
   var tiles: Int
@@ -23,7 +23,7 @@ struct ChoiceReport: Encodable {
   init(_ scores: ChoiceScores, leastProbability: Double, picture: String?) {
     self.picture = picture
     choice = scores.best(atLeast: leastProbability)?.text
-    // Six decimals: the logarithm's last digits are the machine's.
+    // Six decimals, because the last digits of the logarithm depend on the machine.
     choices = scores.choices.map {
       Choice(text: $0.text, probability: ($0.probability * 1e6).rounded() / 1e6)
     }
@@ -36,7 +36,7 @@ struct ChoiceReport: Encodable {
   func encode(to encoder: any Encoder) throws {
     var object = encoder.container(keyedBy: CodingKeys.self)
     try object.encodeIfPresent(picture, forKey: .picture)
-    // Always there, so that whoever reads it need not guess.
+    // Always present, so that a reader need not guess.
     try object.encode(choice, forKey: .choice)
     try object.encode(choices, forKey: .choices)
     try object.encode(promptTokens, forKey: .promptTokens)

@@ -4,16 +4,16 @@ import VL2Console
 import VL2Measure
 import VL2Run
 
-/// `vl2 eval --against`: how near a model is to a reference on the user's own pictures and questions.
+/// `vl2 eval --against`: how close a model is to a reference on the user's own pictures and questions.
 struct CompareModels {
-  /// Packed models: the one to be judged and the one that it is held against.
+  /// Packed models: the one to be judged, and the reference.
   var model: Model
   var reference: Model
   /// A folder of pictures.
   var images: String
   /// A file with one question a line.
   var questions: String
-  /// Cases at the most.
+  /// The most cases to compare.
   var limit: Int?
   var maxTokens: Int
 
@@ -38,7 +38,7 @@ struct CompareModels {
       answers, reference: reference.file.path, seconds: (ContinuousClock.now - begin) / .seconds(1))
   }
 
-  /// Lines with a question; blank ones are skipped.
+  /// Lines that hold a question; blank ones are skipped.
   private static func lines(of path: String) throws -> [String] {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Failure(

@@ -23,7 +23,7 @@ struct EditedLine {
   mutating func edit(_ edit: Edit) {
     switch edit {
     case .insert(let text):
-      // Put together anew, because an accent joins the letter before it.
+      // Joined again, because an accent combines with the letter before it.
       let before = String(characters[..<cursor]) + text
       let after = characters[cursor...]
       characters = Array(before) + after
@@ -56,7 +56,7 @@ struct EditedLine {
     return place
   }
 
-  /// The part around the cursor that fits into so many columns, and the cursor's column in it.
+  /// The part around the cursor that fits into the given number of columns, and the cursor's column in it.
   func visible(columns: Int) -> (text: String, cursor: Int) {
     var first = cursor
     var width = 0

@@ -159,7 +159,7 @@ extension Evaluate {
   }
 }
 
-/// The answers, written one by one, so that an evaluation that is stopped leaves those that it has.
+/// The answers, written one by one, so that an evaluation that is stopped keeps the answers it has.
 private struct AnswerFile {
   private struct Line: Encodable {
     var line: Int

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A file by what it is, not by how its path is written.
+/// Identifies a file by what it is, not by how its path is written.
 struct FileIdentity: Equatable {
   private let path: String
 

@@ -1,8 +1,8 @@
 import Foundation
 import VL2Console
 
-/// Reads lines from a terminal, with a cursor that moves and the lines before at hand. Where standard input is no
-/// terminal, lines are read as they are.
+/// Reads lines from a terminal, with a movable cursor and the earlier lines at hand. If standard input is not
+/// a terminal, lines are read as they are.
 struct LineEditor {
   enum Input: Equatable {
     case line(String)
@@ -18,7 +18,7 @@ struct LineEditor {
 
   /// Reads one line.
   ///
-  /// - Parameter prompt: stands before it; no wider than a few columns.
+  /// - Parameter prompt: is shown before the line; no wider than a few columns.
   mutating func read(prompt: String) -> Input {
     guard Terminal.isInteractive else {
       return readLine().map(Input.line) ?? .end
@@ -108,7 +108,7 @@ struct LineEditor {
     case 0x09: return .edit(.insert(" "))
     case 0x00..<0x20: return .unknown
     default:
-      // The rest of a character in UTF-8.
+      // The remaining bytes of a UTF-8 character.
       let length = byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
       var bytes = [byte]
       while bytes.count < length, let next = nextByte() { bytes.append(next) }
@@ -116,7 +116,7 @@ struct LineEditor {
     }
   }
 
-  /// Arrow keys and their like: ESC [ or ESC O, parameters, a final byte. Source: ECMA-48, section 5.4.
+  /// Arrow keys and similar: ESC [ or ESC O, parameters, a final byte. Source: ECMA-48, section 5.4.
   private static func escapeSequence() -> Key? {
     guard let second = nextByte() else { return nil }
     guard second == UInt8(ascii: "[") || second == UInt8(ascii: "O") else { return .unknown }

@@ -1,15 +1,15 @@
 import Foundation
 import VL2Base
 
-/// Lines that were typed before, kept in a file that only its owner can read, one a line. It is a convenience: what
-/// cannot be read or written is done without.
+/// Lines that were typed before, kept in a file that only its owner can read, one a line. It is a
+/// convenience: if the file cannot be read or written, the program does without it.
 struct LineHistory {
   private(set) var lines: [String] = []
   private let path: String?
 
   private static let longest = 500
   private static let longestLine = 4096
-  /// Twice as many lines as are kept may pile up before the file is written anew.
+  /// The file may grow to twice as many lines as are kept before it is rewritten.
   private static let largestFile = 2 * longest * longestLine
 
   /// - Parameter path: the file; nil for a history that ends with the program.
@@ -20,7 +20,7 @@ struct LineHistory {
     if found.count > 2 * Self.longest { rewrite(path) }
   }
 
-  /// Takes note of a line, unless it is blank or the last one again.
+  /// Remembers a line, unless it is blank or repeats the last one.
   mutating func append(_ line: String) {
     guard !line.allSatisfy(\.isWhitespace), line != lines.last else { return }
     lines.append(line)
@@ -29,7 +29,7 @@ struct LineHistory {
     let folder = (path as NSString).deletingLastPathComponent
     try? FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    // Whole lines at the end, so that several conversations can go on at once.
+    // Appends whole lines, so that several conversations can go on at once.
     let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o600)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
@@ -38,7 +38,7 @@ struct LineHistory {
     _ = write(descriptor, bytes, bytes.count)
   }
 
-  /// The lines in a file that can have been typed; nil where there is no such file.
+  /// The lines in a file that can have been typed; nil if there is no such file.
   private static func read(_ path: String) -> [String]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
@@ -50,7 +50,7 @@ struct LineHistory {
     }
   }
 
-  /// Writes what is kept of a file that has grown too long, whole or not at all.
+  /// Rewrites a file that has grown too long with the lines that are kept, whole or not at all.
   private func rewrite(_ path: String) {
     let next = path + ".new"
     unlink(next)

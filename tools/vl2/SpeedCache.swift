@@ -1,8 +1,8 @@
 import Foundation
 import VL2Run
 
-/// How fast this machine answered before, for each model, way of running it and memory, kept in the user's cache. It is
-/// a convenience: what cannot be read or written is done without.
+/// How fast this machine answered before, for each model, way of running it and memory. It is kept in the
+/// user's cache, as a convenience: if the file cannot be read or written, the program does without it.
 struct SpeedCache {
   private let path: String?
   private let key: String
@@ -12,7 +12,7 @@ struct SpeedCache {
     path = UserFolder.cache.map { $0 + "/speeds.json" }
     let file = URL(fileURLWithPath: model.file.path).resolvingSymlinksInPath()
     let size = (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
-    // What is free differs a little each time; budgets that are nearly the same are as fast.
+    // Free memory differs a little each time; budgets that are nearly the same are equally fast.
     let memory = model.weightStatistics.budgetBytes.map { " memory \(($0 >> 27) << 7)M" } ?? ""
     key =
       "\(file.lastPathComponent) \(size) threads \(model.threads) \(InstructionSet.active)\(exact ? " exact" : "")"
@@ -22,7 +22,7 @@ struct SpeedCache {
     speeds = known.filter { $0.value.isSensible }
   }
 
-  /// What this model did on this machine.
+  /// The speed of this model on this machine.
   var speed: SpeedEstimate? {
     get { speeds[key] }
     set {
@@ -31,7 +31,7 @@ struct SpeedCache {
     }
   }
 
-  /// Takes note of what an answer took.
+  /// Records how long an answer took.
   mutating func learn(from answer: Session.Answer) {
     if var known = speed {
       known.learn(from: answer)
@@ -53,7 +53,7 @@ struct SpeedCache {
 }
 
 extension SpeedEstimate {
-  /// Whether the figures can be of a machine; the file may hold anything.
+  /// Whether a machine can have these figures; the file may hold anything.
   fileprivate var isSensible: Bool {
     tileSeconds > 0 && tileSeconds < 1e6 && promptTokensPerSecond > 0 && promptTokensPerSecond < 1e9
   }

@@ -18,8 +18,9 @@ struct SweepReport: Encodable {
     try object.encode(sweep.rows, forKey: .budgets)
   }
 
-  /// Two lines for each budget: as the model routes, and with picks that repeat. "Of both" is the share of what reading
-  /// the missed bytes, or computing without waiting, would allow by itself.
+  /// Two lines for each budget: with the model's own routing, and with picks that repeat. "Of both" is the
+  /// speed as a fraction of what reading the missed bytes, or computing without waiting, would allow by
+  /// itself.
   var table: String {
     func number(_ value: Double, _ digits: Int = 1) -> String { NumberText.fixed(value, digits) }
     var table = TextTable(

@@ -3,7 +3,7 @@ import VL2Base
 import VL2Console
 import VL2Run
 
-/// A conversation on a terminal: what is said, and what is told about it.
+/// A conversation on a terminal: what is said, and what the user is told about it.
 struct Talk {
   private let model: Model
   private var conversation: Conversation
@@ -83,8 +83,8 @@ struct Talk {
     }
   }
 
-  /// Decides how closely the next question's pictures are looked at. What was read before costs nothing, so the time is
-  /// that of the question by itself; returns what is to be said of it.
+  /// Decides how closely the next question's pictures are looked at. What was read before costs nothing, so
+  /// the time is that of the question alone. Returns what to tell the user about it.
   private mutating func limitTiles(_ question: String) throws -> String? {
     guard !pictures.isEmpty else { return nil }
     var alone = Session.Request(

@@ -32,9 +32,9 @@ struct TileOptions: ParsableArguments {
     }
   }
 
-  /// Sets a request's limit. For a deadline it measures this machine where nothing is known of it.
+  /// Sets a request's limit. For a deadline, measures this machine first if its speed is not known.
   ///
-  /// - Parameter memory: what earlier answers took.
+  /// - Parameter memory: how long earlier answers took.
   func limit(
     _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedCache
   ) throws {
@@ -52,11 +52,11 @@ struct TileOptions: ParsableArguments {
     }
   }
 
-  /// How long a request is going to take; nil where nothing is known, or where nobody wants to know.
+  /// How long a request will take; nil if nothing is known, or if nobody wants to know.
   func estimate(_ plan: TilePlan, _ memory: SpeedCache) -> String? {
     guard let speed = memory.speed else { return nil }
     let seconds = speed.seconds(plan)
-    // Without a deadline only somebody who waits in front of a terminal wants to know.
+    // Without a deadline, only a person who waits at a terminal wants to know.
     guard deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 else { return nil }
     let isLate = deadline.map { seconds > $0 } ?? false
     return "about \(NumberText.fixed(seconds, seconds < 10 ? 1 : 0)) s until the answer begins: "
@@ -66,10 +66,10 @@ struct TileOptions: ParsableArguments {
 }
 
 extension TilePlan {
-  /// What a user should know about pictures that are looked at in fewer tiles than they could be; nil where there is
+  /// What a user should know about pictures that are looked at in fewer tiles than possible; nil if there is
   /// nothing to say.
   ///
-  /// - Parameter first: the first picture that it is about.
+  /// - Parameter first: the index of the first picture that the note is about.
   func note(from first: Int = 0) -> String? {
     let tiles = tiles[first...].reduce(0, +)
     let all = unlimitedTiles[first...].reduce(0, +)

@@ -1,20 +1,20 @@
-/// What sort of thing went wrong. Whoever reports an error chooses by it: a program its exit status, a server the status
-/// of its response.
+/// What kind of error occurred. Whoever reports the error acts on it: a program picks its exit status, a
+/// server the status of its response.
 public enum ErrorKind: Sendable, CaseIterable {
-  /// What was asked for cannot be: an option, a request.
+  /// An option or a request asks for something that is not possible.
   case usage
-  /// A model, a picture or another file does not hold what it should.
+  /// A model, a picture or another file has invalid content.
   case badData
-  /// What is to be read is not there, or not readable.
+  /// The input does not exist or cannot be read.
   case noInput
-  /// The work needs more memory than it may take.
+  /// The work needs more memory than it is allowed to take.
   case tooLittleMemory
   /// A library, a device or another program that the work needs is missing.
   case unavailable
-  /// Somebody else is at it; trying again later may help.
+  /// Somebody else is using it; trying again later may help.
   case busy
   /// Reading or writing failed.
   case inputOutput
-  /// Whoever asked took it back.
+  /// Whoever asked for the work cancelled it.
   case cancelled
 }

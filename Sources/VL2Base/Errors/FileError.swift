@@ -1,10 +1,10 @@
-/// A file that somebody wrote and that cannot be used: it is not there, or does not say what it should.
+/// A file that somebody wrote, but that cannot be used: it is missing or its content is invalid.
 public struct FileError: ReportableError, Equatable {
   public var kind: ErrorKind
   public var path: String
-  /// Where in the file, from 1; nil where it is about the whole.
+  /// Line in the file, counted from 1; nil if the error is about the whole file.
   public var line: Int?
-  /// What is wrong with it: the problem without the path.
+  /// What is wrong with the file, without its path.
   public var reason: String
   public var hint: Hint
 

@@ -1,5 +1,5 @@
-/// What somebody can do about an error. Settings stand in it by what they are, since a command line, a server and a
-/// program that uses the library each call them something else:
+/// What somebody can do about an error. A hint refers to settings by their meaning, because a command line, a
+/// server and a program that uses the library each call them something else:
 ///
 ///     Hint("raise \(.maxTokens)")
 ///     Hint("the smallest that works is \(.memory, "420M")")
@@ -21,9 +21,9 @@ public struct Hint: Sendable, Equatable, ExpressibleByStringInterpolation {
 
   public var isEmpty: Bool { parts.isEmpty }
 
-  /// The hint as it stands in a line.
+  /// The hint as text that fits inside a line.
   ///
-  /// - Parameter naming: what a setting is called where the line is read, with the value that is advised, if any.
+  /// - Parameter naming: returns what the reader calls a setting, together with the advised value, if any.
   public func text(naming: (Setting, _ value: String?) -> String = Setting.plainName) -> String {
     parts.map { part in
       switch part {
@@ -50,27 +50,27 @@ public struct Hint: Sendable, Equatable, ExpressibleByStringInterpolation {
   }
 }
 
-/// What a user can set or turn to, as hints speak of it.
+/// What a user can set or use, as hints refer to it.
 public enum Setting: String, Sendable, CaseIterable {
   /// Memory for everything together.
   case memory
-  /// The longest answer.
+  /// The most tokens that an answer may have.
   case maxTokens = "the limit of tokens"
   /// The folder of the model that a checkpoint was made from.
   case base = "a base folder"
-  /// Going on with packing that was interrupted.
+  /// Resuming packing that was interrupted.
   case resume = "resuming"
   /// Which codes matrices get.
   case codes = "choice of codes"
   /// Whether sections are compressed.
   case sections = "encoding of sections"
-  /// What makes packed files.
+  /// The way to make a packed file.
   case packing = "the packer"
-  /// A recipe to begin with.
+  /// A recipe to start from.
   case recipe = "the recipe of a packed file"
-  /// What names the tensors of a model.
+  /// The list of a model's tensor names.
   case manifest = "the manifest of a packed file"
-  /// What records which experts were used.
+  /// The way to record which experts are used.
   case routes = "recorded routes"
 
   /// A name that fits anywhere: `memory of 420M`.

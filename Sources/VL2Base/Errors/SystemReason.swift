@@ -2,7 +2,7 @@ import Glibc
 
 /// Why the system refused an operation on a file, and what a user can do about it: the end of an error line.
 public struct SystemReason: Sendable, Equatable {
-  /// What sort of error it makes.
+  /// The kind of error that follows from it.
   public var kind: ErrorKind
   public var problem: String
   public var hint: Hint
@@ -34,7 +34,7 @@ public struct SystemReason: Sendable, Equatable {
     }
   }
 
-  /// The system's words, as they stand inside a line.
+  /// The system's message, in a form that fits inside a line.
   private static func text(_ number: Int32) -> String {
     let text = String(cString: strerror(number))
     return text.prefix(1).lowercased() + text.dropFirst()

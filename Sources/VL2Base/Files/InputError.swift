@@ -1,10 +1,10 @@
 /// A file that cannot be read.
 public enum InputError: ReportableError, Equatable {
-  /// It is not there.
+  /// The file does not exist.
   case missing(path: String)
   /// The system refused to read it.
   case unreadable(path: String, reason: SystemReason)
-  /// It is shorter than what is read of it, or than its own head says.
+  /// It ends before the bytes that are to be read, or is shorter than its own header says.
   case truncated(path: String, expected: Int, actual: Int)
 
   public var kind: ErrorKind {

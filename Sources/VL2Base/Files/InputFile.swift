@@ -1,19 +1,21 @@
 import Glibc
 
-/// A regular file that is read in pieces, from any thread. A file that is cut short while it is read ends in an
-/// error, where a mapped one would end in SIGBUS.
+/// A regular file that is read in pieces, from any thread. If the file is cut short while it is read, reading
+/// throws an error; with a memory-mapped file, it would end the program by SIGBUS.
 package final class InputFile: Sendable {
   package let path: String
   /// Bytes at the time of opening.
   package let length: Int
   private let descriptor: Int32
-  /// When the file was last written, at the time of opening.
+  /// Time of the last write to the file, as seen at opening.
   private let written: timespec
 
-  /// Follows symbolic links. Throws `InputError` where the file is not there or not readable.
+  /// Follows symbolic links.
+  ///
+  /// - Throws: `InputError` if the file is missing or not readable.
   package init(path: String) throws {
     self.path = path
-    // O_NONBLOCK, so that a pipe that somebody put here does not hang.
+    // O_NONBLOCK, because opening a pipe must not hang.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       let code = errno
@@ -33,7 +35,7 @@ package final class InputFile: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Whether nobody wrote to the file since it was opened.
+  /// False if the file was written to since it was opened.
   package var isUnchanged: Bool {
     var status = stat()
     return fstat(descriptor, &status) == 0 && Int(status.st_size) == length

@@ -18,14 +18,14 @@ public struct OutputError: ReportableError, Equatable {
   }
 }
 
-/// A file for the result of long work. Whether it can be written is found out before the work; until the result is
-/// there nothing is made or changed, and then it is written whole or not at all.
+/// A file for the result of long work. `init` finds out before the work whether the file can be written.
+/// Nothing is created or changed until the result is there. Then the file is written whole or not at all.
 package struct OutputFile {
   package let path: String
-  /// Devices and pipes are written to as they are; anything else is replaced.
+  /// Devices and pipes are written to directly; anything else is replaced.
   private let isReplaced: Bool
 
-  /// - Throws: `OutputError` where no file can be put here.
+  /// - Throws: `OutputError` if no file can be written here.
   package init(_ path: String) throws {
     self.path = path
     guard !path.isEmpty else { throw OutputError(path, ENOENT) }
@@ -47,7 +47,7 @@ package struct OutputFile {
 
   /// Writes the file.
   ///
-  /// - Throws: `OutputError`; what was there before is then still there.
+  /// - Throws: `OutputError`; whatever was there before is then still there.
   package func write(_ data: Data) throws {
     guard isReplaced else {
       let descriptor = open(path, O_WRONLY | O_CLOEXEC)
@@ -83,7 +83,7 @@ package struct OutputFile {
     }
   }
 
-  /// What is replaced: where the path is a link, the file that it leads to.
+  /// The file to replace: if the path is a link, the file that it points to.
   private var target: String {
     guard let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }

@@ -18,7 +18,7 @@ package final class SHA256 {
     precondition(done == 1, "libcrypto has no SHA-256")
   }
 
-  /// The digest in lower-case hexadecimal digits; nothing can be appended after it.
+  /// The digest in lower-case hexadecimal digits. Nothing can be appended afterwards.
   package func finish() -> String {
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var length: UInt32 = 0

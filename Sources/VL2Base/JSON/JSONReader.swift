@@ -14,7 +14,9 @@ package struct JSONReader {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// The value that `bytes` hold. Throws `Failure`.
+  /// The value in `bytes`.
+  ///
+  /// - Throws: `Failure`.
   package static func read(_ bytes: [UInt8]) throws -> JSONValue {
     var reader = JSONReader(bytes)
     guard String(validating: bytes, as: UTF8.self) != nil else { throw reader.failure("not valid UTF-8") }

@@ -1,4 +1,4 @@
-/// Writing JSON by hand, where the order of members matters or everything is a few lines.
+/// Writes JSON by hand, where the order of members matters or the text is only a few lines.
 package enum JSONText {
   /// `text` as a JSON string.
   package static func quoted(_ text: String) -> String {

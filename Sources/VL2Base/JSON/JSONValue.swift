@@ -1,7 +1,7 @@
 /// A JSON value whose strings are bytes.
 ///
-/// Swift compares `String` by canonical equivalence, under which a vocabulary holds the same text twice ("é"
-/// composed and decomposed), so a dictionary keyed by `String` loses tokens. Bytes keep them apart.
+/// Swift compares `String`s by canonical equivalence. By that rule some texts of a vocabulary are equal ("é"
+/// composed and decomposed), so a dictionary keyed by `String` would lose tokens. Bytes keep them apart.
 package enum JSONValue: Equatable, Sendable {
   package struct Member: Equatable, Sendable {
     package var key: [UInt8]
@@ -11,12 +11,12 @@ package enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
   case integer(Int)
-  /// A number that is written with a fraction or an exponent, or that `Int` cannot hold.
+  /// A number that is written with a fraction or an exponent, or that does not fit into `Int`.
   case real(Double)
   /// UTF-8, always valid.
   case string([UInt8])
   case array([JSONValue])
-  /// In the order of the file; no key comes twice.
+  /// In the order of the file; no key occurs twice.
   case object([Member])
 
   /// What a value is called in an error line.
@@ -32,8 +32,8 @@ package enum JSONValue: Equatable, Sendable {
     }
   }
 
-  /// Whether both are the same as JSON means it: the order of an object's keys does not matter, and numbers are
-  /// equal by value, however they are written (`1`, `1.0`, `10e-1`). `==` keeps these apart.
+  /// Whether both mean the same in JSON: the order of an object's keys does not matter, and numbers are
+  /// compared by value, however they are written (`1`, `1.0`, `10e-1`). `==` tells these apart.
   package func isEquivalent(to other: JSONValue) -> Bool {
     switch (self, other) {
     case (.integer(let whole), .real(let value)), (.real(let value), .integer(let whole)):

@@ -4,7 +4,7 @@ public struct ByteSize: Sendable, Equatable {
 
   public init(bytes: Int) { self.bytes = bytes }
 
-  /// Reads a whole number with K, M or G behind it, powers of 1024, or without.
+  /// Reads a whole number, alone or followed by K, M or G (powers of 1024).
   public init?(_ text: String) {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let shift: Int
@@ -19,10 +19,10 @@ public struct ByteSize: Sendable, Equatable {
     bytes = number << shift
   }
 
-  /// As an option takes it, for example "900M": whole mebibytes, never too few.
+  /// As the value of an option, for example "900M": whole mebibytes, rounded up.
   public var argument: String { "\(bytes >> 20 + (bytes & 0xF_FFFF == 0 ? 0 : 1))M" }
 
-  /// Mebibytes for a column whose head names the unit.
+  /// Mebibytes without the unit, for a table column that has the unit in its header.
   public var mebibytes: String { NumberText.fixed(Double(bytes) / 1_048_576, 1) }
 }
 

@@ -2,17 +2,17 @@ import Foundation
 
 /// Numbers as people read them.
 package enum NumberText {
-  /// With so many digits behind the point.
+  /// With the given number of digits after the decimal point.
   package static func fixed(_ value: Double, _ digits: Int) -> String {
     String(format: "%.\(digits)f", value)
   }
 
-  /// About three digits that say something.
+  /// With about three significant digits.
   package static func rounded(_ value: Double) -> String {
     fixed(value, value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 4)
   }
 
-  /// A share of 0...1.
+  /// A fraction 0...1 as a percentage.
   package static func percent(_ share: Double, _ digits: Int = 1) -> String {
     fixed(100 * share, digits) + " %"
   }

@@ -1,4 +1,5 @@
-/// The same numbers on every machine, for work whose content does not matter but must not change.
+/// Random numbers that are the same on every machine, for work whose content does not matter but must not
+/// change.
 ///
 /// SplitMix64. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
 package struct RandomBits {
@@ -25,12 +26,12 @@ package struct RandomBits {
     return (Float(sum) / 65_536 - 2) * 1.732_050_8
   }
 
-  /// `count` numbers of 0..<bound.
+  /// `count` numbers in 0..<bound.
   package mutating func numbers(_ count: Int, below bound: Int) -> [Int] {
     (0..<count).map { _ in Int(next() % UInt64(bound)) }
   }
 
-  /// Fills memory whose length is a multiple of 8.
+  /// Fills `out`. Its length must be a multiple of 8.
   package mutating func fill(_ out: UnsafeMutableRawBufferPointer) {
     for offset in stride(from: 0, to: out.count, by: 8) {
       out.storeBytes(of: next().littleEndian, toByteOffset: offset, as: UInt64.self)

@@ -1,9 +1,9 @@
-/// Text from elsewhere (a file, a person, a model), made fit for the place where it is shown.
+/// Text from elsewhere (a file, a person, a model), made safe for the place where it is shown.
 package enum UntrustedText {
   /// For an error line: in quotes, at most 60 characters, nothing that would break the line.
   package static func quoted(_ bytes: [UInt8]) -> String { quoted(String(decoding: bytes, as: UTF8.self)) }
 
-  /// The same of a string.
+  /// The same for a string.
   package static func quoted(_ text: String) -> String {
     var line = "\""
     for (index, scalar) in text.unicodeScalars.enumerated() {
@@ -20,13 +20,13 @@ package enum UntrustedText {
     return line + "\""
   }
 
-  /// For a line that is written as it is: blanks stand for what would break it.
+  /// For a line that is printed without quotes: spaces replace the characters that would break it.
   package static func line(_ text: String) -> String { replacing(text, with: " ") { $0.breaksLine } }
 
-  /// Whether it can stand on a line as it is.
+  /// Whether the text can be printed on one line as it is.
   package static func isLine(_ text: String) -> Bool { !text.unicodeScalars.contains { $0.breaksLine } }
 
-  /// For a terminal, which obeys control characters: they become U+FFFD, but for line feeds and tabs.
+  /// For a terminal, which acts on control characters: they become U+FFFD, except line feeds and tabs.
   package static func lines(_ text: String) -> String {
     replacing(text, with: "\u{FFFD}") { $0.isControl && $0 != "\n" && $0 != "\t" }
   }
@@ -39,8 +39,8 @@ package enum UntrustedText {
 }
 
 extension Unicode.Scalar {
-  /// Whether it would move a terminal's cursor, end a line, or turn the direction of what follows: control characters,
-  /// the two separators, and the overrides and isolates of bidirectional text.
+  /// Whether it would move a terminal's cursor, end a line, or change the direction of the text that follows:
+  /// control characters, the two separators, and the overrides and isolates of bidirectional text.
   package var breaksLine: Bool {
     switch value {
     case 0x2028...0x202E, 0x2066...0x2069: true

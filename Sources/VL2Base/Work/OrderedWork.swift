@@ -1,12 +1,12 @@
 import Foundation
 
-/// Does numbered work on several threads and hands the results on in order.
+/// Does numbered pieces of work on several threads and hands the results on in order.
 ///
-/// Work is taken in order, and no more is taken than fits into `budget`, so that finished results that wait for
-/// an earlier one do not pile up. What comes out does not depend on the number of threads.
+/// Pieces are taken in order, and only as many as fit into `budget`, so that finished results that wait for
+/// an earlier one do not pile up. The results do not depend on the number of threads.
 package struct OrderedWork {
   package var threads: Int
-  /// How much may be in the making or waiting, in the unit of `costs`. One piece alone may cost more.
+  /// How much may be in progress or waiting, in the unit of `costs`. A single piece may cost more.
   package var budget: Int
 
   package init(threads: Int, budget: Int) {
@@ -15,7 +15,7 @@ package struct OrderedWork {
   }
 
   /// - Parameters:
-  ///   - costs: what each piece of work counts against the budget.
+  ///   - costs: how much of the budget each piece takes.
   ///   - make: does one piece; called on any of the threads.
   ///   - finish: takes the results, called on this thread in order.
   /// - Throws: what `make` threw for the earliest piece, or what `finish` threw. All threads have ended by then.
@@ -92,15 +92,15 @@ private final class Board<Result: Sendable>: @unchecked Sendable {
 
   private func fail(_ index: Int, _ error: any Error) {
     condition.withLock {
-      // Everything before a failed piece was taken before it, so the earliest failure is always among those
-      // that come in, and the message does not depend on the threads.
+      // Pieces are taken in order, so all pieces before a failed one were taken too. The earliest failure is
+      // therefore always among the reported ones, and the message does not depend on the threads.
       if index < failed?.index ?? .max { failed = (index, error) }
       condition.broadcast()
     }
   }
 
-  /// Waits for a result; nil where there will be none after a failure. What comes before the failed piece was begun
-  /// before it, and is handed on even then.
+  /// Waits for a result; nil if there will be none because of a failure. Pieces before the failed one were
+  /// started before it; their results are still handed on.
   func take(_ index: Int) -> Result? {
     condition.lock()
     defer { condition.unlock() }
@@ -111,7 +111,7 @@ private final class Board<Result: Sendable>: @unchecked Sendable {
   /// What the earliest piece that failed threw.
   var failure: (any Error)? { condition.withLock { failed?.error } }
 
-  /// Gives the cost of a handed-on result back.
+  /// Gives back to the budget what a result cost, once it was handed on.
   func release(_ index: Int) {
     condition.withLock {
       used -= costs[index]
@@ -119,7 +119,7 @@ private final class Board<Result: Sendable>: @unchecked Sendable {
     }
   }
 
-  /// Lets the workers end and waits for them.
+  /// Tells the workers to stop and waits for them.
   func close(workers: Int) {
     condition.lock()
     closed = true

@@ -2,7 +2,8 @@ import VL2Base
 import VL2Quant
 import VL2Run
 
-/// What `vl2 bench` measures: medians over several runs on one model, with the limits of the same minutes.
+/// What `vl2 bench` measures: medians over several runs on one model, with the machine's limits measured in
+/// the same minutes.
 package struct Benchmark {
   package var threads: Int
   /// The kernels in use, as `VL2_ISA` names them.
@@ -11,35 +12,36 @@ package struct Benchmark {
   package var openSeconds: Double
   /// From a decoded photo of 1200 x 800 to the first token.
   package var firstTokenSeconds: Double
-  /// Tower and projector, one tile alone.
+  /// Tower and projector, for one tile alone.
   package var tileSeconds: Double
-  /// The same for each of five tiles encoded together.
+  /// The same, for each of five tiles encoded together.
   package var tileSecondsOfFive: Double
-  /// Tokens of the prompt, 512 where the model's context allows.
+  /// Tokens of the prompt: 512 if the model's context allows.
   package var promptTokens: Int
   package var promptTokensPerSecond: Double
-  /// Tokens written in a run, 64 where the model's context allows.
+  /// Tokens written in a run: 64 if the model's context allows.
   package var writtenTokens: Int
   package var writeTokensPerSecond: Double
-  /// Positions before the tokens written far into the context, 3,500 where the model's context allows.
+  /// Positions before the tokens written far into the context: 3,500 if the model's context allows.
   package var context: Int
   package var writeTokensPerSecondFar: Double
-  /// Largest of all of the above, bytes.
+  /// The largest of all of the above, in bytes.
   package var peakAnonymousBytes: Int
-  /// The same threads adding up mapped weights, measured in turn with writing at context 0.
+  /// The same threads add up memory-mapped weights; measured in turn with writing at context 0.
   package var readBytesPerSecond: Double
   package var weightBytesPerToken: Int
-  /// Share of the read bandwidth that writing at context 0 reaches: the median over pairs of runs.
+  /// The fraction of the read bandwidth that writing at context 0 reaches: the median over pairs of runs.
   package var bandwidthShare: Double
-  /// Operations a second that the same threads do at most, int8 products and float32; a multiply-add is two.
+  /// The most operations a second that the same threads can do, int8 products and float32; a multiply-add
+  /// counts as two.
   package var int8OperationsPerSecond: Double
   package var floatOperationsPerSecond: Double
-  /// Seconds that a tile and the prompt would take at these peaks: int8 for what weights take part in, float for
+  /// Seconds that a tile and the prompt would take at these peaks: int8 for the work with weights, float for
   /// attention.
   package var tileLimitSeconds: Double
   package var promptLimitSeconds: Double
 
-  /// Tokens a second that could be written if reading the weights were all there is to it.
+  /// Tokens a second that could be written if only reading the weights took time.
   package var writeLimit: Double { readBytesPerSecond / Double(weightBytesPerToken) }
 
   /// Measures.
@@ -47,7 +49,7 @@ package struct Benchmark {
   /// - Parameters:
   ///   - runs: at least 1.
   ///   - open: opens the model; called `runs` times.
-  ///   - progress: told what is measured next.
+  ///   - progress: is told what is measured next.
   /// - Throws: what opening and answering throw.
   package init(runs: Int, open: () throws -> Model, progress: (String) -> Void) throws {
     progress("opening")
@@ -75,7 +77,7 @@ package struct Benchmark {
     let processor = model.config.processor
     let side = processor.candidateResolutions[0].width
     let sizes = [1, 2].map { ProcessorConfig.Size(width: $0 * side, height: $0 * side) }
-    // A square of one tile is its own global view; one of two by two has it besides.
+    // A square of one tile is its own global view; a square of two by two tiles has one in addition.
     let (one, five) = (
       TiledPicture(
         random.picture(width: side, height: side), candidates: [sizes[0]], mean: processor.imageMean,
@@ -109,7 +111,7 @@ package struct Benchmark {
     let weights = TokenWeights(model.file)
     weightBytesPerToken = weights.bytes
     let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool)
-    // As many passes as there are tokens in a run of writing.
+    // As many passes as a run of writing has tokens.
     let passes = writtenTokens
     var sum: UInt64 = 0
     var (writeTimes, readTimes): ([Double], [Double]) = ([], [])
@@ -118,7 +120,7 @@ package struct Benchmark {
       readTimes.append(seconds { for _ in 0..<passes { sum &+= reading.pass() } })
     }
     withExtendedLifetime(sum) {}
-    // The first of each faults pages in and grows buffers.
+    // The first run of each faults pages in and grows buffers.
     writeTimes.removeFirst()
     readTimes.removeFirst()
     writeTokensPerSecond = Double(writtenTokens) / median(writeTimes)

@@ -1,8 +1,8 @@
 import VL2Base
 import VL2Run
 
-/// The decoder alone, on random token ids: what they are does not matter, that they vary does, since each picks
-/// its experts.
+/// The decoder alone, on random token ids. Which ids they are does not matter, but they must vary, because
+/// each token picks its own experts.
 final class DecoderTiming {
   let prompt, written, far: Int
   private let model: Model
@@ -38,7 +38,7 @@ final class DecoderTiming {
     for place in position..<position + written { _ = try model.decoder.step(tokens[place], cache: cache) }
   }
 
-  /// A prompt through the decoder, and the token that it would write next.
+  /// Runs a prompt through the decoder, and picks the token that it would write next.
   private func read(_ range: Range<Int>) throws {
     guard !range.isEmpty else { return }
     let hidden = model.config.language.hiddenSize

@@ -3,7 +3,7 @@ import VL2Base
 import VL2Quant
 import VL2Run
 
-/// How fast each kernel of each instruction set is, alone on one thread.
+/// The speed of each kernel of each instruction set, alone on one thread.
 package struct KernelTimes: Sendable {
   /// One kernel of one instruction set on operands of one size.
   package struct Entry: Sendable, Equatable {
@@ -13,18 +13,18 @@ package struct KernelTimes: Sendable {
     package var name: String
     /// For example "896 x 1280, 1 row".
     package var shape: String
-    /// Seconds of a call: the least of several.
+    /// Seconds of one call: the least of several measurements.
     package var seconds: Double
     /// Bytes that a call reads and writes, each counted once.
     package var bytes: Int
-    /// Multiply-adds of a product, twice; 0 for what multiplies no matrices.
+    /// Operations of a product: each multiply-add counts as two. 0 for a kernel that multiplies no matrices.
     package var operations: Double
-    /// Of the most that the instruction set does: int8 products or float32, whichever the kernel uses; nil where
-    /// `operations` is 0.
+    /// The fraction of the most that the instruction set can do, in int8 products or float32, whichever the
+    /// kernel uses; nil if `operations` is 0.
     package var peakShare: Double?
   }
 
-  /// The most that an instruction set does on one thread, operations a second.
+  /// The most operations a second that an instruction set can do on one thread.
   package struct Peak: Sendable, Equatable {
     package var isa: String
     package var int8: Double
@@ -38,7 +38,7 @@ package struct KernelTimes: Sendable {
   ///
   /// - Parameters:
   ///   - seconds: for each kernel.
-  ///   - progress: told which instruction set is measured next.
+  ///   - progress: is told which instruction set is measured next.
   package init(seconds: Double = 0.05, progress: (String) -> Void = { _ in }) {
     let operands = Operands()
     var index = 0
@@ -135,7 +135,7 @@ private final class Operands {
     kernels.store_key_values(keyValueBlocks, 0, keys, x, size, size, x + keys * size, size, size)
     x8 = quantized.reserve(Self.most * step)
     kernels.quantize_rows(x, Self.columns, Self.most, Self.columns, 32, x8, step)
-    // Any weights do, so each block is the first rows of x.
+    // The values of the weights do not matter, so each block is the first rows of x.
     matrices = [WeightCode.q4, .int8, .bf16].map { [x] code in
       let kernelCode = code.kernelCode ?? 0
       let bytes = vl2_block_bytes(kernelCode, Self.columns)

@@ -1,7 +1,7 @@
 import Foundation
 import VL2Base
 
-/// A sweep over budgets as a drawing: tokens a second over memory.
+/// A plot of a sweep over budgets: tokens a second over memory.
 package struct MemoryPlot {
   private struct Point {
     var memory, speed: Double
@@ -47,7 +47,7 @@ package struct MemoryPlot {
       + "\(NumberText.fixed(sweep.readBytesPerSecond / 1e6, 0)) MB/s"
   }
 
-  /// The next of 1, 2, 3, ... 10 times a power of ten.
+  /// Rounds up to the next of 1, 2, 3, ... 10 times a power of ten.
   private static func ceiling(_ value: Double) -> Double {
     let unit = pow(10, (max(value, 1e-9)).logarithm10.rounded(.down))
     return (value / unit).rounded(.up) * unit
@@ -61,7 +61,7 @@ package struct MemoryPlot {
     Self.height - Self.bottom - speed / largest.speed * (Self.height - Self.top - Self.bottom)
   }
 
-  /// The drawing as SVG.
+  /// The plot as SVG.
   package var svg: String {
     func number(_ value: Double) -> String { NumberText.fixed(value, 1) }
     func text(_ x: Double, _ y: Double, _ anchor: String, _ words: String) -> String {

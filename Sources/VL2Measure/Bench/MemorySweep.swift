@@ -2,24 +2,25 @@ import VL2Base
 import VL2Quant
 import VL2Run
 
-/// Writing under several budgets, beside what the bytes that were missed allow at the speed at which this machine
-/// reads.
+/// How fast tokens are written under several budgets, beside the speed that the missed bytes allow at this
+/// machine's speed of reading.
 package struct MemorySweep: Sendable {
   /// Tokens written under one budget with one kind of routing.
   package struct Writing: Sendable, Encodable {
     package var tokensPerSecond: Double
     package var expertsTouched: Int
-    /// Nil where the file is mapped.
+    /// nil if the file is memory-mapped.
     package var hitRate: Double?
-    /// Bytes of experts that were not in memory, wrong guesses left out.
+    /// Bytes of experts that were not in memory, without wrong guesses.
     package var missedBytesPerToken: Double?
     package var readBytesPerToken: Double?
     package var guesses: Int?
     package var rightGuesses: Int?
     package var secondsWaited: Double?
-    /// Tokens a second if reading the missed bytes were all there is to it.
+    /// Tokens a second if only reading the missed bytes took time.
     package var diskTokensPerSecond: Double?
-    /// Tokens a second if reading the missed bytes, or computing without ever waiting, were all there is to it.
+    /// Tokens a second if only the slower of two things took time: reading the missed bytes, or computing
+    /// without ever waiting.
     package var allowedTokensPerSecond: Double?
     package var allowedShare: Double?
 
@@ -39,14 +40,14 @@ package struct MemorySweep: Sendable {
   }
 
   package struct Row: Sendable, Encodable {
-    /// Nil where the file is mapped.
+    /// nil if the file is memory-mapped.
     package var budgetBytes: Int?
     package var slots: Int?
-    /// 256 random tokens with nothing in memory but the page cache.
+    /// Prefill of 256 random tokens with nothing in memory but the page cache.
     package var promptSeconds: Double
-    /// Random tokens, routed as the model does.
+    /// Random tokens, routed as the model routes them.
     package var routed: Writing
-    /// Made-up routes, of whose picks 45 % repeat from the token before.
+    /// Made-up routes: 45 % of the picks repeat from the token before.
     package var repeating: Writing
     package var peakAnonymousBytes: Int
 
@@ -58,7 +59,7 @@ package struct MemorySweep: Sendable {
     }
   }
 
-  /// Bytes a second of large reads past the page cache.
+  /// Bytes a second of large reads that bypass the page cache.
   package private(set) var readBytesPerSecond = 0.0
   package private(set) var threads = 0
   package private(set) var tokens = 64
@@ -66,7 +67,7 @@ package struct MemorySweep: Sendable {
 
   /// - Parameters:
   ///   - choices: the budgets.
-  ///   - bytesPerSecond: what reads are held to.
+  ///   - bytesPerSecond: the speed that reads are limited to.
   ///   - open: opens the model with a budget.
   /// - Throws: what opening and writing throw.
   package init(
@@ -101,7 +102,7 @@ package struct MemorySweep: Sendable {
       let rows = Rows(
         buffer.reserve(count * language.hiddenSize), count: count, columns: language.hiddenSize)
       for row in 0..<count { try model.decoder.embed(ids[place + row], into: rows[row]) }
-      // Latent attention computes what is written otherwise than what is read.
+      // Latent attention computes written tokens differently from a prompt.
       let written = count == 1 ? [0..<1] : []
       try model.decoder.forward(rows, cache: cache, answers: written, forcedRoutes: routes)
       _ = model.decoder.likeliest(model.decoder.logits(rows.slice(count - 1..<count)))
@@ -110,7 +111,7 @@ package struct MemorySweep: Sendable {
     let clock = ContinuousClock()
     let promptSeconds = try clock.measure { try step(prompt) } / .seconds(1)
     model.releaseScratch()
-    // What follows is written over and over, so that every budget sees the same.
+    // The same tokens are written over and over, so that every budget sees the same.
     func write(_ body: () throws -> Void) throws -> Writing {
       for _ in 0..<min(16, tokens) { try body() }
       place = prompt
@@ -167,7 +168,8 @@ package struct MemorySweep: Sendable {
     return writing
   }
 
-  /// How fast sections are read one after the other past the page cache: over a second's worth, or all.
+  /// How fast sections are read one after another, bypassing the page cache: for just over a second, or until
+  /// all are read.
   private static func readSpeed(_ file: PackedFile) throws -> Double {
     let reader = SectionReader(file)
     let sections = file.manifest.sections.filter { $0.name.contains(".expert.") }

@@ -1,7 +1,8 @@
 import VL2Quant
 import VL2Run
 
-/// Multiply-adds that a model's stages need: with weights, which int8 products do, and inside attention.
+/// Multiply-adds that a model's stages need: those with weights, done as int8 products, and those inside
+/// attention.
 struct ModelWork {
   struct Count {
     var weights = 0.0
@@ -10,7 +11,8 @@ struct ModelWork {
 
   /// Tower and projector, one tile.
   let tile: Count
-  /// A prompt of so many tokens: each through every layer and the experts picked for it, the last one through the head.
+  /// A prompt of the given number of tokens: each goes through every layer and the experts picked for it, the
+  /// last one through the head.
   func prompt(tokens: Int) -> Count {
     let n = Double(tokens)
     return Count(weights: token * n + head, attention: n * (n + 1) / 2 * pair)

@@ -1,12 +1,12 @@
 import SIMDKernels
 import VL2Run
 
-/// How many operations a second the threads of a pool do at most: multiply-adds in registers and nothing else, each of
-/// which counts as two.
+/// The most operations a second that the threads of a pool can do: multiply-adds in registers and nothing
+/// else. Each counts as two operations.
 struct PeakSpeed {
   /// int8 products added up in int32, with the instructions of the kernels in use.
   private(set) var int8 = 0.0
-  /// float32, fused where the instruction set has that.
+  /// float32, with fused multiply-adds if the instruction set has them.
   private(set) var float32 = 0.0
 
   private let pool: WorkerPool
@@ -26,7 +26,7 @@ struct PeakSpeed {
     float32 = max(float32, Self.once(kernels.peak_f32, &roundsOfFloat32, pool))
   }
 
-  /// What work takes at these speeds.
+  /// Seconds that the work takes at these speeds.
   func seconds(_ work: ModelWork.Count) -> Double {
     2 * (work.weights / int8 + work.attention / float32)
   }
@@ -39,7 +39,7 @@ struct PeakSpeed {
       let counts = UnsafeMutablePointer<UInt64>.allocate(capacity: pool.threads)
       defer { counts.deallocate() }
       counts.initialize(repeating: 0, count: pool.threads)
-      // More pieces than threads, so that one that was kept waiting does not hold up all.
+      // More pieces than threads, so that a thread that is kept waiting does not hold up the rest.
       let took = VL2Measure.seconds {
         pool.run(pool.threads * 4) { _, worker in counts[worker] += loop(count) }
       }

@@ -1,11 +1,12 @@
 import VL2Quant
 import VL2Run
 
-/// How fast this machine's threads can read mapped weights: the limit of writing, which uses each weight once.
+/// How fast this machine's threads can read memory-mapped weights. It limits writing, which uses each weight
+/// once.
 struct ReadSpeed {
   private typealias Wide = SIMD8<UInt64>
 
-  /// Large enough that handing out costs nothing, small enough that all threads end together.
+  /// Large enough that handing out pieces costs nothing, small enough that all threads end together.
   private static let pieceBytes = 64 << 10
 
   private let pieces: [UnsafeRawBufferPointer]
@@ -13,7 +14,7 @@ struct ReadSpeed {
   /// Bytes that one pass reads.
   let bytes: Int
 
-  /// - Throws: `PackedFileError` where a section cannot be read.
+  /// - Throws: `PackedFileError` if a section cannot be read.
   init(_ file: PackedFile, _ weights: TokenWeights, pool: WorkerPool) throws {
     self.pool = pool
     var pieces: [UnsafeRawBufferPointer] = []
@@ -28,9 +29,9 @@ struct ReadSpeed {
     bytes = pieces.reduce(0) { $0 + $1.count / MemoryLayout<Wide>.size * MemoryLayout<Wide>.size }
   }
 
-  /// Reads everything once, each thread a part of its own in address order, as products do.
+  /// Reads everything once. Each thread reads its own part in address order, as products do.
   ///
-  /// - Returns: the sum of what was read, so that no compiler can leave the reading out.
+  /// - Returns: the sum of what was read, so that the compiler cannot leave out the reading.
   @inline(never) func pass() -> UInt64 {
     // A cache line for each thread.
     let sums = UnsafeMutablePointer<Wide>.allocate(capacity: pool.threads)
@@ -42,7 +43,7 @@ struct ReadSpeed {
     return (0..<pool.threads).reduce(0) { $0 &+ sums[$1].wrappedSum() }
   }
 
-  /// Sections begin at multiples of 64 bytes and pieces with them.
+  /// Sections begin at multiples of 64 bytes, and so do the pieces.
   private static func sum(_ bytes: UnsafeRawBufferPointer) -> Wide {
     guard let base = bytes.baseAddress else { return Wide() }
     let count = bytes.count / MemoryLayout<Wide>.size

@@ -1,12 +1,12 @@
 import VL2Base
 import VL2Run
 
-/// Where the time goes of what `vl2 bench` measures.
+/// How the time that `vl2 bench` measures is spent.
 package struct StageTimes {
   /// Writing, a prompt, or a tile.
   package struct Part {
     package var name: String
-    /// What `seconds`, `jobs` and all else are divided by: tokens that were written, or 1.
+    /// What `seconds`, `jobs` and everything else are divided by: the number of tokens written, or 1.
     package var count: Int
     package var seconds: Double
     package var stages: [(stage: StageClock.Stage, sum: StageClock.Sum)]
@@ -15,7 +15,7 @@ package struct StageTimes {
   package var int8OperationsPerSecond: Double
   package var readBytesPerSecond: Double
 
-  /// Measures each part once after a run that does not count.
+  /// Measures each part once, after a run that does not count.
   package init(_ model: Model) throws {
     var random = RandomBits(state: 512)
     let decoding = try DecoderTiming(model, random: &random)

@@ -2,10 +2,10 @@ import VL2Quant
 
 /// The weights that the decoder reads to write one token.
 package struct TokenWeights {
-  /// Bytes: every layer without its experts, as many experts of each layer as a token visits, the head, and one
-  /// row of the embedding. Where experts of one layer differ in size, their mean counts.
+  /// Bytes: every layer without its experts, as many experts of each layer as a token visits, the head, and
+  /// one row of the embedding. If the experts of a layer differ in size, their mean counts.
   package let bytes: Int
-  /// Sections to read for as many bytes, the embedding's row aside, in file order.
+  /// Sections to read for the same number of bytes, apart from the embedding's row, in file order.
   let sections: [String]
 
   package init(_ file: PackedFile) {

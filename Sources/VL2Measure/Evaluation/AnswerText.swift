@@ -1,6 +1,7 @@
-/// A text as answers are compared: ASCII capital letters small, every run of ASCII white space one space and none
-/// at the ends, one full stop at the end dropped together with white space before it. Equal means the same bytes
-/// of UTF-8; no other letters are changed, so that the result is the same with every version of Unicode.
+/// A text in the form in which answers are compared. ASCII capitals become lower case. Every run of ASCII
+/// white space becomes one space, with none at the ends. One full stop at the end is dropped, together with
+/// white space before it. Equal means the same bytes of UTF-8; no other letters are changed, so that the
+/// result is the same with every version of Unicode.
 struct AnswerText: Equatable, Sendable {
   private let bytes: [UInt8]
 

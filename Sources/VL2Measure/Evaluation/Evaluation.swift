@@ -4,7 +4,7 @@ package struct Evaluation: Sendable {
     package var items = 0
     package var right = 0
 
-    /// Right answers as a part of all, 0...1; 0 without items.
+    /// Right answers as a fraction of all, 0...1; 0 if there are no items.
     package var accuracy: Double { items > 0 ? Double(right) / Double(items) : 0 }
 
     mutating func add(isRight: Bool) {
@@ -14,7 +14,7 @@ package struct Evaluation: Sendable {
   }
 
   package private(set) var tasks: [String: Score] = [:]
-  /// Of all items, each counted the same whatever its task.
+  /// Over all items, each counted the same whatever its task.
   package private(set) var overall = Score()
 
   package init() {}

@@ -2,25 +2,25 @@ import Foundation
 import VL2Base
 import VL2Run
 
-/// A question with the answers that are right: one line of an items file. `docs/EVALUATING.md` specifies it.
+/// A question with its right answers: one line of an items file. `docs/EVALUATING.md` specifies it.
 package struct EvaluationItem: Sendable {
-  /// What is scored together.
+  /// Items with the same task are scored together.
   package let task: String
   /// A name that the file gives the item.
   package let id: String?
   /// Paths of the pictures.
   package let pictures: [String]
-  /// The last is the user's.
+  /// The last turn is the user's.
   package let turns: [Turn]
   package let expected: ExpectedAnswer
-  /// The file that the item stands in.
+  /// The file that the item comes from.
   package let file: String
-  /// From 1.
+  /// The line in that file, counted from 1.
   package let line: Int
 
   /// The model's answer, greedily written.
   ///
-  /// - Throws: `FileError` with the item's file and line where a picture cannot be read or the prompt does
+  /// - Throws: `FileError` with the item's file and line if a picture cannot be read or the prompt does
   ///   not fit.
   package func answer(by session: Session, maxTokens: Int) throws -> String {
     do {
@@ -37,10 +37,10 @@ extension EvaluationItem {
   /// No items file needs to be larger.
   private static let maximumFileBytes = 256 << 20
 
-  /// Reads a file of items, one JSON object a line; blank lines count and are skipped.
+  /// Reads a file of items, one JSON object a line. Blank lines are skipped, but count as lines.
   ///
   /// - Parameter limit: items to read at the most; nil for all.
-  /// - Throws: `FileError` for the first line that is no item, or whose pictures are not there.
+  /// - Throws: `FileError` for the first line that is not an item, or that names a picture that is not there.
   package static func load(_ path: String, limit: Int? = nil) throws -> [EvaluationItem] {
     let folder = (path as NSString).deletingLastPathComponent
     var items: [EvaluationItem] = []
@@ -101,7 +101,7 @@ extension EvaluationItem {
     }
   }
 
-  /// What `Prompt` would refuse, before any model is opened.
+  /// Refuses what `Prompt` would refuse, before any model is opened.
   private static func checkPlaces(_ turns: [Turn], images: Int) throws {
     var places = 0
     for turn in turns {

@@ -1,12 +1,12 @@
 import VL2Base
 import VL2Run
 
-/// The answers to an item that count as right. `docs/EVALUATING.md` specifies the rules.
+/// The answers that count as right for an item. `docs/EVALUATING.md` specifies the rules.
 package struct ExpectedAnswer: Sendable {
   /// How an answer is compared; the raw values are those of an item's `match`.
   package enum Match: String, Sendable, CaseIterable { case text, boxes, json }
 
-  /// Overlap, as intersection over union, from which a box counts as found.
+  /// The smallest overlap, as intersection over union, at which a box counts as found.
   package static let leastOverlap = 0.5
 
   private enum Accepted: Sendable {
@@ -74,8 +74,8 @@ package struct ExpectedAnswer: Sendable {
     }
   }
 
-  /// Whether both have as many boxes and each expected box has a found one of its own, of the same name, that
-  /// overlaps enough. Pairs are made greedily, the best overlap first.
+  /// Whether both have the same number of boxes, and each expected box is paired with a found box of the same
+  /// name that overlaps enough. Pairs are made greedily, the best overlap first.
   private static func agree(_ expected: [GroundedSpan], _ found: [GroundedSpan]) -> Bool {
     let expected = named(expected)
     let found = named(found)

@@ -1,7 +1,7 @@
 import VL2Base
 import VL2Run
 
-/// Why a line is no item: the end of an error line.
+/// Why a line is not an item: the end of an error line.
 struct ItemProblem: Error {
   var text: String
   var hint: Hint
@@ -14,7 +14,7 @@ struct ItemProblem: Error {
   init(_ error: any ReportableError) { self.init(error.problem, error.hint) }
 }
 
-/// The members of an item's JSON object. Everything throws `ItemProblem`.
+/// The members of an item's JSON object. Every method throws `ItemProblem`.
 struct ItemFields {
   private static let known: Set = ["task", "id", "images", "turns", "question", "answer", "match"]
 
@@ -48,7 +48,7 @@ struct ItemFields {
     return value
   }
 
-  /// A name that can stand in a table, or nil where there is none.
+  /// A name that fits into a table; nil if there is none.
   func name(_ key: String) throws -> String? {
     guard let value = members[key] else { return nil }
     let text = try Self.string(value, key)
@@ -67,7 +67,7 @@ struct ItemFields {
     return match
   }
 
-  /// Paths as they are written; none where there are no pictures.
+  /// Paths as they are written; none if there are no pictures.
   func images() throws -> [String] {
     guard let value = members["images"] else { return [] }
     guard case .array(let list) = value else {
@@ -82,7 +82,7 @@ struct ItemFields {
     }
   }
 
-  /// `turns`, or `question` as the only turn. The last is the user's.
+  /// `turns`, or `question` as the only turn. The last turn is the user's.
   func turns() throws -> [Turn] {
     switch (members["question"], members["turns"]) {
     case (let question?, nil): return [Turn(role: .user, text: try Self.string(question, "question"))]

@@ -3,26 +3,27 @@ import VL2Base
 import VL2Quant
 import VL2Run
 
-/// How near a model's choice of tokens is to that of a reference, for example a 4-bit packing to a bfloat16 one of the
-/// same checkpoint.
+/// How close a model's choice of tokens is to that of a reference, for example a 4-bit packing to a bfloat16
+/// packing of the same checkpoint.
 ///
-/// The reference writes an answer greedily. At each of its tokens both models say how likely every token of the
-/// vocabulary is, given the same picture, question and answer so far.
+/// The reference writes an answer greedily. At each of its tokens, both models say how likely every token of
+/// the vocabulary is, given the same picture, question and answer so far.
 package final class ModelComparison {
-  /// What both said to one question about one picture.
+  /// What both models answered to one question about one picture.
   package struct Answer: Sendable {
     package var picture: String
     package var question: String
-    /// Places at which the models were compared: the reference's tokens, with the one that ends the answer.
+    /// Positions at which the models were compared: the reference's tokens, including the one that ends the
+    /// answer.
     package var tokens: Int
-    /// Places at which both hold the same token for the likeliest.
+    /// Positions at which both models hold the same token to be the likeliest.
     package var agreeing: Int
-    /// Kullback-Leibler divergence of the model from the reference, KL(reference || model), in nats, summed over the
-    /// places.
+    /// Kullback-Leibler divergence of the model from the reference, KL(reference || model), in nats, summed
+    /// over the positions.
     package var divergence: Double
-    /// The largest of these.
+    /// The largest divergence at one position.
     package var largestDivergence: Double
-    /// Greedily written by each.
+    /// The answer that each model writes greedily.
     package var referenceText: String
     package var modelText: String
   }
@@ -30,7 +31,7 @@ package final class ModelComparison {
   private let model: Model
   private let reference: Model
 
-  /// - Throws: `ComparisonError` for models whose tokens are not the same.
+  /// - Throws: `ComparisonError` if the models do not have the same tokens.
   package init(_ model: Model, reference: Model) throws {
     func tokenizer(_ model: Model) -> String? {
       model.file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.sha256
@@ -48,12 +49,12 @@ package final class ModelComparison {
     self.reference = reference
   }
 
-  /// Asks both.
+  /// Asks both models.
   ///
   /// - Parameters:
-  ///   - name: of the picture, for the result.
+  ///   - name: the picture's name, for the result.
   ///   - maxTokens: of each answer, at least 1.
-  /// - Throws: `PackedFileError` where weights cannot be read, `PromptError` where the prompt does not fit.
+  /// - Throws: `PackedFileError` if weights cannot be read, `PromptError` if the prompt does not fit.
   package func ask(_ question: String, about picture: Picture, name: String, maxTokens: Int) throws -> Answer
   {
     let tiled = TiledPicture(picture, processor: reference.config.processor, cropping: true)
@@ -86,7 +87,8 @@ package final class ModelComparison {
     return answer
   }
 
-  /// KL(p || q) in nats of the distributions that two rows of logits stand for, as many in each.
+  /// KL(p || q) in nats, of the distributions that two rows of logits stand for. Both rows have the same
+  /// length.
   package static func divergence(_ p: [Float], _ q: [Float]) -> Double {
     func logSum(_ logits: [Float]) -> (largest: Double, log: Double) {
       let largest = Double(logits.max() ?? 0)
@@ -98,7 +100,7 @@ package final class ModelComparison {
       let (a, b) = (Double(a) - mine.largest - mine.log, Double(b) - theirs.largest - theirs.log)
       sum += exp(a) * (a - b)
     }
-    // Below zero by rounding alone.
+    // Only rounding can make the sum negative.
     return max(0, sum)
   }
 }
@@ -110,13 +112,13 @@ package struct ComparisonError: ReportableError {
   package var hint: Hint { "give two packings of one checkpoint, or of models made from one" }
 }
 
-/// A model that has read a prompt, and what it says comes next.
+/// A model that has read a prompt, with its logits for what comes next.
 private final class ReadPrompt {
   private let model: Model
   private let cache: KeyValueCache
   private let length: Int
   private let first: [Float]
-  /// What follows the tokens so far, [vocabulary].
+  /// Logits of what follows the tokens so far, [vocabulary].
   private(set) var logits: [Float]
 
   init(_ model: Model, _ turns: [Turn], _ picture: TiledPicture, maxTokens: Int) throws {
@@ -138,11 +140,11 @@ private final class ReadPrompt {
     model.releaseScratch()
   }
 
-  /// Tokens that an answer can have.
+  /// The most tokens that an answer can have.
   func room(_ maxTokens: Int) -> Int { min(maxTokens, cache.capacity - length) }
 
   var likeliest: Int {
-    // The lowest of equals, as the decoder picks.
+    // The lowest id among equals, as the decoder picks.
     var best = 0
     for index in logits.indices where logits[index] > logits[best] { best = index }
     return best

@@ -1,14 +1,14 @@
 import Foundation
 import VL2Run
 
-/// What Linux says about the computer that this runs on.
+/// What Linux says about the computer that runs this.
 package struct Machine: Sendable, Equatable {
   /// Cores of one kind.
   package struct Cores: Sendable, Equatable {
     package var count: Int
-    /// nil where the system does not say.
+    /// nil if the system does not say.
     package var megahertz: Int?
-    /// For example "Cortex-A76"; nil where unknown.
+    /// For example "Cortex-A76"; nil if unknown.
     package var name: String?
 
     package init(count: Int, megahertz: Int?, name: String?) {
@@ -18,36 +18,37 @@ package struct Machine: Sendable, Equatable {
     }
   }
 
-  /// What control groups allow of memory.
+  /// How much memory the control groups allow.
   package enum MemoryLimit: Sendable, Equatable {
     /// This system cannot limit memory: the controller is switched off, or there are no control groups.
     case unavailable
     case unlimited
-    /// Bytes; used are those that the page cache could not give back.
+    /// In bytes; `used` are the bytes that the page cache could not give back.
     case limited(Int, used: Int)
   }
 
-  /// For example "Raspberry Pi 5 Model B Rev 1.0"; nil where the system does not say.
+  /// For example "Raspberry Pi 5 Model B Rev 1.0"; nil if the system does not say.
   package var board: String?
-  /// For example "AMD EPYC 7B13"; nil where the system names the cores only.
+  /// For example "AMD EPYC 7B13"; nil if the system names the cores only.
   package var processor: String?
   /// The fastest first.
   package var cores: [Cores]
-  /// Of the instruction sets that kernels exist for, and those that they might exist for, those that are there.
+  /// The instruction sets that are there, of those that kernels exist for and those that they might exist
+  /// for.
   package var features: [String]
-  /// For example "ondemand"; nil where the system does not say.
+  /// For example "ondemand"; nil if the system does not say.
   package var governor: String?
-  /// Bytes of everything below.
+  /// This and the memory values below are in bytes.
   package var pageSize: Int
   package var memory: Int
   package var availableMemory: Int
   package var swap: Int
   package var freeSwap: Int
   package var memoryLimit: MemoryLimit
-  /// Of the hottest place, in degrees Celsius; nil without a sensor.
+  /// The temperature of the hottest place, in degrees Celsius; nil without a sensor.
   package var temperature: Double?
-  /// Whether the board slows down now, or has since it was switched on, for heat or for lack of power; nil where the
-  /// system does not say.
+  /// Whether the board is slowed down now, or has been since it was switched on, by heat or by lack of power;
+  /// nil if the system does not say.
   package var isThrottled: Bool?
 
   /// Reads `/proc` and `/sys`, or copies of them below `root`.

@@ -1,15 +1,15 @@
 import VL2Run
 
-/// How often experts would have been in memory: a recorded trace under every policy and several budgets.
+/// How often experts would have been in memory, for a recorded trace under every policy and several budgets.
 package struct ReplayTable: Sendable, Encodable {
   package struct Row: Sendable, Encodable {
     /// "best" knows the future.
     package var policy: String
     package var slots: Int
     package var hitRate: Double
-    /// Bytes that a token reads because they were missed.
+    /// Bytes that are read for a token because experts were missed.
     package var missedBytesPerToken: Double
-    /// Share of the misses that the layer before had guessed.
+    /// The fraction of the misses that the layer before had guessed.
     package var guessedShare: Double
 
     enum CodingKeys: String, CodingKey {
@@ -26,10 +26,10 @@ package struct ReplayTable: Sendable, Encodable {
 
   /// - Parameters:
   ///   - path: a file of recorded routes.
-  ///   - slots: numbers of slots; nil for shares of all experts.
-  ///   - repeated: instead of the trace's routes, made-up ones of as many tokens of which this share repeat from the
-  ///     token before.
-  /// - Throws: `FileError` for a file that is missing or no such trace.
+  ///   - slots: numbers of slots; nil for fractions of the number of all experts.
+  ///   - repeated: if given, replaces the trace's routes by made-up ones for as many tokens. This fraction of
+  ///     their picks repeats from the token before.
+  /// - Throws: `FileError` for a file that is missing or not such a trace.
   package init(path: String, slots: [Int]? = nil, repeated: Double? = nil) throws {
     var trace = try RouteTrace(contentsOf: path)
     let routed = Set(trace.steps.map(\.layer)).count

@@ -1,6 +1,6 @@
 import VL2Run
 
-/// What a recorded trace costs under a policy with so many slots.
+/// What a recorded trace costs under a policy with a given number of slots.
 package struct RouteReplay: Sendable {
   /// Experts that passes of one token wanted.
   package var touched = 0
@@ -21,7 +21,7 @@ package struct RouteReplay: Sendable {
   ///
   /// - Parameters:
   ///   - slots: at least 1.
-  ///   - policy: nil for the best that is possible, which knows the future.
+  ///   - policy: nil for the best possible policy, which knows the future.
   package init(_ trace: RouteTrace, slots: Int, policy: ReplacementPolicy?) {
     let future = policy == nil ? Future(trace) : nil
     var table = SlotTable(
@@ -51,7 +51,7 @@ package struct RouteReplay: Sendable {
             table.put(id, in: free)
             continue
           }
-          // Experts of a prompt come in ascending order, and those that were computed may go.
+          // The experts of a prompt come in ascending order, and those already computed may be evicted.
           func isIdle(_ other: Int) -> Bool { !needed.contains(other) || isPrompt && other < id }
           let slot: Int?
           if let future {
@@ -62,7 +62,7 @@ package struct RouteReplay: Sendable {
           } else {
             slot = table.victim { isIdle($1) }
           }
-          // With fewer slots than a layer wants, one that was used already goes.
+          // If a layer wants more experts than there are slots, one that was already used is evicted.
           if let slot = slot ?? table.victim(where: { _, _ in true }) { table.put(id, in: slot) }
         }
       }
@@ -94,8 +94,8 @@ package struct RouteReplay: Sendable {
 }
 
 extension RouteTrace {
-  /// Made-up routes: each token's layers pick experts at random, but each pick is one of the token before with a
-  /// probability. A prompt of 256 rows comes first.
+  /// Made-up routes: each token's layers pick experts at random, but with a given probability a pick repeats
+  /// one of the token before. A prompt of 256 rows comes first.
   ///
   /// - Parameters:
   ///   - repeated: 0...1.

@@ -2,7 +2,8 @@ import Foundation
 import VL2Base
 import VL2Run
 
-// A trace is a text of one JSON object a line: what the model is like, then one line for each layer of each pass.
+// A trace is a text with one JSON object a line: first the model's shape, then a line for each layer of each
+// pass.
 extension RouteTrace {
   private struct Head: Codable {
     var layers, experts, kept: Int
@@ -18,7 +19,7 @@ extension RouteTrace {
   private struct Line: Codable {
     var layer, rows: Int
     var experts: [Int]
-    /// Absent where each expert has one row.
+    /// Absent if each expert has one row.
     var counts: [Int]?
     var guessed: [Int]?
   }
@@ -46,7 +47,7 @@ extension RouteTrace {
 
   /// Reads a trace's file.
   ///
-  /// - Throws: `FileError` for a file that is missing or says what cannot be.
+  /// - Throws: `FileError` for a file that is missing or has impossible values.
   package init(contentsOf path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw FileError(.noInput, path, "no such file, or not readable", "give a file of \(.routes)")
@@ -84,9 +85,10 @@ extension RouteTrace {
 }
 
 extension Model {
-  /// Writes which experts were used since the model was opened, where `RuntimeOptions.recordsRoutes` asked for it.
+  /// Writes which experts were used since the model was opened, if `RuntimeOptions.recordsRoutes` asked for
+  /// it.
   ///
-  /// - Throws: `OutputError` where the file cannot be written.
+  /// - Throws: `OutputError` if the file cannot be written.
   package func writeRoutes(to file: OutputFile) throws {
     if let text = try routes?.text() { try file.write(text) }
   }

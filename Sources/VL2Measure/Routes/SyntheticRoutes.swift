@@ -1,6 +1,7 @@
 import VL2Base
 
-/// Routes for measuring: experts at random, each pick with a probability one of those of the token before.
+/// Routes for measuring: experts are picked at random, but with a given probability a pick repeats one of the
+/// token before.
 package struct SyntheticRoutes {
   private let experts: Int
   private let kept: Int
@@ -8,7 +9,7 @@ package struct SyntheticRoutes {
   private var random: RandomBits
   private var last: [Int: [Int]] = [:]
 
-  /// - Parameter repeated: 0...1, the share of picks that repeat.
+  /// - Parameter repeated: 0...1, the fraction of picks that repeat.
   package init(experts: Int, kept: Int, repeated: Double, seed: UInt64) {
     self.experts = experts
     self.kept = min(kept, experts)
@@ -16,7 +17,7 @@ package struct SyntheticRoutes {
     random = RandomBits(state: seed)
   }
 
-  /// Different experts for a layer of the next token.
+  /// Picks distinct experts for a layer of the next token.
   package mutating func next(layer: Int) -> [Int] {
     var before = last[layer] ?? []
     var picks: [Int] = []

@@ -6,7 +6,7 @@ package final class StageRecorder: StageObserver {
   package private(set) var stages: [String] = []
   package private(set) var floats: [String: (columns: Int, values: [Float])] = [:]
   package private(set) var integers: [String: (columns: Int, values: [Int64])] = [:]
-  /// False while stages pass by that are not wanted (pictures after the first, tokens after the prompt).
+  /// False during stages that are not wanted (pictures after the first, tokens after the prompt).
   package var isRecording = true
 
   package init() {}

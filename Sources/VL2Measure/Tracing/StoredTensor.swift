@@ -38,9 +38,9 @@ extension StoredTensor {
     }
   }
 
-  /// Makes the folder for tensors' files, where it is missing.
+  /// Makes the folder for the tensors' files if it is missing.
   ///
-  /// - Throws: `FileError` where it cannot be made.
+  /// - Throws: `FileError` if it cannot be made.
   package static func makeFolder(_ folder: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -51,7 +51,7 @@ extension StoredTensor {
 
   /// Writes tensors as a safetensors file `name` in `folder`.
   ///
-  /// - Throws: `OutputError` where the file cannot be written.
+  /// - Throws: `OutputError` if the file cannot be written.
   package static func write(_ tensors: [StoredTensor], to folder: String, name: String) throws {
     let writer = try SafetensorsWriter(
       path: folder + "/" + name, tensors: tensors.map { ($0.name, $0.element, $0.shape) }, replacing: true)

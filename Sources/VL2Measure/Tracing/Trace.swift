@@ -9,7 +9,7 @@ extension Model {
   /// - Parameters:
   ///   - tiled: the case's pictures, cut into tiles.
   ///   - chunk: rows that go through the decoder together.
-  ///   - forcedRoutes: expert ids to take in the prompt, for each layer with experts, [tokens][kept].
+  ///   - forcedRoutes: expert ids to use in the prompt, for each layer with experts, [tokens][kept].
   package func trace(
     turns: [Turn], tiled: [TiledPicture], newTokens: Int, chunk: Int = Decoder.defaultChunk,
     forcedRoutes: [Int: [Int32]]? = nil

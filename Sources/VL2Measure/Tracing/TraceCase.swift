@@ -5,7 +5,7 @@ import VL2Run
 /// A prompt whose stages are to be recorded.
 package struct TraceCase: Decodable, Sendable {
   package var name: String
-  /// Pictures, relative to the file that the case stands in.
+  /// Pictures, as paths relative to the file that holds the case.
   package var images: [String]
   /// Role ("system", "user" or "assistant") and text of each turn.
   package var turns: [[String]]
@@ -62,7 +62,7 @@ extension TraceCase {
 }
 
 extension Model {
-  /// Runs one case and records every stage; other arguments as for the turns themselves.
+  /// Runs one case and records every stage; the other arguments are as in the method that takes turns.
   package func trace(
     _ item: TraceCase, pictures: [Picture], newTokens: Int? = nil, chunk: Int = Decoder.defaultChunk,
     forcedRoutes: [Int: [Int32]]? = nil

@@ -3,7 +3,7 @@ import VL2Base
 
 /// A folder in the published format of DeepSeek-VL2: config files, a tokeniser, and weights in safetensors files.
 ///
-/// Opening reads and checks everything but the weights, which are read in windows when somebody asks.
+/// Opening reads and checks everything except the weights. These are read on request, a window at a time.
 public final class Checkpoint: Sendable {
   /// A tensor and where its weights are.
   struct Tensor {
@@ -11,11 +11,11 @@ public final class Checkpoint: Sendable {
     var type: ScalarType
     var shape: [Int]
     var file: InputFile
-    /// Byte of the file at which the weights begin.
+    /// Byte offset in the file at which the weights begin.
     var offset: Int
   }
 
-  /// A file that was read, for provenance.
+  /// A file that was read, recorded as provenance.
   struct Source {
     var name: String
     var isFromBase: Bool
@@ -24,19 +24,20 @@ public final class Checkpoint: Sendable {
 
   /// The folder's path as it was given.
   public let folder: String
-  /// The folder of the model that this one was made from, which has the config and tokeniser files that `folder` lacks.
+  /// The folder of the model that this one was made from. Config and tokeniser files that `folder` lacks come
+  /// from there.
   public let base: String?
   public let config: ModelConfig
-  /// The config files as they are: file name to text.
+  /// The config files unchanged: file name to text.
   public let configFiles: [String: String]
   /// The bytes of `tokenizer.json`.
   public let tokenizerJSON: [UInt8]
-  /// The text of the folder's licence files, nil where there is none.
+  /// The text of the folder's licence files, nil if there is none.
   public let license: String?
-  /// Whether `config.json` says, with the key `vl2_demonstration`, that this model shows how things work and
-  /// knows little.
+  /// Whether `config.json` says, with the key `vl2_demonstration`, that this model is for demonstration: it
+  /// shows how things work and knows little.
   public let isDemonstration: Bool
-  /// The sentence under that key; nil where it is just `true`.
+  /// The sentence under that key; nil if it is just `true`.
   public let demonstrationNote: String?
 
   /// Everything that goes into a packed file.
@@ -54,11 +55,11 @@ public final class Checkpoint: Sendable {
   /// Opens the folder and checks the config files and the header of every shard.
   ///
   /// - Parameters:
-  ///   - folder: has the weights.
-  ///   - base: the folder of the model that this one was made from: config files, tokeniser and licence that `folder`
-  ///     lacks are taken from there. nil for a checkpoint that is complete.
-  /// - Throws: `CheckpointError`, `InputError` where a file cannot be read, `FileError` for a config file (also for a
-  ///   model that is not DeepSeek-VL2).
+  ///   - folder: the folder with the weights.
+  ///   - base: the folder of the model that this one was made from. Config files, tokeniser and licence that
+  ///     `folder` lacks are taken from it. nil for a complete checkpoint.
+  /// - Throws: `CheckpointError`; `InputError` if a file cannot be read; `FileError` for a config file (also
+  ///   for a model that is not DeepSeek-VL2).
   public init(folder: String, base: String? = nil) throws {
     self.folder = folder
     self.base = base
@@ -76,7 +77,7 @@ public final class Checkpoint: Sendable {
     tokenizerJSON = try texts.bytes("tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
     license = try texts.license(atMost: Self.longestLicense)
     tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
-    // Every shard once.
+    // Each shard once: many tensors share a file.
     let shards = Dictionary(
       tensors.values.map { ($0.file.path, $0.file) }, uniquingKeysWith: { first, _ in first })
     sources =
@@ -84,14 +85,14 @@ public final class Checkpoint: Sendable {
       + shards.map {
         Source(name: String($0.key.dropFirst(folder.count + 1)), isFromBase: false, file: $0.value)
       }
-    // What PEFT calls the matrices of an adapter, also where they stand beside those of the model.
+    // PEFT's names for the matrices of an adapter. They may also stand beside the model's own matrices.
     let unmerged = tensorNames.first { $0.contains(".lora_A.") || $0.contains(".lora_B.") }
     if let tensor = unmerged.flatMap({ tensors[$0] }) {
       throw CheckpointError.adapter(path: tensor.file.path)
     }
   }
 
-  /// Refuses a folder that PEFT wrote and that holds no model besides.
+  /// Refuses a folder that PEFT wrote if it holds no model besides the adapter.
   private static func refuseAdapter(_ folder: String) throws {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     let isAdapter = names.contains { $0 == "adapter_config.json" || $0.hasPrefix("adapter_model.") }
@@ -101,17 +102,17 @@ public final class Checkpoint: Sendable {
     if isAdapter, !hasModel { throw CheckpointError.adapter(path: folder) }
   }
 
-  /// The bytes of a `tokenizer.json`, which `CompiledTokenizer` checks.
+  /// The bytes of a `tokenizer.json`. They are checked by `CompiledTokenizer`, not here.
   ///
-  /// - Throws: `CheckpointError` where it cannot be read or is longer than any vocabulary.
+  /// - Throws: `CheckpointError` if it cannot be read or is longer than any vocabulary.
   public static func tokenizerSource(at path: String) throws -> [UInt8] {
     try SourceTexts.bytes(of: try InputFile(path: path), atMost: longestTokenizer)
   }
 
-  /// The last component of the folder's path, links and dots resolved.
+  /// The last component of the folder's path, with links and dots resolved.
   public var name: String { Self.name(of: folder) }
 
-  /// The same of the base model's folder; nil where there is none.
+  /// The same for the base model's folder; nil if there is none.
   public var baseName: String? { base.map(Self.name) }
 
   private static func name(of folder: String) -> String {
@@ -121,7 +122,7 @@ public final class Checkpoint: Sendable {
   /// The names of all tensors, sorted by their bytes.
   public var tensorNames: [String] { tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
 
-  /// The tensor of this name and shape, of a type that weights are read from.
+  /// The tensor with this name and shape. Its type must be one that weights are read from.
   ///
   /// - Throws: `CheckpointError.missingTensor`, `.wrongShape`, `.wrongType`.
   func tensor(_ name: String, shape: [Int]) throws -> Tensor {

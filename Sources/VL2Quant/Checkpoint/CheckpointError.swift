@@ -6,9 +6,9 @@ public enum CheckpointError: ReportableError, Equatable {
   case missingFile(path: String)
   /// The index names a shard that is not there.
   case missingShard(path: String, index: String)
-  /// A checkpoint is to be written where something is already.
+  /// A checkpoint is to be written to a place where something already exists.
   case folderInUse(path: String)
-  /// An earlier run that was killed left a folder.
+  /// A folder is left over from an earlier run that was killed.
   case leftOver(path: String)
   /// A file breaks the rules of its format.
   case malformed(path: String, problem: String)
@@ -18,7 +18,7 @@ public enum CheckpointError: ReportableError, Equatable {
   case duplicateTensor(name: String, first: String, second: String)
   case wrongShape(tensor: String, path: String, found: [Int], expected: [Int])
   case wrongType(tensor: String, path: String, found: String)
-  /// The folder holds what was learned on top of a model (LoRA and its like), not a model.
+  /// The folder holds no model, only what was trained on top of one (LoRA and the like).
   case adapter(path: String)
   /// A file was written to while it was read.
   case changed(path: String)

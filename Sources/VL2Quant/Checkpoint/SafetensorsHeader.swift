@@ -1,7 +1,7 @@
 import VL2Base
 
-/// The table of contents of a safetensors file, checked completely: what it says about types, shapes and places
-/// agrees with itself and with the file's length.
+/// The table of contents of a safetensors file, checked completely: the types, shapes and places that it
+/// states agree with each other and with the file's length.
 ///
 /// The format: a little-endian 64-bit length, that many bytes of JSON, then the tensors' bytes without gaps.
 /// Source: https://huggingface.co/docs/safetensors
@@ -14,13 +14,13 @@ package struct SafetensorsHeader {
     package var range: Range<Int>
   }
 
-  /// In the order of their bytes.
+  /// In the order of their bytes in the file.
   package let tensors: [Tensor]
 
   /// The limit that the format's own library sets.
   package static let longest = 100_000_000
 
-  /// Throws `CheckpointError` or `InputError` that names the file, the tensor and what contradicts what.
+  /// - Throws: `CheckpointError` or `InputError`, naming the file, the tensor and the contradiction.
   package init(of file: InputFile) throws {
     guard file.length >= 8 else {
       throw InputError.truncated(path: file.path, expected: 8, actual: file.length)
@@ -59,7 +59,7 @@ package struct SafetensorsHeader {
     return members.filter { $0.key != Array("__metadata__".utf8) }
   }
 
-  /// Checks one entry by itself.
+  /// Checks one entry on its own.
   private static func tensor(_ entry: JSONValue.Member, start: Int, path: String) throws -> Tensor {
     func wrong(_ problem: String) -> CheckpointError {
       .malformed(path: path, problem: "tensor \(UntrustedText.quoted(entry.key)): \(problem)")
@@ -109,7 +109,7 @@ package struct SafetensorsHeader {
       name: String(decoding: entry.key, as: UTF8.self), type: type, shape: shape, range: begin..<end)
   }
 
-  /// The tensors follow one another from the header to the end of the file.
+  /// Checks that the tensors follow one another from the header to the end of the file.
   private static func checkCover(_ tensors: [Tensor], start: Int, file: InputFile) throws {
     var covered = start
     var last: Tensor?

@@ -1,9 +1,9 @@
 import Glibc
 import VL2Base
 
-/// Writes a safetensors file, the bytes of whose tensors come one after another.
+/// Writes a safetensors file. The caller appends the bytes of the tensors one after another.
 package final class SafetensorsWriter {
-  /// What a tensor consists of.
+  /// The type of a tensor's elements.
   package enum Element: String {
     case f32 = "F32"
     case i64 = "I64"
@@ -24,8 +24,8 @@ package final class SafetensorsWriter {
   /// Writes the header.
   ///
   /// - Parameters:
-  ///   - path: a file that does not exist yet, unless `replacing`.
-  ///   - tensors: in the order in which the bytes follow.
+  ///   - path: a file that must not exist yet, unless `replacing`.
+  ///   - tensors: in the order in which their bytes will be appended.
   /// - Throws: `OutputError`.
   package init(
     path: String, tensors: [(name: String, element: Element, shape: [Int])], replacing: Bool = false
@@ -51,7 +51,7 @@ package final class SafetensorsWriter {
 
   deinit { close(descriptor) }
 
-  /// Writes the bytes that follow.
+  /// Writes the next bytes of the tensors.
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
     var done = 0
     while done < bytes.count {
@@ -64,7 +64,7 @@ package final class SafetensorsWriter {
     }
   }
 
-  /// Makes what was written durable.
+  /// Flushes everything that was written to the disk.
   package func finish() throws {
     guard fsync(descriptor) == 0 else { throw Self.failure(path) }
   }

@@ -5,7 +5,7 @@ struct ScalarType: Equatable {
   /// As the file spells it.
   let name: String
 
-  /// Bits of one value; nil for a type that this program does not know, whose size cannot be checked.
+  /// Bits of one value; nil for a type that this program does not know: its size cannot be checked.
   var bits: Int? {
     switch name {
     case "F4": 4
@@ -18,7 +18,7 @@ struct ScalarType: Equatable {
     }
   }
 
-  /// Bytes of one weight; nil for a type that weights are not read from.
+  /// Bytes of one weight; nil if weights of this type are not read.
   var weightBytes: Int? {
     switch name {
     case "BF16", "F16": 2

@@ -5,7 +5,7 @@ import VL2Base
 struct ShardList {
   /// Absolute or relative paths, in the order of their names.
   let paths: [String]
-  /// Tensor name to file name, from the index; empty where there is no index.
+  /// Tensor name to file name, from the index; empty if there is no index.
   let promised: [String: String]
   /// Where the index is, if there is one.
   let index: String?
@@ -13,7 +13,7 @@ struct ShardList {
   private static let indexName = "model.safetensors.index.json"
   private static let longestIndex = 256 << 20
 
-  /// With an index the files that it names, else `model.safetensors`, else all `*.safetensors`.
+  /// With an index, the files that it names; else `model.safetensors`; else all `*.safetensors`.
   init(folder: String) throws {
     let indexPath = folder + "/" + Self.indexName
     if let file = try Self.open(indexPath) {
@@ -66,7 +66,7 @@ struct ShardList {
         throw wrong(
           "weight_map gives \(UntrustedText.quoted(tensor)) \(entry.value.kind) where a file was expected")
       }
-      // A shard is a file beside the index, never one that a path leads to.
+      // A shard is a file beside the index. A path that leads elsewhere is refused.
       guard !bytes.isEmpty, bytes != Array("..".utf8), bytes != Array(".".utf8), !bytes.contains(0),
         !bytes.contains(UInt8(ascii: "/"))
       else {

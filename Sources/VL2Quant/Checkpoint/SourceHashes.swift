@@ -1,18 +1,18 @@
 import VL2Base
 
 extension Checkpoint {
-  /// Bytes that are read at a time, and those that may be read ahead.
+  /// Bytes that are read at a time, and bytes that may be read ahead.
   private static let piece = 4 << 20
   private static let readAhead = 32 << 20
 
-  /// Reads every file that goes into a packed file and hashes it: config files, tokeniser, licence, weights. Those of
-  /// the checkpoint's folder first, sorted by the bytes of their names.
+  /// Reads every file that goes into a packed file and hashes it: config files, tokeniser, licence, weights.
+  /// The files of the checkpoint's folder come first, sorted by the bytes of their names.
   ///
   /// - Parameters:
   ///   - threads: threads that read ahead.
-  ///   - check: called often, on any thread; ends the work by throwing.
+  ///   - check: called often, on any thread. Throwing from it cancels the work.
   ///   - progress: receives the share done, 0 to 1, and what is being read.
-  /// - Throws: `CheckpointError` where a file cannot be read, what `check` throws.
+  /// - Throws: `CheckpointError` if a file cannot be read, and what `check` throws.
   func sourceFiles(
     threads: Int, check: @escaping @Sendable () throws -> Void, progress: (Double, String) -> Void
   ) throws -> [SourceFile] {
@@ -45,7 +45,9 @@ extension Checkpoint {
     }
   }
 
-  /// Throws `CheckpointError.changed` where a file is not what it was when the folder was opened.
+  /// Checks that no file has changed since the folder was opened.
+  ///
+  /// - Throws: `CheckpointError.changed`.
   func checkSourcesAreUnchanged() throws {
     for source in sources where !source.file.isUnchanged {
       throw CheckpointError.changed(path: source.file.path)

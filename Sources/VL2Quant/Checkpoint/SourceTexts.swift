@@ -1,15 +1,15 @@
 import Foundation
 import VL2Base
 
-/// Reads the files of a checkpoint that are no weights: from its folder, or from the base model's where it lacks one.
-/// Remembers what it read.
+/// Reads the files of a checkpoint other than the weights: from its folder, or from the base model's folder
+/// if the first lacks one. Remembers which files it read.
 final class SourceTexts {
   private let folders: [String]
   private(set) var sources: [Checkpoint.Source] = []
 
   init(folder: String, base: String?) { folders = [folder] + (base.map { [$0] } ?? []) }
 
-  /// The bytes of a file; nil where there is none and it is not `required`.
+  /// The bytes of a file; nil if it is missing and not `required`.
   ///
   /// - Throws: `CheckpointError`.
   func bytes(_ name: String, atMost limit: Int, required: Bool) throws -> [UInt8]? {
@@ -26,7 +26,7 @@ final class SourceTexts {
     return nil
   }
 
-  /// The same as text.
+  /// The same, as text.
   func text(_ name: String, atMost limit: Int, required: Bool) throws -> String? {
     guard let bytes = try bytes(name, atMost: limit, required: required) else { return nil }
     guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -35,8 +35,8 @@ final class SourceTexts {
     return text
   }
 
-  /// LICENSE, LICENSE.txt, LICENSE-MODEL and the like of the first folder that has any, one after another where there
-  /// are several.
+  /// LICENSE, LICENSE.txt, LICENSE-MODEL and similar files of the first folder that has any. Several are
+  /// joined one after another.
   func license(atMost limit: Int) throws -> String? {
     for (index, folder) in folders.enumerated() {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -55,7 +55,7 @@ final class SourceTexts {
     return nil
   }
 
-  /// All bytes of a file that is not too long.
+  /// All bytes of a file. A file longer than `limit` is refused.
   static func bytes(of file: InputFile, atMost limit: Int) throws -> [UInt8] {
     guard file.length <= limit else {
       throw CheckpointError.malformed(

@@ -13,7 +13,7 @@ final class WeightWindow {
   /// Reads weights `range` of a tensor (row-major over its shape) as float32. The result is valid until the
   /// next call.
   ///
-  /// - Throws: `CheckpointError` where the file cannot be read, or where a weight is not finite.
+  /// - Throws: `CheckpointError` if the file cannot be read or a weight is not finite.
   func weights(of tensor: Checkpoint.Tensor, _ range: Range<Int>) throws -> UnsafeMutableBufferPointer<Float>
   {
     guard let size = tensor.type.weightBytes else {
@@ -40,7 +40,8 @@ final class WeightWindow {
     floats = .allocate(capacity: count)
   }
 
-  /// All exponent bits set means infinite or not a number. A maximum over integers is a loop without branches.
+  /// A weight with all exponent bits set is infinite or not a number. The check takes a maximum over
+  /// integers, which is a loop without branches.
   private static func areFinite(_ weights: UnsafeMutableBufferPointer<Float>) -> Bool {
     var largest: UInt32 = 0
     for weight in weights { largest = max(largest, weight.bitPattern & 0x7FFF_FFFF) }

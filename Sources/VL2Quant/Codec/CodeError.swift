@@ -1,5 +1,5 @@
-/// What a code lost of some weights: sums over blocks of 16 rows, block by block, so that adding them up in order
-/// gives the same number however the blocks were shared among threads.
+/// The error that a code causes on some weights. The sums are kept for each block of 16 rows, so that adding
+/// them up in order gives the same number, however the blocks were divided among threads.
 package struct CodeError: Sendable {
   private var errors: [Double] = []
   private var energies: [Double] = []
@@ -12,7 +12,7 @@ package struct CodeError: Sendable {
     energies.append(energy)
   }
 
-  /// Adds the blocks of the rows that follow.
+  /// Appends the blocks of the rows that follow.
   mutating func append(_ next: CodeError) {
     errors += next.errors
     energies += next.energies

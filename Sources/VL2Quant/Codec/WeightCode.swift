@@ -13,7 +13,7 @@ public enum WeightCode: String, Sendable, Codable, CaseIterable {
   /// Plain row-major float32: vectors, norms, position embeddings. No kernel multiplies by it.
   case plain
 
-  /// The number that SIMDKernels knows the code by; nil for `plain`.
+  /// The number by which SIMDKernels knows the code; nil for `plain`.
   public var kernelCode: UInt32? {
     switch self {
     case .f32: UInt32(VL2_CODE_F32)

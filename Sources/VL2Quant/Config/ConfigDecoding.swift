@@ -1,11 +1,11 @@
 import VL2Base
 
 extension ModelConfig {
-  /// Reads the config files of a checkpoint. Keys that are absent or null have the defaults of the published
+  /// Reads the config files of a checkpoint. Keys that are absent or null get the defaults of the published
   /// classes.
   ///
-  /// - Parameter configFiles: texts by file name: config.json, and processor_config.json where there is one.
-  /// - Throws: `FileError`, which names the file and the key.
+  /// - Parameter configFiles: texts by file name: config.json, and processor_config.json, if there is one.
+  /// - Throws: `FileError`, naming the file and the key.
   public init(configFiles: [String: String]) throws {
     guard let text = configFiles["config.json"] else {
       throw FileError(.badData, "config.json", "is missing", "every checkpoint has this file")
@@ -20,7 +20,8 @@ extension ModelConfig {
       try ConfigObject(text: $0, file: "processor_config.json")
     }
     processor = try ProcessorConfig(processorRoot, root, vision: vision, projector: projector)
-    // The published class has numbers of its own for these two, which only ever worked where they were equal.
+    // The published class has separate numbers for these two. It only ever worked when they equalled the
+    // widths here.
     for (key, width, of) in [
       ("input_dim", vision.width, "vision tower"), ("n_embed", language.hiddenSize, "language model"),
     ] {
@@ -30,7 +31,7 @@ extension ModelConfig {
     }
   }
 
-  /// Published checkpoints do not all state `architectures`.
+  /// Not all published checkpoints state `architectures`.
   private static func checkArchitecture(_ root: ConfigObject) throws {
     func refused(_ reason: String) -> FileError {
       FileError(.badData, root.file, reason, "give a DeepSeek-VL2 checkpoint")
@@ -159,7 +160,7 @@ extension LanguageConfig {
     }
     let rope = try part("qk_rope_head_dim", default: 64)
     guard rope % 2 == 0 else { throw root.failure("qk_rope_head_dim", "is \(rope), not even") }
-    // null means that queries have no low rank; only an absent key has the default.
+    // null means that queries have no low rank; only an absent key gets the default.
     let queryRank =
       try root.integer("q_lora_rank", in: 1...1 << 16) ?? (root.mentions("q_lora_rank") ? nil : 1536)
     let rank = try root.integer("kv_lora_rank", in: 1...1 << 16) ?? 512
@@ -178,7 +179,7 @@ extension LanguageConfig {
     guard let kept = try root.integer("num_experts_per_tok", in: 1...experts) else {
       throw root.failure("num_experts_per_tok", "is not there, and n_routed_experts is \(experts)")
     }
-    // A published class spells its default so.
+    // A published class spells its default this way.
     let methodName = try root.string("topk_method").map { $0 == "gready" ? "greedy" : $0 } ?? "greedy"
     guard let method = Routing.Method(rawValue: methodName) else {
       throw root.failure("topk_method", "is \(root.kind("topk_method")), which this program does not know")
@@ -188,7 +189,7 @@ extension LanguageConfig {
     }
     let factor = Float(try root.number("routed_scaling_factor") ?? 1)
     guard factor.isFinite else { throw root.failure("routed_scaling_factor", "is too large") }
-    // Greedy routing knows no groups, whatever the config says about them.
+    // Greedy routing has no groups, whatever the config says about them.
     let (groups, keptGroups) = method == .greedy ? (1, 1) : try Self.groups(root, experts, kept, method)
     return Routing(
       experts: experts, expertsPerToken: kept, scoring: scoring, method: method, groups: groups,
@@ -204,7 +205,7 @@ extension LanguageConfig {
     else {
       throw root.failure("n_group", "or topk_group is not there, and topk_method is \(method.rawValue)")
     }
-    // A group's score with noaux_tc is the sum of its two best.
+    // With noaux_tc, a group's score is the sum of its two best.
     let smallest = method == .noAuxTC ? 2 : 1
     guard experts % groups == 0, experts / groups >= smallest else {
       throw root.failure("n_group", "is \(groups), which does not cut \(experts) experts into groups")
@@ -218,10 +219,11 @@ extension LanguageConfig {
 }
 
 extension ProcessorConfig {
-  /// Defaults of the published `DeepseekVLV2Processor`; what it has no default for follows from config.json.
+  /// Defaults of the published `DeepseekVLV2Processor`; values without a default there follow from
+  /// config.json.
   ///
   /// - Parameters:
-  ///   - stated: processor_config.json, where there is one.
+  ///   - stated: processor_config.json, if there is one.
   ///   - model: config.json, which states the candidate resolutions too.
   init(_ stated: ConfigObject?, _ model: ConfigObject, vision: VisionConfig, projector: ProjectorConfig)
     throws

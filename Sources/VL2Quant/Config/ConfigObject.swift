@@ -44,13 +44,13 @@ struct ConfigObject {
   /// Whether `key` has a value other than null.
   func has(_ key: String) -> Bool { value(key) != .null }
 
-  /// Whether `key` stands there, if only as null.
+  /// Whether `key` is present, even as null.
   func mentions(_ key: String) -> Bool { values[key] != nil }
 
-  /// What stands under `key`, for a message.
+  /// What kind of value `key` has, for a message.
   func kind(_ key: String) -> String { value(key).kind }
 
-  /// The object under `key`; an empty one where there is none.
+  /// The object under `key`; an empty one if there is none.
   func object(_ key: String) throws -> ConfigObject {
     switch value(key) {
     case .null: ConfigObject([], file: file, path: path + key + ".")
@@ -59,13 +59,13 @@ struct ConfigObject {
     }
   }
 
-  /// The keys of the object under `key`; none where something else stands there.
+  /// The keys of the object under `key`; none if the value is not an object.
   func keys(_ key: String) -> [String] {
     guard case .object(let members) = value(key) else { return [] }
     return members.map { String(decoding: $0.key, as: UTF8.self) }
   }
 
-  /// A whole number in `range`; nil where there is none.
+  /// A whole number in `range`; nil if there is none.
   func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
     switch value(key) {
     case .null: return nil
@@ -78,7 +78,7 @@ struct ConfigObject {
     try integer(key, in: 1...ConfigObject.largestSize) ?? value
   }
 
-  /// No dimension of a published model comes near, and a product of three stays inside Int.
+  /// Far above any dimension of a published model; a product of three such sizes still fits into Int.
   static let largestSize = 1 << 20
 
   func number(_ key: String) throws -> Double? {
@@ -90,7 +90,7 @@ struct ConfigObject {
     }
   }
 
-  /// A number that float32 holds as a positive one.
+  /// A number that is still positive as float32.
   func positive(_ key: String, default value: Double) throws -> Double {
     let number = try number(key) ?? value
     guard Float(number) > 0, Float(number).isFinite else { throw unexpected(key, "a positive number") }
@@ -113,7 +113,7 @@ struct ConfigObject {
     }
   }
 
-  /// The mark of a demonstration model: a sentence that says so, or just true.
+  /// The mark of a demonstration model: a sentence that says so, or just `true`.
   func demonstrationMark(_ key: String) throws -> (isSet: Bool, sentence: String?) {
     switch value(key) {
     case .null: return (false, nil)
@@ -148,7 +148,7 @@ struct ConfigObject {
     }
   }
 
-  /// A list of pairs of whole numbers, as picture sizes are written.
+  /// A list of pairs of whole numbers, the form in which picture sizes are written.
   func pairs(_ key: String, in range: ClosedRange<Int>) throws -> [(Int, Int)]? {
     try list(key)?.map {
       guard case .array(let pair) = $0, pair.count == 2, case .integer(let first) = pair[0],
@@ -161,14 +161,14 @@ struct ConfigObject {
     }
   }
 
-  /// Refuses any value of `key` but those given; an absent key is fine.
+  /// Refuses any value of `key` except the given ones; an absent key is accepted.
   func require(_ key: String, oneOf known: [String]) throws {
     if let value = try string(key), !known.contains(value) {
       throw failure(key, "is \(kind(key))", "this program knows \(known.joined(separator: ", ")) only")
     }
   }
 
-  /// Refuses any value of `key` but `known`, which is also the default.
+  /// Refuses any value of `key` except `known`, which is also the default.
   func require(_ key: String, _ known: Bool) throws {
     if try bool(key, default: known) != known {
       throw failure(key, "is \(!known)", "this program knows \(known) only")

@@ -1,4 +1,4 @@
-/// Everything about a DeepSeek-VL2 model that its config files say. The config decides every shape.
+/// Everything that the config files say about a DeepSeek-VL2 model. The config decides every shape.
 public struct ModelConfig: Sendable, Equatable {
   public var vision: VisionConfig
   public var projector: ProjectorConfig
@@ -25,7 +25,7 @@ public struct VisionConfig: Sendable, Equatable {
 
 /// The 2 x 2 projector from tower to language model (`projector_config`).
 public struct ProjectorConfig: Sendable, Equatable {
-  /// Patches along a side that become one row.
+  /// How many patches along each side are merged into one row.
   public var downsampleRatio: Int
   /// Linear layers, with GELU between them.
   public var depth: Int
@@ -69,9 +69,9 @@ public struct LanguageConfig: Sendable, Equatable {
   public var denseWidth: Int
   /// Inner width of one routed expert.
   public var expertWidth: Int
-  /// Inner width of the shared experts together (0 where there are none).
+  /// Inner width of the shared experts together (0 if there are none).
   public var sharedWidth: Int
-  /// nil where no layer has experts.
+  /// nil if no layer has experts.
   public var routing: Routing?
   public var firstDenseLayers: Int
   public var expertLayerFrequency: Int

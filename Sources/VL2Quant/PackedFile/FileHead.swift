@@ -16,11 +16,11 @@ import SystemSupport
 struct FileHead: Equatable {
   static let length = 64
   static let version = 1
-  /// Sections begin at multiples of this: a page of every system that maps the file.
+  /// Sections begin at multiples of this, which is a page boundary on every system that maps the file.
   static let alignment = 65536
   static let largestManifest = 16 << 20
-  /// Raw bytes that a stored byte of a zstd section may stand for. Weights shrink by some percent and a tokeniser to a
-  /// third; a small file that asks for gigabytes of memory is an attack.
+  /// How many raw bytes one stored byte of a zstd section may expand to. Weights shrink by a few percent and
+  /// a tokeniser to a third; a small file that asks for gigabytes of memory is an attack.
   static let largestExpansion = 256
 
   private static let magic: [UInt8] = [0x89, 0x56, 0x4C, 0x32, 0x51, 0x0D, 0x0A, 0x1A]

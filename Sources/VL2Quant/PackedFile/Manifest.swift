@@ -1,25 +1,25 @@
 import Foundation
 import VL2Base
 
-/// The table of contents of a packed file, stored as JSON. Holds integers, strings and one truth value.
+/// The table of contents of a packed file, stored as JSON. Holds integers, strings and one boolean.
 public struct Manifest: Encodable, Sendable, Equatable {
   /// Where the weights came from.
   public struct Origin: Encodable, Sendable, Equatable {
     /// The checkpoint folder's last path component, or "synthesize tiny".
     public var source: String
-    /// The last path component of the base model's folder, where config or tokeniser files came from there.
+    /// The last path component of the base model's folder, if config or tokeniser files came from there.
     public var base: String?
-    /// Every file that went into this one; none for random weights.
+    /// Every file that this one was made from; none for random weights.
     public var files: [SourceFile]
     /// The program that wrote the file and its version, for example "vl2-convert 0.1.0".
     public var tool: String
-    /// The licence text that came with the weights, where there was one.
+    /// The licence text that came with the weights, if there was one.
     public var license: String?
     /// True for a model that shows how things work and knows little; programs say so.
     public var demonstration: Bool
-    /// The sentence in which a demonstration model says what it is; `demonstrationNotice` is what programs print.
+    /// The sentence in which a demonstration model says what it is; programs print `demonstrationNotice`.
     public var demonstrationNote: String?
-    /// Tensors of the checkpoint that no forward pass uses and that were left out.
+    /// Tensors of the checkpoint that were left out because no forward pass uses them.
     public var leftOut: [String]
 
     public init(
@@ -39,18 +39,19 @@ public struct Manifest: Encodable, Sendable, Equatable {
   }
 
   public var origin: Origin
-  /// Pattern and code of every rule of the recipe, in order; the first that matches a tensor's name counts.
+  /// Pattern and code of every rule of the recipe, in order; the first rule that matches a tensor's name
+  /// applies.
   public var recipe: [RecipeRule]
-  /// The checkpoint's config files as they are: file name to text.
+  /// The checkpoint's config files unchanged: file name to text.
   public var configFiles: [String: String]
   public var sections: [SectionEntry]
 }
 
 extension Manifest.Origin {
-  /// What to tell whoever uses a demonstration model: one line; nil for other models.
+  /// What to tell the user of a demonstration model: one line; nil for other models.
   public var demonstrationNotice: String? {
     guard demonstration else { return nil }
-    // Text from the file, which must not fill a screen.
+    // The text comes from the file and must not fill a screen.
     let note = String(String.UnicodeScalarView((demonstrationNote ?? "").unicodeScalars.prefix(300)))
     let line = UntrustedText.line(note).trimmingCharacters(in: .whitespaces)
     return line.isEmpty ? "this is a demonstration model: it shows how things work and knows little" : line
@@ -99,8 +100,8 @@ public struct TensorEntry: Encodable, Sendable, Equatable {
   public var code: WeightCode
   /// Bytes from the beginning of the section's raw bytes; a multiple of 64.
   public var offset: Int
-  /// Bytes between blocks of 16 rows (more than a block where gate and up alternate); the whole length for
-  /// `plain`.
+  /// Bytes from one block of 16 rows to the next (more than a block's length if gate and up alternate); the
+  /// whole length for `plain`.
   public var blockStep: Int
   /// Relative root mean square error of the code against the checkpoint, in parts per million.
   public var errorPPM: Int

@@ -1,13 +1,13 @@
 import VL2Base
 
-/// Holds a manifest against the layout that its config demands: nothing in it is taken on trust.
+/// Checks a manifest against the layout that its config demands: nothing in it is taken on trust.
 struct ManifestCheck {
   let path: String
   let manifest: Manifest
-  /// Where the last section has to end at the latest.
+  /// The last section must end here or earlier.
   let sectionsEnd: Int
 
-  /// The two sections that hold a tokeniser: far more than any vocabulary needs.
+  /// The largest raw length of each of the two tokeniser sections: far more than any vocabulary needs.
   private static let largestTokenizer = 64 << 20
 
   func run(_ layout: ModelLayout) throws {

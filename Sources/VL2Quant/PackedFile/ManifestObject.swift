@@ -1,6 +1,6 @@
 import VL2Base
 
-/// An object of the manifest and its place in it, which is spelt only for an error.
+/// An object of the manifest, with its place in the manifest. The place becomes text only for an error.
 struct ManifestObject {
   private let members: [JSONValue.Member]
   private let place: () -> String
@@ -40,7 +40,7 @@ struct ManifestObject {
     try value(key, "true or false") { if case .bool(let bool) = $0 { bool } else { nil } }
   }
 
-  /// One of the names of a closed set.
+  /// One of a fixed set of names.
   func name<T: RawRepresentable & CaseIterable>(_ key: String) throws -> T where T.RawValue == String {
     try value(key, "one of \(T.allCases.map(\.rawValue).joined(separator: ", "))") {
       Self.string($0).flatMap { T(rawValue: $0) }
@@ -60,7 +60,7 @@ struct ManifestObject {
     }
   }
 
-  /// All members, whose values are strings. Names that Swift holds to be equal must not both be there.
+  /// All members; their values must be strings. Two names that Swift treats as equal are refused.
   func texts() throws -> [String: String] {
     var texts: [String: String] = [:]
     for member in members {

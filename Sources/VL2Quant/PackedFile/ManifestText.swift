@@ -1,7 +1,7 @@
 import VL2Base
 
-/// The manifest's text: JSON written and read by hand, so that every version of Swift writes the same bytes and
-/// opening a file costs little.
+/// The manifest's text. The JSON is written and read by hand, so that every version of Swift writes the same
+/// bytes and opening a file costs little.
 extension Manifest {
   /// JSON without white space, members sorted by their names' bytes.
   func encoded() -> [UInt8] {
@@ -14,7 +14,7 @@ extension Manifest {
     return [UInt8](text.utf8)
   }
 
-  /// Reads the text. Members that it does not know are ignored.
+  /// Reads the text. Unknown members are ignored.
   ///
   /// - Throws: `ManifestFailure`.
   init(text: [UInt8]) throws {
@@ -32,7 +32,7 @@ extension Manifest {
   }
 }
 
-/// A manifest that cannot be read; `problem` goes behind "manifest" in an error line.
+/// A manifest that cannot be read; `problem` follows "manifest" in an error line.
 struct ManifestFailure: Error {
   var problem: String
 }

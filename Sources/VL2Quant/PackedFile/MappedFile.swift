@@ -3,11 +3,11 @@ import Synchronization
 import SystemSupport
 import VL2Base
 
-/// A file in memory: its bytes mapped, and what it takes to notice that they are no longer those that were opened.
+/// A memory-mapped file that notices when its bytes are no longer those that were opened.
 ///
-/// The address stays the same for life, also when the file is mapped anew.
+/// The address never changes, even when the file is mapped again.
 final class MappedFile: @unchecked Sendable {
-  /// What tells one state of a file from another.
+  /// Identifies one state of a file.
   private struct Stamp: Equatable {
     var device, inode, size, seconds, nanoseconds: Int
 
@@ -23,13 +23,14 @@ final class MappedFile: @unchecked Sendable {
   let path: String
   let bytes: UnsafeRawBufferPointer
   private(set) var descriptor: Int32
-  /// Grows whenever the file is opened again.
+  /// Grows each time the file is opened again.
   private(set) var generation = 0
   private let isDistrusted = Atomic<Bool>(false)
   private var stamp: Stamp
   private var guardNumber: Int32 = -1
 
-  /// - Throws: `PackedFileError.missing`, `.system`, or `.notPacked` for what is no file or has less than 8 bytes.
+  /// - Throws: `PackedFileError.missing`, `.system`, or `.notPacked` if it is not a regular file or has fewer
+  ///   than 8 bytes.
   init(path: String) throws {
     self.path = path
     let (descriptor, status) = try Self.open(path)
@@ -57,7 +58,7 @@ final class MappedFile: @unchecked Sendable {
   }
 
   private static func open(_ path: String) throws -> (Int32, stat) {
-    // Without waiting: opening a pipe would wait for somebody who writes.
+    // O_NONBLOCK, because opening a pipe would wait for a writer.
     let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(path) }
     var status = stat()
@@ -73,8 +74,8 @@ final class MappedFile: @unchecked Sendable {
     return (descriptor, status)
   }
 
-  /// From now on a page that cannot be read is taken for zeros and noticed by `checkUnchanged`, where it would
-  /// otherwise end the program by SIGBUS.
+  /// From now on a page that cannot be read counts as zeros, and `checkUnchanged` reports it. Otherwise it
+  /// would end the program by SIGBUS.
   func surviveFaults() {
     if guardNumber < 0 { guardNumber = vl2_bus_guard_add(bytes.baseAddress, bytes.count) }
   }
@@ -82,10 +83,10 @@ final class MappedFile: @unchecked Sendable {
   /// Remembers that reading failed.
   func distrust() { isDistrusted.store(true, ordering: .relaxed) }
 
-  /// Holds the file against what was opened: cheap enough to do for each token.
+  /// Compares the file with what was opened. Cheap enough to do for each token.
   ///
-  /// - Throws: `PackedFileError.length`, `.system` or `.changed`; what was computed from the bytes meanwhile may be
-  ///   wrong.
+  /// - Throws: `PackedFileError.length`, `.system` or `.changed`; results computed from the bytes in the
+  ///   meantime may then be wrong.
   func checkUnchanged() throws {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw Self.failure(path) }
@@ -100,11 +101,11 @@ final class MappedFile: @unchecked Sendable {
     if now != stamp { throw PackedFileError.changed(path: path) }
   }
 
-  /// Maps the file anew where it changed, for example after its card was put back.
+  /// Maps the file again if it changed, for example after its card was put back.
   ///
-  /// - Parameter isSame: looks at the beginning and the end of the bytes; false where it is another file's.
+  /// - Parameter isSame: looks at the beginning and the end of the bytes; false if they are another file's.
   /// - Returns: whether anything had changed.
-  /// - Throws: `PackedFileError` where the file is not there again, whole and the same.
+  /// - Throws: `PackedFileError` unless the file is there again, complete and the same.
   func refresh(_ isSame: (UnsafeRawBufferPointer) -> Bool) throws -> Bool {
     do {
       try checkUnchanged()

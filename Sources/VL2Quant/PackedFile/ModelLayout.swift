@@ -1,14 +1,14 @@
 import SIMDKernels
 
-/// Every tensor that inference uses, in the sections and in the order in which it touches them. The config
-/// decides it completely; the packer writes it and a reader accepts nothing else.
+/// Every tensor that inference uses, by section, in the order in which inference touches them. The config
+/// decides it completely; the packer writes this layout and a reader accepts no other.
 public struct ModelLayout: Sendable, Equatable {
   public enum Kind: Sendable, Equatable {
     /// Row-major float32: vectors, norms, biases, positions.
     case plain
     /// The router's matrix: float32 in blocks of 16 rows, whatever the recipe says.
     case router
-    /// A matrix [rows, columns] with a code of the recipe.
+    /// A matrix [rows, columns]; the recipe chooses its code.
     case matrix
   }
 
@@ -18,8 +18,8 @@ public struct ModelLayout: Sendable, Equatable {
     /// The checkpoint's shape.
     public var shape: [Int]
     public var kind: Kind
-    /// Whether its blocks of 16 rows alternate with those of the tensor that follows (gate with up), where both
-    /// have the same code.
+    /// Whether its blocks of 16 rows alternate with those of the next tensor (gate with up), if both have the
+    /// same code.
     public var alternatesWithNext = false
 
     package init(name: String, shape: [Int], kind: Kind) {
@@ -30,9 +30,9 @@ public struct ModelLayout: Sendable, Equatable {
 
     /// Rows of a matrix.
     public var rows: Int { shape[0] }
-    /// Columns of a matrix; the dimensions after the first taken together.
+    /// Columns of a matrix: all dimensions after the first, multiplied.
     public var columns: Int { shape.dropFirst().reduce(1, *) }
-    /// All elements.
+    /// Number of elements.
     public var count: Int { shape.reduce(1, *) }
   }
 
@@ -46,7 +46,7 @@ public struct ModelLayout: Sendable, Equatable {
   /// The section with the text of the checkpoint's tokenizer.json, the last of a file.
   public static let tokenizerSource = "tokenizer.json"
 
-  /// All sections in file order. The two of the tokeniser hold no tensors.
+  /// All sections in file order. The two tokeniser sections hold no tensors.
   public let sections: [Section]
 
   public init(_ config: ModelConfig) {
@@ -178,19 +178,19 @@ public struct ModelLayout: Sendable, Equatable {
   }
 }
 
-/// Where a section's tensors lie, which follows from their codes alone.
+/// Where a section's tensors lie. Their codes alone determine it.
 public struct SectionPlacement: Sendable, Equatable {
   /// One for each tensor: bytes from the section's beginning, a multiple of 64.
   public var offsets: [Int]
-  /// One for each tensor: bytes between blocks of 16 rows; the padded length for a plain tensor.
+  /// One for each tensor: bytes from one block of 16 rows to the next; the padded length for a plain tensor.
   public var blockSteps: [Int]
   /// Bytes of the section.
   public var length: Int
 
   /// - Parameters:
   ///   - tensors: a section of `ModelLayout`.
-  ///   - codes: the code of each; `plain` for plain tensors alone.
-  /// - Returns: nil where codes and kinds do not fit, or where the lengths overflow.
+  ///   - codes: the code of each; `plain` for plain tensors only.
+  /// - Returns: nil if codes and kinds do not fit together, or if the lengths overflow.
   public init?(_ tensors: [ModelLayout.Tensor], codes: [WeightCode]) {
     guard tensors.count == codes.count else { return nil }
     (offsets, blockSteps, length) = ([], [], 0)
@@ -215,7 +215,7 @@ public struct SectionPlacement: Sendable, Equatable {
   }
 
   private static func step(_ tensor: ModelLayout.Tensor, _ code: WeightCode) -> Int? {
-    // What a kernel can be told.
+    // The limits of what a kernel accepts.
     guard tensor.rows <= Int(Int32.max), tensor.columns <= Int(Int32.max) else { return nil }
     switch tensor.kind {
     case .plain:

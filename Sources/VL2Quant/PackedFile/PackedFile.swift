@@ -6,7 +6,7 @@ import VL2Base
 
 /// A packed model, mapped into memory.
 ///
-/// Opening checks head and manifest completely and reads no weights; sections are read when they are used. All
+/// Opening checks head and manifest completely and reads no weights. A section is read when it is used. All
 /// methods may be called from several threads.
 public final class PackedFile: @unchecked Sendable {
   public static var formatVersion: Int { FileHead.version }
@@ -22,23 +22,24 @@ public final class PackedFile: @unchecked Sendable {
 
   let mapped: MappedFile
   private var mapping: UnsafeRawBufferPointer { mapped.bytes }
-  /// Where the manifest begins; sections end before.
+  /// Where the manifest begins; all sections end before it.
   let manifestOffset: Int
   private let sectionIndex: [String: Int]
   private let places: [String: Place]
   private let lock = NSLock()
-  /// Raw bytes of zstd sections that were used.
+  /// Raw bytes of the zstd sections used so far.
   private var unpacked: [Int: UnsafeRawBufferPointer] = [:]
-  /// The head as it was opened, which holds the checksum of the manifest: it tells this model from another.
+  /// The head as it was opened. It holds the checksum of the manifest, which tells this model from another.
   private let headBytes: [UInt8]
   private var checkDuration = Duration.zero
-  /// Sections whose checksum was found right.
+  /// For each section, whether its checksum was found right.
   private var checked: [Bool]
 
   /// Opens a packed file.
   ///
-  /// - Throws: `PackedFileError` for a file that is missing, of another version, cut short, or says anything in
-  ///   its manifest that does not follow from its config; `FileError` for a config that is no DeepSeek-VL2's.
+  /// - Throws: `PackedFileError` for a file that is missing, of another version or cut short, or that says
+  ///   anything in its manifest that does not follow from its config; `FileError` for a config that is not
+  ///   DeepSeek-VL2's.
   public init(path: String) throws {
     self.path = path
     mapped = try MappedFile(path: path)
@@ -50,7 +51,7 @@ public final class PackedFile: @unchecked Sendable {
     let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: manifestOffset)
     try check.run(ModelLayout(config))
     checked = .init(repeating: false, count: manifest.sections.count)
-    // The check made all names unique.
+    // The check has made sure that all names are unique.
     var sectionIndex: [String: Int] = [:]
     var places: [String: Place] = [:]
     for (i, section) in manifest.sections.enumerated() {
@@ -92,7 +93,7 @@ public final class PackedFile: @unchecked Sendable {
 
   // MARK: sections
 
-  /// Raw bytes of a section: mapped in place, or unpacked when first asked for and then kept.
+  /// Raw bytes of a section: mapped in place, or unpacked on first use and then kept.
   ///
   /// - Returns: memory that lives as long as the file.
   /// - Throws: `PackedFileError` for an unknown name or a damaged frame.
@@ -118,18 +119,18 @@ public final class PackedFile: @unchecked Sendable {
     UnsafeRawBufferPointer(rebasing: mapping[entry.offset..<entry.offset + entry.storedLength])
   }
 
-  /// Bytes of the file as they are.
+  /// Bytes of the file as they are stored.
   func fileBytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: mapping[range])
   }
 
-  /// Unpacks a zstd section into new memory, which the caller gives to free().
+  /// Unpacks a zstd section into new memory, which the caller must free().
   private func unpack(_ entry: SectionEntry) throws -> UnsafeMutableRawBufferPointer {
     let stored = storedBytes(entry)
     guard vl2_crc32c(0, stored.baseAddress, stored.count) == entry.crc32c else {
       throw PackedFileError.damagedSection(path: path, section: entry.name)
     }
-    // Not Swift's allocation, which ends the program where there is not that much memory.
+    // Not Swift's allocation, which would end the program if there is not enough memory.
     var memory: UnsafeMutableRawPointer?
     let refusal = posix_memalign(&memory, 64, entry.rawLength)
     guard refusal == 0, let memory else {
@@ -151,7 +152,7 @@ public final class PackedFile: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - stored: its stored bytes.
-  ///   - bytes: `rawLength` bytes, written.
+  ///   - bytes: `rawLength` bytes, which are filled.
   /// - Throws: `PackedFileError.damagedSection` for a damaged frame or one of another length.
   package func unpack(
     _ stored: UnsafeRawBufferPointer, of entry: SectionEntry, into bytes: UnsafeMutableRawBufferPointer
@@ -162,7 +163,7 @@ public final class PackedFile: @unchecked Sendable {
     else { throw PackedFileError.damagedSection(path: path, section: entry.name) }
   }
 
-  /// Calls `body` with the raw bytes of a section without keeping what had to be unpacked.
+  /// Calls `body` with the raw bytes of a section. If they had to be unpacked, they are not kept.
   public func withSectionBytes<T>(
     _ name: String, _ body: (UnsafeRawBufferPointer) throws -> T
   ) throws -> T {
@@ -184,12 +185,12 @@ public final class PackedFile: @unchecked Sendable {
   /// A packed matrix.
   ///
   /// - Returns: what a kernel reads; valid as long as the file is.
-  /// - Throws: `PackedFileError` where there is none of that shape.
+  /// - Throws: `PackedFileError` if there is none of that name and shape.
   public func matrix(_ name: String, rows: Int, columns: Int) throws -> vl2_matrix {
     try matrix(name, rows: rows, columns: columns) { try sectionBytes($0).baseAddress! }
   }
 
-  /// The same for a section whose raw bytes lie, or will lie, at an address of the caller's.
+  /// The same, for a section with raw bytes that lie, or will lie, at an address that the caller gives.
   package func matrix(
     _ name: String, rows: Int, columns: Int, at address: (_ section: Int) throws -> UnsafeRawPointer
   ) throws -> vl2_matrix {
@@ -206,12 +207,12 @@ public final class PackedFile: @unchecked Sendable {
   /// A plain float32 tensor, row-major.
   ///
   /// - Returns: memory that lives as long as the file.
-  /// - Throws: `PackedFileError` where there is none of that many elements.
+  /// - Throws: `PackedFileError` if there is none of that name and number of elements.
   public func plain(_ name: String, count: Int) throws -> UnsafeBufferPointer<Float> {
     try plain(name, count: count) { try sectionBytes($0).baseAddress! }
   }
 
-  /// The same for a section whose raw bytes lie, or will lie, at an address of the caller's.
+  /// The same, for a section with raw bytes that lie, or will lie, at an address that the caller gives.
   package func plain(
     _ name: String, count: Int, at address: (_ section: Int) throws -> UnsafeRawPointer
   ) throws -> UnsafeBufferPointer<Float> {
@@ -224,30 +225,31 @@ public final class PackedFile: @unchecked Sendable {
       start: (try address(place.section) + tensor.offset).assumingMemoryBound(to: Float.self), count: count)
   }
 
-  /// The number of a section, its place in the manifest; nil for an unknown name.
+  /// The index of a section in the manifest; nil for an unknown name.
   package func section(_ name: String) -> Int? { sectionIndex[name] }
 
   // MARK: a file that changes underneath
 
-  /// From now on a page that cannot be read (the file was cut short, its card pulled out) is taken for zeros and
-  /// reported by `checkUnchanged`, where it would otherwise end the program by SIGBUS.
+  /// From now on a page that cannot be read (the file was cut short, its card pulled out) counts as zeros,
+  /// and `checkUnchanged` reports it. Otherwise it would end the program by SIGBUS.
   package func surviveFaults() { mapped.surviveFaults() }
 
-  /// Holds the file against what was opened; cheap enough to do for each token.
+  /// Compares the file with what was opened. Cheap enough to do for each token.
   ///
-  /// - Throws: `PackedFileError`; what was computed from the file's bytes meanwhile may be wrong.
+  /// - Throws: `PackedFileError`; results computed from the file's bytes in the meantime may then be wrong.
   package func checkUnchanged() throws { try mapped.checkUnchanged() }
 
   /// Remembers that reading failed, so that `checkUnchanged` says so and `refresh` opens the file again.
   package func distrust() { mapped.distrust() }
 
-  /// Grows whenever the file is opened again.
+  /// Grows each time the file is opened again.
   var generation: Int { mapped.generation }
 
-  /// Maps a file that changed anew, when it is whole and the same again; sections are then checked again.
+  /// Maps the file again if it changed, provided that it is complete and the same. Sections are then checked
+  /// again.
   ///
   /// - Returns: whether anything had changed.
-  /// - Throws: `PackedFileError` where the file is missing, cut short, or another model's.
+  /// - Throws: `PackedFileError` if the file is missing, cut short, or another model's.
   @discardableResult
   package func refresh() throws -> Bool {
     let changed = try mapped.refresh { bytes in
@@ -262,9 +264,9 @@ public final class PackedFile: @unchecked Sendable {
     return changed
   }
 
-  /// Holds stored bytes of a section against its checksum, the first time.
+  /// Checks a section's stored bytes against its checksum, the first time only.
   ///
-  /// - Parameter stored: bytes read by the caller; nil for the mapped ones.
+  /// - Parameter stored: bytes that the caller has read; nil for the memory-mapped ones.
   /// - Throws: `PackedFileError.damagedSection`.
   package func checkOnce(_ section: Int, stored: UnsafeRawBufferPointer? = nil) throws {
     if isChecked(section) { return }
@@ -274,20 +276,20 @@ public final class PackedFile: @unchecked Sendable {
     try checkOnce(section, checksum: checksum)
   }
 
-  /// Seconds that checksums took, on whatever threads.
+  /// Seconds that checksums took, over all threads.
   package var checkSeconds: Double { lock.withLock { checkDuration } / .seconds(1) }
 
-  /// Counts time that the caller spent on a checksum.
+  /// Adds time that the caller spent on a checksum.
   package func countCheck(_ duration: Duration) { lock.withLock { checkDuration += duration } }
 
-  /// Whether a section was found right since the file was last mapped.
+  /// Whether a section's checksum was found right since the file was last mapped.
   package func isChecked(_ section: Int) -> Bool { lock.withLock { checked[section] } }
 
-  /// The same as for stored bytes, of which the caller has computed the checksum.
+  /// The same, with the checksum of the stored bytes already computed by the caller.
   package func checkOnce(_ section: Int, checksum: UInt32) throws {
     let entry = manifest.sections[section]
     guard checksum == entry.crc32c else {
-      // A file that was cut short says so rather than that it is damaged.
+      // A file that was cut short is reported as such, not as damaged.
       try checkUnchanged()
       throw PackedFileError.damagedSection(path: path, section: entry.name)
     }
@@ -299,7 +301,7 @@ public final class PackedFile: @unchecked Sendable {
   /// Tells the system that a section will be read soon.
   public func willNeed(section name: String) { advise(name, MADV_WILLNEED) }
 
-  /// Tells the system that a section will not be read soon; its pages may go.
+  /// Tells the system that a section will not be read soon, so that it may drop the section's pages.
   public func discard(section name: String) { advise(name, MADV_DONTNEED) }
 
   private func advise(_ name: String, _ advice: Int32) {

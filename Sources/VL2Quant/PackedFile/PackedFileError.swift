@@ -8,24 +8,25 @@ public enum PackedFileError: ReportableError, Equatable {
   case system(path: String, operation: String, reason: SystemReason)
   /// Another program is writing the file.
   case busy(path: String)
-  /// Work that was begun cannot go on; `difference` says what is not as it was, `setting` which choice that is, if any.
+  /// Work that was begun cannot be resumed; `difference` says what has changed, and `setting` which choice
+  /// that is, if any.
   case otherWork(path: String, difference: String, setting: Setting?)
-  /// The file does not begin as a packed file does.
+  /// The file does not begin like a packed file.
   case notPacked(path: String)
   case otherVersion(path: String, version: Int)
   /// The file is shorter or longer than its head says.
   case length(path: String, actual: Int, expected: Int)
-  /// A field of head or manifest that cannot be; `field` names it.
+  /// A field of head or manifest has an impossible value; `field` names it.
   case invalid(path: String, field: String, problem: String)
   /// The file was written to while it was read.
   case changed(path: String)
-  /// Where the opened model was there is another one now.
+  /// Another model is now where the opened one was.
   case otherModel(path: String)
-  /// Bytes of a section are not those that were written.
+  /// The bytes of a section are not those that were written.
   case damagedSection(path: String, section: String)
-  /// Bytes that nobody uses, in front of a section or the manifest, are not the zeros that were written.
+  /// Unused bytes before a section or the manifest are not the zeros that were written.
   case damagedPadding(path: String, before: String)
-  /// A tensor that the model needs, asked for with a shape that it does not have.
+  /// A tensor that the model needs is not there with the shape that was asked for.
   case shape(path: String, tensor: String)
 
   public var kind: ErrorKind {

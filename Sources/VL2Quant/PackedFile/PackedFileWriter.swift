@@ -2,8 +2,9 @@ import Foundation
 import SystemSupport
 import VL2Base
 
-/// Writes a packed file beside its target, under the name TARGET.part, and puts it in the target's place when it is
-/// complete. Until then, and after any failure, the target is what it was. Only one writer of a target works at a time.
+/// Writes a packed file beside its target, under the name TARGET.part, and moves it to the target's place
+/// once it is complete. Until then, and after any failure, the target is unchanged. Only one writer of a
+/// target works at a time.
 public final class PackedFileWriter {
   private let path: String
   private let temporary: String
@@ -11,19 +12,19 @@ public final class PackedFileWriter {
   private var position: Int
   /// The sections written so far.
   private(set) var entries: [SectionEntry] = []
-  /// Whether what was written stays under its temporary name when the writer ends before `finish`.
+  /// Whether what was written stays under its temporary name if the writer ends before `finish`.
   var keepsUnfinished = false
 
   /// The name that a packed file has until it is complete.
   public static func unfinishedPath(of path: String) -> String { path + ".part" }
 
-  /// - Throws: `PackedFileError` where no file can be made beside `path`, or somebody else is writing it.
+  /// - Throws: `PackedFileError` if no file can be made beside `path`, or if somebody else is writing it.
   public convenience init(path: String) throws { try self.init(path: path, continuing: false) }
 
-  /// - Parameter continuing: whether to leave the bytes that an earlier writer left, for `adopt`.
+  /// - Parameter continuing: whether to keep the bytes that an earlier writer left, for `adopt`.
   init(path: String, continuing: Bool) throws {
     self.path = path
-    // Found out now rather than after an hour of packing.
+    // Better found out now than after an hour of packing.
     var status = stat()
     guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
       throw PackedFileError.system(
@@ -43,10 +44,10 @@ public final class PackedFileWriter {
     }
   }
 
-  /// Opens the file for this process alone. What an earlier one left there is still in it.
+  /// Opens the file for this process alone. It still holds what an earlier process left in it.
   private static func openAlone(_ path: String, target: String) throws -> Int32 {
     while true {
-      // A link that somebody put here must not lead the writing elsewhere.
+      // A symbolic link here must not lead the writing elsewhere.
       let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o644)
       guard descriptor >= 0 else { throw failure(target, "be written") }
       var status = stat()
@@ -60,7 +61,7 @@ public final class PackedFileWriter {
         close(descriptor)
         throw PackedFileError.busy(path: target)
       }
-      // Whoever had it before may just have put it in its target's place.
+      // The process that held the lock before may just have moved the file to its target's place.
       var named = stat()
       if lstat(path, &named) == 0, named.st_ino == status.st_ino, named.st_dev == status.st_dev {
         return descriptor
@@ -75,9 +76,9 @@ public final class PackedFileWriter {
     return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
   }
 
-  /// Takes over a section that an earlier writer wrote behind the last one, where its bytes are still there.
+  /// Takes over the next section that an earlier writer wrote, if its bytes are still there.
   ///
-  /// - Returns: false where they are not; nothing behind them counts then.
+  /// - Returns: false if they are not; then nothing after them counts either.
   func adopt(_ entry: SectionEntry) throws -> Bool {
     guard entry.offset == nextOffset, entry.storedLength > 0,
       entry.storedLength <= unfinishedLength - entry.offset
@@ -99,7 +100,7 @@ public final class PackedFileWriter {
     return true
   }
 
-  /// Cuts off what lies behind the last section.
+  /// Cuts off everything after the last section.
   func cut() throws {
     let end = entries.isEmpty ? 0 : position
     guard ftruncate(descriptor, off_t(end)) == 0 else { throw Self.failure(path, "be written") }
@@ -109,9 +110,9 @@ public final class PackedFileWriter {
     (position + FileHead.alignment - 1) / FileHead.alignment * FileHead.alignment
   }
 
-  /// Writes a section behind the last one.
+  /// Writes a section after the last one.
   ///
-  /// - Throws: `PackedFileError` where the system refuses, a full disk above all.
+  /// - Throws: `PackedFileError` if the system refuses, most likely because the disk is full.
   public func append(_ section: PackedSection) throws {
     let offset = nextOffset
     try section.stored.withUnsafeBytes { try write($0, at: offset) }
@@ -122,7 +123,7 @@ public final class PackedFileWriter {
     position = offset + section.stored.count
   }
 
-  /// Writes manifest and head, makes them durable, and puts the file in the target's place.
+  /// Writes manifest and head, flushes them to the disk, and moves the file to the target's place.
   public func finish(
     origin: Manifest.Origin, recipe: [RecipeRule], configFiles: [String: String]
   ) throws {
@@ -139,14 +140,14 @@ public final class PackedFileWriter {
       manifestChecksum: vl2_crc32c(0, text, text.count))
     try head.encoded().withUnsafeBytes { try write($0, at: 0) }
     guard fsync(descriptor) == 0 else { throw Self.failure(path, "be written") }
-    // Under the lock: nobody else takes the file up before it has its name.
+    // Still under the lock: nobody else can take the file before it has its final name.
     let isRenamed = rename(temporary, path) == 0
     let failure = Self.failure(path, "be replaced")
     if !isRenamed, !keepsUnfinished { unlink(temporary) }
     close(descriptor)
     descriptor = -1
     guard isRenamed else { throw failure }
-    // The name is durable when the folder is.
+    // The new name is durable only once the folder is flushed.
     let folder = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
     if folder >= 0 {
       fsync(folder)

@@ -2,13 +2,13 @@ import CZstd
 import SystemSupport
 import VL2Base
 
-/// A section's bytes with their checksums, ready to be written. Making one is the work of a thread; a writer
-/// only appends.
+/// A section's bytes with their checksums, ready to be written. Worker threads make sections; the writer only
+/// appends them.
 public struct PackedSection: Sendable {
   /// When to store a section as a zstd frame.
   public enum Compression: Sendable {
     case never
-    /// Where it saves at least 5 %.
+    /// If it saves at least 5 %.
     case whereUseful
   }
 
@@ -20,7 +20,7 @@ public struct PackedSection: Sendable {
   let crc32c: UInt32
   let stored: [UInt8]
 
-  /// zstd's level: higher ones gain less than a percent on weights and take many times as long.
+  /// zstd's level: higher levels gain less than a percent on weights and take many times as long.
   private static let level: Int32 = 9
 
   /// - Parameters:
@@ -41,7 +41,7 @@ public struct PackedSection: Sendable {
     crc32c = vl2_crc32c(0, stored, stored.count)
   }
 
-  /// One frame, where it saves at least 5 % and readers accept it.
+  /// The bytes as one frame; nil unless it saves at least 5 % and readers accept it.
   private static func compressed(_ bytes: [UInt8]) -> [UInt8]? {
     // zstd gives up as soon as the frame does not fit.
     let largest = bytes.count / 100 * 95

@@ -2,25 +2,26 @@ import Foundation
 import SystemSupport
 import VL2Base
 
-/// Reads a packed file's stored bytes with large reads past the page cache, so that what a program holds is what it
-/// asked for. Where the file system has no such reads, the cached pages are dropped after each.
+/// Reads a packed file's stored bytes in large reads that bypass the page cache, so that a program holds only
+/// the memory that it asked for. If the file system has no such reads, the cached pages are dropped after
+/// each read.
 ///
-/// One thread at a time may read.
+/// Only one thread at a time may read.
 package final class SectionReader {
-  /// What offsets, lengths and addresses of reads are multiples of.
+  /// Offsets, lengths and addresses of reads are multiples of this.
   package static let alignment = 4096
 
   private let file: PackedFile
   private var descriptor: Int32 = -1
   private var direct = false
-  /// Which state of the file `descriptor` was opened in.
+  /// The `generation` of the file when `descriptor` was opened.
   private var generation = -1
 
   package init(_ file: PackedFile) { self.file = file }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  /// Bytes of memory that reading `count` bytes needs.
+  /// Bytes of memory needed to read `count` bytes.
   package static func room(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
 
   /// Reads `count` bytes of the file from `offset` on.
@@ -48,7 +49,7 @@ package final class SectionReader {
       if !direct { vl2_drop_cached(descriptor, Int64(offset + done), Int64(wanted)) }
       done += min(got, count - done)
       if got == 0 || (done < count && done % Self.alignment != 0) {
-        // The end of the file, where there was none.
+        // The file ends earlier than it did.
         file.distrust()
         try file.checkUnchanged()
       }
@@ -63,7 +64,7 @@ package final class SectionReader {
   private func open(direct: Bool) throws {
     if descriptor >= 0 { close(descriptor) }
     generation = file.generation
-    // The same file, not what may lie at its path by now.
+    // Opens the same file, not whatever is at its path by now.
     let own = "/proc/self/fd/\(file.mapped.descriptor)"
     descriptor = direct ? vl2_open_direct(own) : -1
     self.direct = descriptor >= 0

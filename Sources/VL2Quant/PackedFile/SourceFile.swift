@@ -1,8 +1,8 @@
-/// A file that a packed file was made from, for its manifest.
+/// A file that a packed file was made from, as its manifest lists it.
 public struct SourceFile: Encodable, Sendable, Equatable {
   /// Relative to the folder.
   public var name: String
-  /// Whether it came from the base model's folder, as the checkpoint had none of that name.
+  /// Whether it came from the base model's folder, because the checkpoint had no file of that name.
   public var base: Bool
   /// Length in bytes.
   public var bytes: Int

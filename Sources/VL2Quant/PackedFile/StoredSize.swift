@@ -4,7 +4,8 @@ extension TensorEntry {
   /// Number of weights.
   public var weightCount: Int { shape.reduce(1, *) }
 
-  /// Bytes among the section's raw bytes: whole blocks of 16 rows, or values up to a multiple of 64 bytes.
+  /// Bytes that it takes in the section's raw bytes: whole blocks of 16 rows, or values padded to a multiple
+  /// of 64 bytes.
   public var byteCount: Int {
     let extent = WeightExtent(self)
     guard let kernelCode = code.kernelCode else {

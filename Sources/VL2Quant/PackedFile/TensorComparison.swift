@@ -1,11 +1,11 @@
 import Foundation
 
 extension PackedFile {
-  /// The tensors of a section whose packed weights are other bytes in another file. Reads the section in both, where
-  /// their checksums differ.
+  /// The tensors of a section that have different packed bytes in another file. Reads the section in both
+  /// files if their checksums differ.
   ///
-  /// - Returns: names, in the section's order; those that the other file lacks or has in another code or shape are
-  ///   among them.
+  /// - Returns: names, in the section's order. They include tensors that the other file lacks or has in
+  ///   another code or shape.
   /// - Throws: `PackedFileError` for a section that is not there or damaged.
   public func tensorsThatDiffer(in section: String, from other: PackedFile) throws -> [String] {
     guard let mine = manifest.sections.first(where: { $0.name == section }) else {
@@ -28,8 +28,8 @@ extension PackedFile {
     }
   }
 
-  /// Whether two tensors of one code and shape have the same bytes, block by block: their blocks may be apart by
-  /// different steps.
+  /// Whether two tensors of the same code and shape have the same bytes. Compares block by block, because the
+  /// steps between their blocks may differ.
   private static func haveSameBlocks(
     _ a: TensorEntry, _ bytesOfA: UnsafeRawBufferPointer, _ b: TensorEntry, _ bytesOfB: UnsafeRawBufferPointer
   ) -> Bool {

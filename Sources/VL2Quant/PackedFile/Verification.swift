@@ -3,8 +3,8 @@ import SystemSupport
 import VL2Base
 
 extension PackedFile {
-  /// Reads every byte and holds it against the checksums, on all cores; what lies between sections has to be zero.
-  /// Opening has checked head and manifest.
+  /// Reads every byte and checks it against the checksums, on all cores; the bytes between sections must be
+  /// zero. Head and manifest were checked on opening.
   ///
   /// - Parameter progress: receives the share done, 0 to 1; may be called from several threads, one at a time.
   /// - Throws: `PackedFileError.damagedSection` or `.damagedPadding` for the first damage in file order.

@@ -1,5 +1,5 @@
-/// The rows that the weights of a tensor are worked on in: those of a matrix, or the values of a plain tensor one
-/// by one.
+/// The rows in which a tensor's weights are worked on: the rows of a matrix, or the single values of a plain
+/// tensor.
 struct WeightExtent: Sendable, Equatable {
   var rows: Int
   var columns: Int
@@ -10,7 +10,7 @@ struct WeightExtent: Sendable, Equatable {
     columns = rows == 0 ? 0 : count / rows
   }
 
-  /// Ranges of rows that begin at multiples of 16, each of about `weights` weights and at least one block.
+  /// Ranges of rows that begin at multiples of 16. Each has about `weights` weights and at least one block.
   func ranges(ofWeights weights: Int) -> [Range<Int>] {
     let step = max(16, weights / max(1, columns) / 16 * 16)
     return stride(from: 0, to: rows, by: step).map { $0..<min($0 + step, rows) }

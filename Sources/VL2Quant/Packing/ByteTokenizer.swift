@@ -1,13 +1,13 @@
 import VL2Base
 
-/// A tokeniser whose tokens are single bytes, for models that have random weights and need no better one.
+/// A tokeniser with single bytes as tokens, for models that have random weights and need no better one.
 package enum ByteTokenizer {
   static let begin = "<｜begin▁of▁sentence｜>"
   static let end = "<｜end▁of▁sentence｜>"
   static let padding = "<｜▁pad▁｜>"
 
-  /// A `tokenizer.json` with 256 byte tokens, which splits as that of DeepSeek-VL2-Tiny does. The special tokens have the
-  /// ids `firstSpecial`, + 1 and + 2, so that the published begin and end ids hold.
+  /// A `tokenizer.json` with 256 byte tokens, which splits text like that of DeepSeek-VL2-Tiny. The special
+  /// tokens have the ids `firstSpecial`, + 1 and + 2, so that the published begin and end ids stay right.
   package static func json(firstSpecial: Int) -> String {
     let names = [begin, end, padding]
     let special = names.enumerated().map { index, name in
@@ -16,7 +16,7 @@ package enum ByteTokenizer {
       "normalized":false,"special":true}
       """
     }
-    // Bytes take the lowest ids that the special tokens leave.
+    // Bytes take the lowest ids that the special tokens leave free.
     let firstByte = firstSpecial < 256 ? firstSpecial + names.count : 0
     let vocabulary =
       names.enumerated().map { "\(quoted($1)):\(firstSpecial + $0)" }

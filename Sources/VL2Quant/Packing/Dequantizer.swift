@@ -5,24 +5,24 @@ import VL2Base
 /// Turns a packed file back into a checkpoint folder: float32 weights that are exactly what the codes say.
 public struct Dequantizer: Sendable {
   public var threads: Int
-  /// Called often, on any thread; ends the work by throwing, and no folder is left.
+  /// Called often, on any thread. Throwing from it cancels the work, and no folder is left.
   public var check: @Sendable () throws -> Void = {}
 
-  /// Bytes of a shard, of which every one holds at least a section.
+  /// Bytes of a shard, but every shard holds at least one section.
   private static let shardBytes = 4 << 30
   /// Weights that are decoded at a time.
   private static let weightsAtATime = 1 << 20
 
   public init(threads: Int) { self.threads = threads }
 
-  /// Writes the folder. It appears under its name when it is complete.
+  /// Writes the folder. It gets its name only when it is complete.
   ///
   /// - Parameters:
   ///   - file: what to write; all its checksums are checked first.
-  ///   - folder: a path where nothing is yet, or an empty folder.
+  ///   - folder: a path where nothing exists yet, or an empty folder.
   ///   - progress: receives the share done, 0 to 1, and the section that was written last.
-  /// - Throws: `PackedFileError` for a damaged file, `CheckpointError` where something is there already, `OutputError` where the folder cannot be written, what
-  ///   `check` throws.
+  /// - Throws: `PackedFileError` for a damaged file, `CheckpointError` if something is already there,
+  ///   `OutputError` if the folder cannot be written, and what `check` throws.
   public func write(
     _ file: PackedFile, to folder: String, progress: (Double, String) -> Void = { _, _ in }
   ) throws {
@@ -51,7 +51,7 @@ public struct Dequantizer: Sendable {
   // MARK: - Texts
 
   private func writeTexts(of file: PackedFile, to folder: String) throws {
-    // Names that a manifest makes up are not written: they could lead anywhere.
+    // Only known names are written: names that a manifest makes up could lead anywhere.
     for (name, _) in Checkpoint.configNames {
       if let text = file.manifest.configFiles[name] { try write(Data(text.utf8), to: folder + "/" + name) }
     }
@@ -94,7 +94,7 @@ public struct Dequantizer: Sendable {
     try write(Data(index.utf8), to: folder + "/model.safetensors.index.json")
   }
 
-  /// Sections with tensors, in file order, as many to a shard as fit.
+  /// Sections with tensors, in file order, as many in a shard as fit.
   private static func shards(_ sections: [SectionEntry]) -> [[SectionEntry]] {
     var shards: [[SectionEntry]] = []
     var room = 0

@@ -3,34 +3,34 @@ import VL2Base
 /// Writes packed files.
 public struct ModelPacker: Sendable {
   public var recipe: Recipe
-  /// When sections are stored as zstd frames. The tokeniser's source text always may be.
+  /// Whether sections may be stored as zstd frames. The tokeniser's source text always may be.
   public var compression: PackedSection.Compression
-  /// Threads that read and encode; what is written does not depend on it.
+  /// Threads that read and encode. The output does not depend on their number.
   public var threads: Int
-  /// The program and its version, for the manifest.
+  /// The program and its version, recorded in the manifest.
   public var tool: String
-  /// Called often, on any thread; ends the packing by throwing, and the target is what it was.
+  /// Called often, on any thread. Throwing from it cancels the packing, and the target is unchanged.
   public var check: @Sendable () throws -> Void = {}
 
-  /// What becomes of the work where packing ends early.
+  /// What happens to the work if packing ends early.
   public enum Unfinished: Sendable {
-    /// Nothing of it stays.
+    /// Nothing of it is kept.
     case remove
-    /// It stays beside the target, for `resume`, after what packing again can mend: an interruption, a full disk. What
-    /// an earlier run left is replaced.
+    /// It is kept beside the target, for `resume`, after a failure that packing again can overcome: an
+    /// interruption, a full disk. What an earlier run left is replaced.
     case keep
-    /// As `keep`, but packing goes on with what an earlier run of the same work left. The bytes are the same as if it
-    /// had never ended.
+    /// Like `keep`, but packing resumes from what an earlier run of the same work left. The bytes are the
+    /// same as if that run had gone on to the end.
     case resume
   }
 
-  /// What `pack` does about work that does not come to its end.
+  /// What `pack` does with work that is not finished.
   public var unfinished = Unfinished.remove
 
-  /// The share of the work that hashing the source is held to be.
+  /// The fraction of the work that hashing the source is taken to be.
   private static let hashing = 0.1
 
-  /// Raw bytes of sections in the making or waiting to be written.
+  /// Raw bytes of sections in progress or waiting to be written.
   private static let budget = 256 << 20
 
   public init(recipe: Recipe, compression: PackedSection.Compression, threads: Int, tool: String) {
@@ -44,10 +44,11 @@ public struct ModelPacker: Sendable {
   ///
   /// - Parameters:
   ///   - checkpoint: what to pack.
-  ///   - path: the packed file, replaced when everything is written.
+  ///   - path: the packed file, replaced once everything is written.
   ///   - progress: receives the share done, 0 to 1, and the file that was hashed or the section that was written last.
   /// - Returns: names of the checkpoint's tensors that no forward pass uses.
-  /// - Throws: `CheckpointError`, `InputError`, `TokenizerError`, `PackingError`, `PackedFileError`, what `check` throws.
+  /// - Throws: `CheckpointError`, `InputError`, `TokenizerError`, `PackingError`, `PackedFileError`, and what
+  ///   `check` throws.
   @discardableResult
   public func pack(
     _ checkpoint: Checkpoint, to path: String, progress: (Double, String) -> Void = { _, _ in }
@@ -77,10 +78,10 @@ public struct ModelPacker: Sendable {
   ///
   /// - Parameters:
   ///   - size: decides config and shapes.
-  ///   - tokenizerJSON: the bytes of a `tokenizer.json`; nil for one whose tokens are single bytes.
-  ///   - path: the packed file, replaced when everything is written.
+  ///   - tokenizerJSON: the bytes of a `tokenizer.json`; nil for a tokeniser with single bytes as tokens.
+  ///   - path: the packed file, replaced once everything is written.
   ///   - progress: as in `pack`.
-  /// - Throws: `TokenizerError`, `PackedFileError`, what `check` throws.
+  /// - Throws: `TokenizerError`, `PackedFileError`, and what `check` throws.
   public func synthesize(
     _ size: PublishedSize, tokenizerJSON: [UInt8]?, to path: String,
     progress: (Double, String) -> Void = { _, _ in }
@@ -98,13 +99,13 @@ public struct ModelPacker: Sendable {
     )
   }
 
-  /// What a packed file says besides the weights.
+  /// Everything in a packed file besides the weights.
   private struct Model {
     var config: ModelConfig
     var configFiles: [String: String]
     var tokenizerJSON: [UInt8]
     var origin: Manifest.Origin
-    /// For going on with the work later; nil where that is not worth it.
+    /// For resuming the work later; nil if that is not worth it.
     var job: PackingJob?
   }
 
@@ -118,7 +119,7 @@ public struct ModelPacker: Sendable {
         tokenizerJSON: model.tokenizerJSON, tokenizerConfig: model.configFiles["tokenizer_config.json"],
         processor: model.config.processor, vocabularySize: model.config.language.vocabularySize)
       let plans = try ModelLayout(model.config).sections.map { try SectionPlan($0, recipe: recipe) }
-      // Everything is there before hours of work begin.
+      // Finds out whether everything is there before hours of work begin.
       for plan in plans { try plan.tensors.forEach(source.check) }
 
       let maker = SectionMaker(source: source, threads: threads, check: check)
@@ -139,7 +140,7 @@ public struct ModelPacker: Sendable {
             name: plan.name, tensors: [], bytes: model.tokenizerJSON, compression: .whereUseful)
         default:
           let (tensors, bytes) = try maker.make(plan)
-          // A runtime with little memory reads the embedding a row at a time.
+          // Not compressed, because a runtime with little memory reads the embedding a row at a time.
           let compression = plan.name == "embedding" ? PackedSection.Compression.never : compression
           return PackedSection(name: plan.name, tensors: tensors, bytes: bytes, compression: compression)
         }

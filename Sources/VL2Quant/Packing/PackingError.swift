@@ -1,6 +1,6 @@
 import VL2Base
 
-/// A model that cannot be packed although its files are good.
+/// A model that cannot be packed although its files are fine.
 public enum PackingError: ReportableError, Equatable {
   /// No rule of the recipe matches a matrix.
   case noCode(tensor: String)

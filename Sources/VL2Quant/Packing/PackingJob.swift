@@ -1,9 +1,9 @@
 import CZstd
 import VL2Base
 
-/// Everything that the bytes of a packed file depend on. Work that was begun can go on where all of it is the same.
+/// Everything that the bytes of a packed file depend on. Work can be resumed if all of it is the same.
 struct PackingJob: Equatable {
-  /// The program and its version: another one may encode otherwise.
+  /// The program and its version: another one may encode differently.
   var tool: String
   /// Whether sections may be zstd frames.
   var compresses: Bool
@@ -34,8 +34,8 @@ struct PackingJob: Equatable {
     files = try object.objects("files").map { try SourceFile($0) }
   }
 
-  /// What of an earlier job is not as in this one: the end of a sentence, and the setting that it comes from, if any;
-  /// nil where they are the same.
+  /// What has changed since an earlier job: the end of a sentence, and the setting that it comes from, if
+  /// any; nil if nothing has.
   func difference(from earlier: PackingJob) -> (text: String, setting: Setting?)? {
     for file in files {
       let before = earlier.files.first { $0.name == file.name && $0.base == file.base }

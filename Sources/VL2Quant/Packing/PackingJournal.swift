@@ -2,28 +2,29 @@ import Glibc
 import SystemSupport
 import VL2Base
 
-/// What has been written of a packed file that is not complete yet, in a file beside it: a line for the job, then one
-/// for each section. A line is the CRC-32C of its JSON in eight hexadecimal digits, a space, the JSON.
+/// A record of what has been written of a packed file that is not complete yet. It is a file beside it: a
+/// line for the job, then one for each section. A line is the CRC-32C of its JSON in eight hexadecimal
+/// digits, a space, the JSON.
 ///
-/// Nothing is flushed to the disk while packing. After a power cut lines or the bytes that they speak of may be missing:
-/// a line counts only where its checksum and that of its section's bytes are right.
+/// Nothing is flushed to the disk while packing. After a power cut, lines or the bytes that they describe may
+/// be missing. So a line counts only if its checksum and that of its section's bytes are right.
 final class PackingJournal {
   private let path: String
   private let descriptor: Int32
 
   private static let longest = 64 << 20
 
-  /// Where the journal of a packed file is.
+  /// The path of a packed file's journal.
   static func path(of target: String) -> String { PackedFileWriter.unfinishedPath(of: target) + ".journal" }
 
   /// What an earlier run left.
   struct Record {
     var job: PackingJob
     var sections: [SectionEntry] = []
-    /// Bytes up to the end of the job's line, then to that of each section's.
+    /// Bytes up to the end of the job's line, then up to the end of each section's line.
     fileprivate var ends: [Int] = []
 
-    /// nil where there is no journal, or none that can be used.
+    /// nil if there is no journal, or no usable one.
     init?(target: String) throws {
       let bytes: [UInt8]
       do {
@@ -33,7 +34,7 @@ final class PackingJournal {
       } catch InputError.missing {
         return nil
       }
-      // What follows the last line feed is half a line.
+      // Whatever follows the last line feed is an incomplete line.
       let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
       guard let first = lines.first, let object = Self.object(first), let job = try? PackingJob(object) else {
         return nil
@@ -47,7 +48,7 @@ final class PackingJournal {
       }
     }
 
-    /// The JSON of a line whose checksum is right.
+    /// The JSON of a line; nil unless its checksum is right.
     private static func object(_ line: ArraySlice<UInt8>) -> ManifestObject? {
       guard line.count > 9, let checksum = UInt32(String(decoding: line.prefix(8), as: UTF8.self), radix: 16)
       else {
@@ -61,7 +62,7 @@ final class PackingJournal {
     }
   }
 
-  /// Begins a journal, in the place of an older one.
+  /// Starts a journal, replacing an older one.
   ///
   /// - Throws: `PackedFileError.system`.
   init(target: String, job: PackingJob) throws {
@@ -72,7 +73,7 @@ final class PackingJournal {
     try append(job.encoded)
   }
 
-  /// Goes on with a journal behind the line of section `sections` - 1.
+  /// Continues a journal after the line of section `sections` - 1.
   ///
   /// - Throws: `PackedFileError.system`.
   init(target: String, continuing record: Record, sections: Int) throws {
@@ -85,7 +86,7 @@ final class PackingJournal {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  /// Notes that a section is written.
+  /// Records that a section is written.
   func append(_ section: SectionEntry) throws { try append(section.encoded) }
 
   private func append(_ json: String) throws {
@@ -101,7 +102,7 @@ final class PackingJournal {
     }
   }
 
-  /// Removes the journal of a packed file, where there is one.
+  /// Removes the journal of a packed file, if there is one.
   static func remove(of target: String) { unlink(path(of: target)) }
 
   private static func failure(_ path: String) -> PackedFileError {

@@ -1,13 +1,13 @@
 import VL2Base
 
-/// A packed file in the making, with the journal that lets another run go on with it.
+/// A packed file that is being written, with the journal that lets another run resume it.
 final class PackingTarget {
   private let path: String
   private let unfinished: ModelPacker.Unfinished
   private let writer: PackedFileWriter
   private var journal: PackingJournal?
 
-  /// Opens what will be the file, so that a place that cannot be written to is found out before any work.
+  /// Opens the unfinished file, so that a place that cannot be written to is found before any work.
   ///
   /// - Throws: `PackedFileError`.
   init(path: String, unfinished: ModelPacker.Unfinished) throws {
@@ -15,17 +15,17 @@ final class PackingTarget {
     self.unfinished = unfinished
     let continues = unfinished == .resume
     writer = try PackedFileWriter(path: path, continuing: continues)
-    // Until it is known whether an earlier run left something of use.
+    // Until it is known whether an earlier run left anything useful.
     writer.keepsUnfinished = continues && writer.unfinishedLength > 0
     if !continues { PackingJournal.remove(of: path) }
   }
 
-  /// Takes over what an earlier run of the same job left, where there is any.
+  /// Takes over what an earlier run of the same job left, if anything.
   ///
   /// - Parameters:
-  ///   - job: what the file's bytes depend on; nil where no other run is to go on with it.
+  ///   - job: what the file's bytes depend on; nil if no other run is to resume it.
   ///   - plans: all sections.
-  /// - Throws: `PackedFileError`, `.otherWork` where an earlier run was of another job.
+  /// - Throws: `PackedFileError`; `.otherWork` if the earlier run had another job.
   func begin(_ job: PackingJob?, plans: [SectionPlan]) throws {
     guard let job, unfinished != .remove else { return }
     guard unfinished == .resume, writer.unfinishedLength > 0,
@@ -47,7 +47,7 @@ final class PackingTarget {
     journal = try PackingJournal(target: path, continuing: record, sections: writer.entries.count)
   }
 
-  /// Sections that are written.
+  /// The number of sections that are written.
   var sections: Int { writer.entries.count }
 
   func append(_ section: PackedSection) throws {
@@ -60,8 +60,9 @@ final class PackingTarget {
     PackingJournal.remove(of: path)
   }
 
-  /// Decides what stays after a failure: the work of hours where packing the same again can succeed, nothing where
-  /// something is wrong with the source. What an earlier run left and this one did not take up stays.
+  /// Decides what stays after a failure. If packing the same again can succeed, hours of work are kept; if
+  /// something is wrong with the source, nothing is. What an earlier run left and this one did not take over
+  /// stays.
   func fail(_ error: any Error) {
     guard journal != nil else { return }
     let canSucceed = (error as? any ReportableError)?.kind.leavesWork ?? true
@@ -71,7 +72,7 @@ final class PackingTarget {
 }
 
 extension ErrorKind {
-  /// Whether the machine failed and not what it was given, so that what is packed by then can be gone on with.
+  /// Whether the machine failed, not what it was given, so that what is packed so far can be used to resume.
   package var leavesWork: Bool { self == .inputOutput || self == .tooLittleMemory }
 }
 

@@ -41,7 +41,7 @@ public enum PublishedSize: String, Sendable, CaseIterable {
     }
   }
 
-  /// The members of `language_config` in which the sizes differ.
+  /// The members of `language_config` that differ between the sizes.
   private var decoder: String {
     let mla = """
       "use_mla":true,"q_lora_rank":null,"kv_lora_rank":512,"qk_nope_head_dim":128,"qk_rope_head_dim":64,\

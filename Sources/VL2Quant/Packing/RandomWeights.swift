@@ -1,11 +1,11 @@
 import SIMDKernels
 import VL2Base
 
-/// Weights that carry no knowledge and keep activations finite through all layers: rows of different size, the
-/// gain of a random network. The same bytes on every machine; every block of 16 rows depends on the tensor's name
-/// and its own place alone.
+/// Weights that carry no knowledge but keep activations finite through all layers: the rows differ in size,
+/// and the gain is that of a random network. The bytes are the same on every machine; every block of 16 rows
+/// depends only on the tensor's name and the block's place.
 ///
-/// Codes of matrices are drawn as they are stored, without a search for good scales, which is what makes this
+/// The codes of matrices are drawn in their stored form, without a search for good scales. That makes it
 /// quick: a model of the largest published size takes a minute.
 package struct RandomWeights: WeightSource {
   package init() {}
@@ -97,14 +97,14 @@ private struct RandomTensor {
 
   private func fillInt8(_ out: UnsafeMutableRawBufferPointer, rows: Int, _ random: inout RandomBits) {
     random.fill(out)
-    // -128 is no code.
+    // -128 is not a code.
     for index in out.indices { out[index] = out[index] == 0x80 ? 0x81 : out[index] }
     let entry = Self.rootMeanSquare((-127...127).map(Float.init))
     let scale = Self.rootMeanSquare((0...255).map(Float.init))
     writeRowScales(out, at: (extent.columns + 31) / 32 * 16, rows: rows, size / (entry * scale), &random)
   }
 
-  /// Sixteen bfloat16 from `offset` on, spread around `scale`, zero for rows that are padding; then zeros up to
+  /// Sixteen bfloat16 values from `offset` on, spread around `scale`, zero for padding rows; then zeros up to
   /// a multiple of 64 bytes.
   private func writeRowScales(
     _ out: UnsafeMutableRawBufferPointer, at offset: Int, rows: Int, _ scale: Float,

@@ -1,12 +1,12 @@
-/// Which matrix gets which code. Vectors are always plain float32; the first rule that matches a matrix's name
-/// decides.
+/// Which matrix gets which code: the first rule that matches a matrix's name decides. Vectors are always
+/// plain float32.
 public struct Recipe: Sendable, Equatable {
   public var rules: [RecipeRule]
 
   public init(rules: [RecipeRule]) { self.rules = rules }
 
-  /// The recipe for packing with `code`: router weights stay float32, because a route that flips changes
-  /// everything after it; embeddings get at least int8, because their rows are looked up and cost no time.
+  /// The recipe for packing with `code`. Router weights stay float32, because a route that flips changes
+  /// everything after it. Embeddings get at least int8, because their rows are looked up and cost no time.
   public init(matrices code: WeightCode) {
     rules = [
       RecipeRule(pattern: "language.model.layers.*.mlp.gate.weight", code: .f32),
@@ -15,20 +15,20 @@ public struct Recipe: Sendable, Equatable {
     ]
   }
 
-  /// The code of the matrix `name`; nil where no rule matches.
+  /// The code of the matrix `name`; nil if no rule matches.
   public func code(for name: String) -> WeightCode? {
     rules.first { $0.matches(name) }?.code
   }
 }
 
 extension RecipeRule {
-  /// Whether `name` matches the pattern, in which every `*` stands for any characters.
+  /// Whether `name` matches the pattern. Every `*` in the pattern stands for any characters.
   public func matches(_ name: String) -> Bool {
     let text = Array(name.utf8)
     let glob = Array(pattern.utf8)
     var at = 0
     var place = 0
-    // Where the last star stands, and where the text that it does not stand for begins.
+    // The place after the last star, and where the text begins that the star does not stand for.
     var star: (place: Int, rest: Int)?
     while at < text.count {
       if place < glob.count, glob[place] == UInt8(ascii: "*") {

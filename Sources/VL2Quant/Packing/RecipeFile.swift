@@ -1,7 +1,7 @@
 import VL2Base
 
-/// A recipe that somebody wrote: a JSON list of rules, each `{"pattern": "...", "code": "..."}`, as the manifest of a
-/// packed file holds them.
+/// A recipe that a user wrote: a JSON list of rules, each `{"pattern": "...", "code": "..."}`, in the form of
+/// a packed file's manifest.
 public struct RecipeFile: Sendable {
   public let path: String
   public let recipe: Recipe
@@ -11,8 +11,8 @@ public struct RecipeFile: Sendable {
 
   /// Reads the file.
   ///
-  /// - Throws: `FileError` for anything but a list of rules whose codes matrices can have, `InputError` where the file
-  ///   cannot be read.
+  /// - Throws: `FileError` for anything but a list of rules with codes that matrices can have, `InputError`
+  ///   if the file cannot be read.
   public init(contentsOf path: String) throws {
     self.path = path
     let bytes: [UInt8]
@@ -69,10 +69,11 @@ public struct RecipeFile: Sendable {
     return RecipeRule(pattern: pattern, code: code)
   }
 
-  /// Refuses rules that have no effect on a model: the slip of a pen in a pattern would otherwise go unnoticed until
-  /// somebody measures.
+  /// Refuses rules that have no effect on a model. A typing error in a pattern would otherwise go unnoticed
+  /// until somebody measures.
   ///
-  /// - Throws: `FileError` that names the first such rule, `PackingError.noCode` where no rule matches a matrix.
+  /// - Throws: `FileError`, naming the first such rule; `PackingError.noCode` if a matrix has no matching
+  ///   rule.
   public func check(for config: ModelConfig) throws {
     let tensors = ModelLayout(config).sections.flatMap(\.tensors)
     var undecided = tensors.filter { $0.kind != .plain }
@@ -89,7 +90,7 @@ public struct RecipeFile: Sendable {
         throw wrong("matches vectors alone, which are always float32", "take it out")
       }
       let decided = undecided.filter { rule.matches($0.name) }
-      // A last rule for everything else may be there for another model.
+      // A last rule for everything else may be meant for another model.
       guard !decided.isEmpty || rule.pattern == "*" else {
         throw wrong("is never reached, as the rules before it match all that it does", "put it before them")
       }
@@ -105,7 +106,7 @@ public struct RecipeFile: Sendable {
 }
 
 extension Recipe {
-  /// The text of a recipe file: JSON, a rule on each line.
+  /// The text of a recipe file: JSON, with one rule on each line.
   public var json: String {
     let lines = rules.map {
       "  {\"pattern\": \(JSONText.quoted($0.pattern)), \"code\": \"\($0.code.rawValue)\"}"

@@ -3,14 +3,14 @@ import VL2Base
 /// Makes the raw bytes of sections.
 struct SectionMaker: Sendable {
   var source: any WeightSource
-  /// Threads for a section that is large by itself (embedding, head); others take one.
+  /// Threads for a section that is large by itself (embedding, head); other sections use one.
   var threads: Int
-  /// Called often, on any thread; ends the work by throwing.
+  /// Called often, on any thread. Throwing from it cancels the work.
   var check: @Sendable () throws -> Void
 
-  /// Weights of a piece, so that its float32 form stays in a core's cache.
+  /// Weights in a piece: few enough that their float32 form stays in a core's cache.
   private static let weightsAtATime = 1 << 18
-  /// Weights of a section that is worth several threads.
+  /// A section with at least this many weights is worth several threads.
   private static let largeSection = 1 << 25
 
   private struct Piece: Sendable {
@@ -44,7 +44,7 @@ struct SectionMaker: Sendable {
     return (tensors, bytes)
   }
 
-  /// Zeros what follows a plain tensor up to a multiple of 64 bytes. Matrices are written whole.
+  /// Zeros the bytes after a plain tensor up to a multiple of 64. Matrices are written whole.
   private static func clearPadding(of plan: SectionPlan, _ section: UnsafeMutableRawBufferPointer) {
     for tensor in plan.tensors where tensor.code == .plain {
       let end = tensor.offset + tensor.shape.reduce(1, *) * MemoryLayout<Float>.size

@@ -6,7 +6,7 @@ struct SectionPlan: Sendable {
   /// Raw bytes.
   var length: Int
 
-  /// - Throws: `PackingError` where the recipe has no code for a matrix, or one that it cannot have.
+  /// - Throws: `PackingError` if the recipe has no code for a matrix, or a code that the matrix cannot have.
   init(_ section: ModelLayout.Section, recipe: Recipe) throws {
     let codes = try section.tensors.map { tensor -> WeightCode in
       switch tensor.kind {

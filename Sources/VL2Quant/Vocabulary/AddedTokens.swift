@@ -1,13 +1,13 @@
-/// A token that is found in the text before it is cut into words.
+/// A token that is searched for in the text before the text is split into words.
 struct AddedToken {
   var text: [UInt8]
   var special: Bool
-  /// Whether it is looked for in normalised text: in the second pass.
+  /// Whether it is searched for in normalised text, that is in the second pass.
   var normalized: Bool
 }
 
 /// The added tokens of a tokeniser with their ids, by the rules of the Hugging Face library
-/// (`AddedVocabulary`, tokenizers 0.23): ids do not come from the file but from the order of adding.
+/// (`AddedVocabulary`, tokenizers 0.23): an id does not come from the file but from the order of adding.
 struct AddedTokens {
   private let vocabulary: [[UInt8]: Int]
   private(set) var ids: [[UInt8]: Int] = [:]
@@ -17,8 +17,8 @@ struct AddedTokens {
 
   init(vocabulary: [[UInt8]: Int]) { self.vocabulary = vocabulary }
 
-  /// Adds a token and returns its id: the one that its text has already, else the next after the vocabulary
-  /// and all added tokens. The first special form of a text stays what it is.
+  /// Adds a token and returns its id: the id that its text already has, else the next one after the
+  /// vocabulary and all added tokens. If a text is added as special twice, the first form is kept.
   @discardableResult
   mutating func add(_ token: AddedToken) -> Int {
     if token.special, special[token.text] == nil { special[token.text] = token }
@@ -30,7 +30,7 @@ struct AddedTokens {
     return id
   }
 
-  /// The passes in which a text is looked for, as bits of `TokenizerLayout.Pass`.
+  /// The passes in which a text is searched for, as bits of `TokenizerLayout.Pass`.
   func passes(of text: [UInt8]) -> UInt32 {
     [special[text], plain[text]].compactMap(\.self).reduce(0) {
       $0 | ($1.normalized ? TokenizerLayout.Pass.second : TokenizerLayout.Pass.first)

@@ -1,7 +1,7 @@
 /// The alphabet in which byte-level vocabularies are written: one printable character for each byte.
 ///
-/// Bytes 0x21...0x7E, 0xA1...0xAC and 0xAE...0xFF stand for the code point of their number, the others for
-/// U+0100 onwards in ascending order. Source: `bytes_to_unicode` of GPT-2's published encoder.
+/// Bytes 0x21...0x7E, 0xA1...0xAC and 0xAE...0xFF are written as the code point with the same number, the
+/// others, in ascending order, as U+0100 onwards. Source: `bytes_to_unicode` of GPT-2's published encoder.
 enum ByteAlphabet {
   /// The code point of each byte.
   static let scalars: [Unicode.Scalar] = {

@@ -1,7 +1,8 @@
-/// The letters that the pre-tokeniser of DeepSeek-VL2-Small's family takes for parts of words: those with upper and
-/// lower case, as its published expression lists them, range by range.
+/// The letters that the pre-tokeniser of DeepSeek-VL2-Small's family treats as parts of words: letters with
+/// upper and lower case, as its published expression lists them, range by range.
 package enum CasedLetters {
-  /// First and last code point, in ascending order. Neighbours that the expression writes one by one stand so here.
+  /// First and last code point, in ascending order. Neighbours that the expression lists one by one are
+  /// listed that way here too.
   // swift-format-ignore
   package static let ranges: [(first: UInt32, last: UInt32)] = [
     (0x41, 0x5A), (0x61, 0x7A), (0xB5, 0xB5), (0xC0, 0xD6), (0xD8, 0xF6), (0xF8, 0x1BA), (0x1BC, 0x1BF),
@@ -23,7 +24,7 @@ package enum CasedLetters {
     (0x10CC0, 0x10CF2), (0x118A0, 0x118DF), (0x1E900, 0x1E943),
   ]
 
-  /// What stands between the brackets of the expression.
+  /// The text between the brackets of the expression.
   static let characterClass: String = {
     var text = String.UnicodeScalarView()
     for range in ranges {

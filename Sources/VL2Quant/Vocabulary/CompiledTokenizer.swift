@@ -2,7 +2,7 @@ import VL2Base
 
 /// Turns a published tokeniser into the tokeniser section of a packed file, which the runtime uses in place.
 public enum CompiledTokenizer {
-  /// The tokens that the published processor adds on load, after padding and image.
+  /// The tokens that the published processor adds on load, after the padding and image tokens.
   private static let promptTokens = [
     "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", "<|User|>", "<|Assistant|>",
   ]
@@ -13,8 +13,8 @@ public enum CompiledTokenizer {
   ///   - tokenizerJSON: the bytes of `tokenizer.json`.
   ///   - tokenizerConfig: the text of `tokenizer_config.json`, which names the begin, end and padding tokens.
   ///   - processor: names the image and padding tokens that the published processor adds on load.
-  ///   - vocabularySize: rows of the embedding; every id is below it.
-  /// - Throws: `TokenizerError` naming the part that is not implemented or not valid.
+  ///   - vocabularySize: rows of the embedding; every id must be below it.
+  /// - Throws: `TokenizerError`, naming the part that is not implemented or not valid.
   public static func compile(
     tokenizerJSON: [UInt8], tokenizerConfig: String?, processor: ProcessorConfig, vocabularySize: Int
   ) throws -> [UInt8] {
@@ -23,7 +23,7 @@ public enum CompiledTokenizer {
       paddingToken: processor.padToken, vocabularySize: vocabularySize)
   }
 
-  /// As the public function, with the two names of `processor` alone.
+  /// Like the public function, but takes only the two names of `processor`.
   package static func compile(
     tokenizerJSON: [UInt8], tokenizerConfig: String?, imageToken: String, paddingToken: String,
     vocabularySize: Int
@@ -70,7 +70,7 @@ public enum CompiledTokenizer {
     return try writer.section()
   }
 
-  /// Token texts by id; ids that nothing has are empty.
+  /// Token texts by id; an id without a token has an empty text.
   private static func inverted(_ ids: [[UInt8]: Int]) throws -> [[UInt8]] {
     var tokens = [[UInt8]](repeating: [], count: (ids.values.max() ?? -1) + 1)
     var taken = [Bool](repeating: false, count: tokens.count)

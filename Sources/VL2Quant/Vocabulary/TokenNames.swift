@@ -28,7 +28,7 @@ struct TokenNames {
     }
   }
 
-  /// A token is named by its text or by an object with its text as `content`.
+  /// A token is named by its text, or by an object that has the text as `content`.
   private static func name(_ key: String, in config: TokenizerPart) throws -> [UInt8]? {
     guard let part = try config.member(key), !part.isNull else { return nil }
     if case .string(let text) = part.value { return text }
@@ -36,7 +36,8 @@ struct TokenNames {
     return try content.string
   }
 
-  /// Every name must be that of a token, with the id that the file gives it where it gives one.
+  /// Checks that every name is that of a token, and that the token has the id that the file gives it, if the
+  /// file gives one.
   func check(_ added: [[UInt8]: Int], _ vocabulary: [[UInt8]: Int]) throws {
     for (key, text) in [("bos_token", begin), ("eos_token", end)] {
       guard let text, added[text] == nil, vocabulary[text] == nil else { continue }

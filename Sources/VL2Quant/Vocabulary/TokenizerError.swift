@@ -3,11 +3,11 @@ import VL2Base
 /// A tokeniser that cannot be used: a `tokenizer.json` with a part that is not implemented or not valid, or a
 /// damaged section of a packed file.
 public enum TokenizerError: ReportableError, Equatable {
-  /// A part that is valid and that this program does not implement, for example `normalizer` "NFC".
+  /// A part that is valid but that this program does not implement, for example `normalizer` "NFC".
   case notImplemented(part: String, value: String)
   /// A part that breaks the rules of its format.
   case malformed(part: String, problem: String)
-  /// A compiled section whose `field` contradicts the rest.
+  /// A compiled section in which `field` contradicts the rest.
   case damagedSection(field: String, problem: String)
 
   public var kind: ErrorKind { .badData }

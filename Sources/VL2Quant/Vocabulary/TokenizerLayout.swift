@@ -16,18 +16,19 @@ package enum TokenizerLayout {
     package static let longestProbe = 32
     package static let splitterCount = 36
     package static let splitters = 40
-    /// The first of the tables' places, in the order of `Table`.
+    /// Where the places of the tables begin, in the order of `Table`.
     package static let tables = 48
   }
 
-  /// The tables that follow the head, each named there by its offset and its length in bytes.
+  /// The tables that follow the head. The head states each one's offset and length in bytes.
   package enum Table: Int, CaseIterable {
     /// 256 ids: the token of each byte.
     case byteTokens
     /// `count + 1` offsets into `tokenBytes`.
     case tokenOffsets
     case tokenBytes
-    /// A power of two of slots of 16 bytes: left id, right id, rank, id of both together.
+    /// Slots of 16 bytes; their number is a power of two. A slot holds left id, right id, rank, id of both
+    /// together.
     case merges
     /// 16 bytes for each added token, sorted by text: id, passes, offset and length in `addedText`.
     case addedTokens
@@ -36,10 +37,10 @@ package enum TokenizerLayout {
     package var field: Int { Field.tables + 8 * rawValue }
   }
 
-  /// In place of an id: there is none.
+  /// Stands in place of an id if there is none.
   package static let none: UInt32 = .max
   package static let mostSplitters = 8
-  /// Most bytes of an added token's text.
+  /// The most bytes that an added token's text may have.
   package static let longestAddedText = 1024
   package static let mergeSlotLength = 16
   package static let addedTokenLength = 16
@@ -55,17 +56,17 @@ package enum TokenizerLayout {
     return Int(hash) & mask
   }
 
-  /// In which pass over the text an added token is looked for: before the others, or in what is left between
-  /// them. Bits.
+  /// In which pass over the text an added token is searched for: before the other added tokens, or in the
+  /// text that is left between them. The values are bits.
   package enum Pass {
     package static let first: UInt32 = 1
     package static let second: UInt32 = 2
   }
 }
 
-/// A step of the pre-tokeniser: its matches, and the stretches between them, become pieces of their own. Each is
-/// implemented by hand; all but the last are regular expressions and known by their exact text. The first three are
-/// those of DeepSeek-VL2-Tiny's family, the others those of Small's.
+/// A step of the pre-tokeniser: its matches, and the stretches between them, become separate pieces. Each
+/// step is implemented by hand. All but the last are regular expressions, recognised by their exact text. The
+/// first three are those of DeepSeek-VL2-Tiny's family, the others those of Small's.
 package enum SplitterKind: UInt8, CaseIterable, Sendable {
   /// Up to three numerals.
   case numbersOfThree = 1
@@ -77,7 +78,8 @@ package enum SplitterKind: UInt8, CaseIterable, Sendable {
   case lineEnds = 4
   /// Cased letters with the white space before them.
   case casedWords = 5
-  /// Punctuation, and whatever else lies in ASCII and its full width, with the white space before it.
+  /// Punctuation, and everything else in the same ranges of ASCII and of its full-width forms, with the white
+  /// space before it.
   case signs = 6
   /// White space at the end.
   case trailingSpaces = 7
@@ -102,13 +104,13 @@ package enum SplitterKind: UInt8, CaseIterable, Sendable {
     }
   }
 
-  /// Some files hold the line ends as they are, others their escapes.
+  /// Some files contain the line ends themselves, others their escapes.
   private static func words(_ r: String, _ n: String) -> String {
     ##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^"## + r + n + #"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"#
       + #"| ?[\p{P}\p{S}]+["# + r + n + #"]*|\s*["# + r + n + #"]+|\s+(?!\S)|\s+"#
   }
 
-  /// The splitter that a regular expression names; nil where none does. Compares bytes.
+  /// The splitter that has this regular expression; nil if none has. Compares bytes.
   init?(pattern: [UInt8]) {
     let known = Self.allCases.first { $0.patterns.contains { pattern.elementsEqual($0.utf8) } }
     guard let known else { return nil }

@@ -25,7 +25,7 @@ struct TokenizerPart {
     .malformed(part: path, problem: "\(value.kind) stands where \(expected) was expected")
   }
 
-  /// This part is valid and not implemented.
+  /// The error for a part that is valid but not implemented.
   var notImplemented: TokenizerError { .notImplemented(part: path, value: value.kind) }
 
   var isNull: Bool { value == .null }
@@ -53,7 +53,7 @@ struct TokenizerPart {
     }
   }
 
-  /// The member of an object with this key, wherever other keys stand.
+  /// The member of an object with this key, whatever other keys the object has.
   func member(_ key: String) throws -> TokenizerPart? {
     guard case .object(let members) = value else { throw wrong("an object") }
     return members.first { $0.key.elementsEqual(key.utf8) }.map { child(key, $0.value) }
@@ -93,7 +93,7 @@ struct TokenizerPart {
 }
 
 extension [String: TokenizerPart] {
-  /// The member `key`, which must be there; `parent` is named if it is not.
+  /// The member `key`, which must be there. If it is missing, the error names `parent`.
   func required(_ key: String, of parent: TokenizerPart) throws -> TokenizerPart {
     guard let part = self[key] else {
       throw TokenizerError.malformed(part: parent.path, problem: "the key \"\(key)\" is missing")

@@ -84,10 +84,10 @@ struct TokenizerSectionWriter {
     ]
   }
 
-  /// The hash table of merges and the most slots that a look-up visits. Slots are filled in order of rank, so
-  /// the table is the same on every machine.
+  /// The hash table of merges, and the most slots that a look-up visits. Slots are filled in order of rank,
+  /// so that the table is the same on every machine.
   private func mergeSlots() throws -> (slots: [UInt32], longestProbe: Int) {
-    // Where a pair comes twice, the later rank counts, as in the library.
+    // If a pair occurs twice, the later rank counts, as in the library.
     var ranks: [UInt64: Int] = [:]
     for (rank, merge) in merges.enumerated() {
       ranks[UInt64(merge.left) << 32 | UInt64(merge.right)] = rank
@@ -114,7 +114,7 @@ struct TokenizerSectionWriter {
         slots[slot * 4 + 3] = UInt32(merge.merged)
       }
       if longest <= TokenizerLayout.longestProbeLimit { return (slots, longest) }
-      // Never with pairs that somebody trained; made to collide, they could ask for any amount of memory.
+      // Trained pairs never come here. Pairs made to collide could ask for any amount of memory.
       guard capacity <= 64 * max(merges.count, 16) else {
         throw TokenizerError.notImplemented(part: "tokenizer.json: model.merges", value: "this choice of ids")
       }

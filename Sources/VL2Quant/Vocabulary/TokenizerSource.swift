@@ -1,8 +1,8 @@
 import VL2Base
 
 /// What a `tokenizer.json` says, checked: a byte-level BPE with a pre-tokeniser of known regular expressions.
-/// Any other part is refused by name. What cannot change the ids of a text without template
-/// (`post_processor`) is not looked at.
+/// Any other part is refused by name. `post_processor` is not looked at, because it cannot change the ids of
+/// a text without template.
 struct TokenizerSource {
   struct Merge {
     var left: Int
@@ -16,7 +16,7 @@ struct TokenizerSource {
   private(set) var addedTokens: [AddedToken] = []
   private(set) var splitters: [SplitterKind] = []
 
-  /// Ids are below this, so that no table can grow beyond reason.
+  /// Every id is below this, so that no table can grow out of hand.
   static let idLimit = 1 << 24
 
   /// Ids must be below `vocabularySize`.
@@ -81,7 +81,7 @@ struct TokenizerSource {
       }
       vocabulary[member.key] = id
     }
-    // Other bytes never come in UTF-8.
+    // Other bytes never occur in UTF-8.
     for byte: UInt8 in 0...0xF4 where byte != 0xC0 && byte != 0xC1 {
       guard vocabulary[ByteAlphabet.token(for: byte)] != nil else {
         throw TokenizerError.malformed(part: part.path, problem: "no token stands for the byte \(byte)")
@@ -97,7 +97,7 @@ struct TokenizerSource {
       let right: [UInt8]
       switch element {
       case .string(let pair):
-        // Token text never holds a space, which separates the two here.
+        // A space separates the two tokens here; the text of a token never holds one.
         let halves = pair.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard halves.count == 2 else { throw Self.badMerge(part, index) }
         (left, right) = (Array(halves[0]), Array(halves[1]))
@@ -164,7 +164,7 @@ struct TokenizerSource {
 
   // MARK: - The parts around the model
 
-  /// Only normalisers that do nothing pass.
+  /// Accepts only normalisers that do nothing.
   private static func refuseNormalizer(_ part: TokenizerPart) throws {
     if part.isNull { return }
     let type = try requiredType(of: part)
@@ -189,7 +189,7 @@ struct TokenizerSource {
   private mutating func readSplitters(_ part: TokenizerPart) throws {
     if part.isNull { throw part.notImplemented }
     var steps = try Self.steps(of: part)
-    // The byte alphabet comes last: what it has rewritten no expression would recognise.
+    // The byte alphabet must come last: no expression would recognise text that it has rewritten.
     guard let last = steps.popLast(), try Self.requiredType(of: last).string == Array("ByteLevel".utf8) else {
       throw TokenizerError.notImplemented(
         part: part.path, value: "a pre-tokeniser that does not end in ByteLevel")
@@ -205,7 +205,7 @@ struct TokenizerSource {
     }
   }
 
-  /// The steps of a pre-tokeniser, sequences within sequences laid out flat.
+  /// The steps of a pre-tokeniser, with nested sequences flattened.
   private static func steps(of part: TokenizerPart) throws -> [TokenizerPart] {
     guard try requiredType(of: part).string == Array("Sequence".utf8) else { return [part] }
     let members = try part.members(known: ["type", "pretokenizers"])
