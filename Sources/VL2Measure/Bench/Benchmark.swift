@@ -48,7 +48,7 @@ package struct Benchmark {
   ///
   /// - Parameters:
   ///   - runs: at least 1.
-  ///   - open: opens the model; called `runs` times.
+  ///   - open: opens the model; called `runs` + 1 times.
   ///   - progress: is told what is measured next.
   /// - Throws: what opening and answering throw.
   package init(runs: Int, open: () throws -> Model, progress: (String) -> Void) throws {

@@ -43,7 +43,7 @@ package struct MemorySweep: Sendable {
     /// nil if the file is memory-mapped.
     package var budgetBytes: Int?
     package var slots: Int?
-    /// Prefill of 256 random tokens with nothing in memory but the page cache.
+    /// Prefill of 256 random tokens, fewer in a short context, with nothing in memory but the page cache.
     package var promptSeconds: Double
     /// Random tokens, routed as the model routes them.
     package var routed: Writing

@@ -104,7 +104,7 @@ public final class Checkpoint: Sendable {
 
   /// The bytes of a `tokenizer.json`. They are checked by `CompiledTokenizer`, not here.
   ///
-  /// - Throws: `CheckpointError` if it cannot be read or is longer than any vocabulary.
+  /// - Throws: `InputError` if it cannot be read, `CheckpointError` if it is longer than any vocabulary.
   public static func tokenizerSource(at path: String) throws -> [UInt8] {
     try SourceTexts.bytes(of: try InputFile(path: path), atMost: longestTokenizer)
   }

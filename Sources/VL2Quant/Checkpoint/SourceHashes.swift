@@ -12,7 +12,7 @@ extension Checkpoint {
   ///   - threads: threads that read ahead.
   ///   - check: called often, on any thread. Throwing from it cancels the work.
   ///   - progress: receives the share done, 0 to 1, and what is being read.
-  /// - Throws: `CheckpointError` if a file cannot be read, and what `check` throws.
+  /// - Throws: `InputError` if a file cannot be read, and what `check` throws.
   func sourceFiles(
     threads: Int, check: @escaping @Sendable () throws -> Void, progress: (Double, String) -> Void
   ) throws -> [SourceFile] {

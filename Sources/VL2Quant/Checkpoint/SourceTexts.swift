@@ -11,7 +11,7 @@ final class SourceTexts {
 
   /// The bytes of a file; nil if it is missing and not `required`.
   ///
-  /// - Throws: `CheckpointError`.
+  /// - Throws: `CheckpointError`, `InputError`.
   func bytes(_ name: String, atMost limit: Int, required: Bool) throws -> [UInt8]? {
     for (index, folder) in folders.enumerated() {
       do {

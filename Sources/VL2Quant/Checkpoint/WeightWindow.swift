@@ -13,7 +13,8 @@ final class WeightWindow {
   /// Reads weights `range` of a tensor (row-major over its shape) as float32. The result is valid until the
   /// next call.
   ///
-  /// - Throws: `CheckpointError` if the file cannot be read or a weight is not finite.
+  /// - Throws: `InputError` if the file cannot be read, `CheckpointError` if a weight has another type or is not
+  ///   finite.
   func weights(of tensor: Checkpoint.Tensor, _ range: Range<Int>) throws -> UnsafeMutableBufferPointer<Float>
   {
     guard let size = tensor.type.weightBytes else {

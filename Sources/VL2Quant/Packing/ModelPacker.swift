@@ -81,7 +81,7 @@ public struct ModelPacker: Sendable {
   ///   - tokenizerJSON: the bytes of a `tokenizer.json`; nil for a tokeniser with single bytes as tokens.
   ///   - path: the packed file, replaced once everything is written.
   ///   - progress: as in `pack`.
-  /// - Throws: `TokenizerError`, `PackedFileError`, and what `check` throws.
+  /// - Throws: `TokenizerError`, `PackingError`, `PackedFileError`, and what `check` throws.
   public func synthesize(
     _ size: PublishedSize, tokenizerJSON: [UInt8]?, to path: String,
     progress: (Double, String) -> Void = { _, _ in }

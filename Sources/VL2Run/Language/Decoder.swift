@@ -172,8 +172,9 @@ package final class Decoder {
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
   ///   - progress: called after each layer with the share of the work that is done, as a number of rows.
-  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile; `cache` must
-  ///   then not be used any more.
+  /// - Throws: `PromptError.tooLong` where `cache` is too small, `MemoryBudgetError.request` where the budget is,
+  ///   `PackedFileError` where weights cannot be read or the file changed meanwhile, and what `progress` throws;
+  ///   `cache` must then not be used any more.
   package func forward(
     _ x: Rows, cache: KeyValueCache, answers: [Range<Int>] = [], chunk: Int? = nil,
     forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil,

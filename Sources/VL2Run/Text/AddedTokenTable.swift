@@ -27,7 +27,7 @@ struct AddedTokenTable: Sendable {
     case text(Range<Int>)
   }
 
-  /// Throws `TokenizerError` where a token's id is not below `count` or its text not in the section.
+  /// Throws `TokenizerError` where the table does not hold whole records, a token's id is not below `count` or its text not in the section.
   init(_ section: TokenizerSection, count: Int) throws {
     text = AddedText(section: section)
     let length = section.length(of: .addedTokens)

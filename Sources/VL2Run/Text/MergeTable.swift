@@ -13,7 +13,7 @@ struct MergeTable: Sendable {
   private let longestProbe: Int
   private let count: Int
 
-  /// Throws `TokenizerError` where the table's size is not a power of two of slots.
+  /// Throws `TokenizerError` where the table's size is not a power of two of slots, or probing takes too long.
   init(_ section: TokenizerSection, count: Int) throws {
     let length = section.length(of: .merges)
     let slots = length / TokenizerLayout.mergeSlotLength
