@@ -8,7 +8,7 @@ FILTER ?=
 SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Conversation)Tests/
 SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
 SLOW := $(SLOW)|SessionTests/(remembersWhatItRead|sameSeed)|ExpertStoreTests/(sameTokens|randomSequences)
-SLOW := $(SLOW)|TokenizerTests/.*UnderASecond|GroundedSpansTests/mutations|PictureErrorTests/every
+SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
 
