@@ -8,18 +8,17 @@ public enum Program {
   static let name = (CommandLine.arguments.first ?? "").split(separator: "/").last.map(String.init) ?? "vl2"
 
   /// Runs the command that the arguments name. An error becomes one line on standard error and an exit status of
-  /// sysexits(3).
-  ///
-  /// - Parameter ending: gets each error first and may end the program itself.
-  public static func run<Root: ParsableCommand>(_: Root.Type, ending: (any Error) -> Void = { _ in }) {
+  /// sysexits(3); a signal that stopped the work ends the program as that signal does.
+  public static func run<Root: ParsableCommand>(_: Root.Type) {
     do {
       var command = try Root.parseAsRoot()
       try command.run()
     } catch let error as any ReportableError {
       Console.tell(error)
       exit(ExitStatus(error.kind).rawValue)
+    } catch let interruption as Interruption {
+      interruption.endProcess()
     } catch {
-      ending(error)
       // The parser's own message takes several lines. Help, versions and plain exit statuses are not
       // messages.
       let message = Root.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")

@@ -16,9 +16,5 @@ struct VL2Convert: ParsableCommand {
     version: packageVersion,
     subcommands: [Pack.self, Inspect.self, Diff.self, Verify.self, Dequantize.self, Synthesize.self])
 
-  static func main() {
-    Program.run(Self.self) { error in
-      if let interruption = error as? Interruption { interruption.endProcess() }
-    }
-  }
+  static func main() { Program.run(VL2Convert.self) }
 }
