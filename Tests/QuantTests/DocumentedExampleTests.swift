@@ -1,29 +1,28 @@
-import Foundation
 import TestSupport
 import Testing
 import VL2Quant
 
-/// The example of the library's documentation, which has to compile and to do what it says.
+// The example of Sources/VL2Quant/VL2Quant.docc, word for word.
+// example begins
+func pack(_ folder: String, to path: String) throws -> [String: Int] {
+  let recipe = Recipe(rules: [
+    RecipeRule(pattern: "vision.*", code: .int8),
+    RecipeRule(pattern: "*", code: .q4),
+  ])
+  let packer = ModelPacker(recipe: recipe, compression: .never, threads: 4, tool: "my-tool 1.0")
+  try packer.pack(Checkpoint(folder: folder), to: path)
+
+  let file = try PackedFile(path: path)
+  try file.verify()
+  // The error of each matrix, in parts per million of its weights' root mean square.
+  let tensors = file.manifest.sections.flatMap(\.tensors).filter { $0.code != .plain }
+  return Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.errorPPM) })
+}
+// example ends
+
 @Suite struct DocumentedExampleTests {
-  // The lines between the marks are those of Sources/VL2Quant/VL2Quant.docc/VL2Quant.md.
-  // begin
-  func pack(_ folder: String, to path: String) throws -> [String: Int] {
-    let recipe = Recipe(rules: [
-      RecipeRule(pattern: "vision.*", code: .int8),
-      RecipeRule(pattern: "*", code: .q4),
-    ])
-    let packer = ModelPacker(recipe: recipe, compression: .never, threads: 4, tool: "my-tool 1.0")
-    try packer.pack(Checkpoint(folder: folder), to: path)
-
-    let file = try PackedFile(path: path)
-    try file.verify()
-    // The error of each matrix, in parts per million of its weights' root mean square.
-    let tensors = file.manifest.sections.flatMap(\.tensors).filter { $0.code != .plain }
-    return Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.errorPPM) })
-  }
-  // end
-
-  @Test func theExampleWorks() throws {
+  /// The example does what it says: vision has int8 codes, which lose less than the 4-bit ones of experts.
+  @Test func works() throws {
     try withTemporaryFolder { folder in
       let errors = try pack(Fixtures.checkpoint("nano-mha"), to: folder + "/model.vl2q")
       let vision = try #require(errors["vision.blocks.0.attn.qkv.weight"])
@@ -32,18 +31,8 @@ import VL2Quant
     }
   }
 
-  /// Where the sources are at hand: tests built for another machine run without them.
-  private static let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("../../Sources/VL2Quant/VL2Quant.docc/VL2Quant.md")
-
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: #filePath), "the sources are not at hand"))
+  @Test(.enabled(if: sourcesAreAtHand, "the sources are not at hand"))
   func thePageShowsTheSame() throws {
-    let lines = try String(contentsOfFile: #filePath, encoding: .utf8)
-      .split(separator: "\n", omittingEmptySubsequences: false)
-    let begin = try #require(lines.firstIndex(of: "  // begin"))
-    let end = try #require(lines.firstIndex(of: "  // end"))
-    let example = lines[(begin + 1)..<end].map { $0.dropFirst(2) }.joined(separator: "\n")
-    let text = try String(contentsOf: Self.page, encoding: .utf8)
-    #expect(text.contains("```swift\n" + example + "\n```"))
+    #expect(try shows("Sources/VL2Quant/VL2Quant.docc/VL2Quant.md", exampleOf: #filePath))
   }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import TestModels
 import TestSupport
 import Testing
@@ -24,7 +23,7 @@ func describe(
 }
 // example ends
 
-@Suite struct DocumentationExampleTests {
+@Suite struct DocumentedExampleTests {
   /// The example runs, on a model of random weights that sees no dog.
   @Test func runs() throws {
     var shown = ""
@@ -35,16 +34,8 @@ func describe(
     #expect(!shown.isEmpty)
   }
 
-  /// The documentation shows what is compiled here, where the sources are at hand: tests built for another machine run
-  /// without them.
-  @Test(.enabled(if: FileManager.default.fileExists(atPath: #filePath), "the sources are not at hand"))
-  func isTheDocumentedOne() throws {
-    let source = try String(contentsOfFile: #filePath, encoding: .utf8)
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    let page = folder.appendingPathComponent("../../Sources/VL2Run/VL2Run.docc/VL2Run.md")
-    let text = try String(contentsOf: page, encoding: .utf8)
-    let code = try #require(source.components(separatedBy: "// example begins\n").dropFirst().first)
-    let example = try #require(code.components(separatedBy: "// example ends").first)
-    #expect(example.contains("session.answer") && text.contains("```swift\n\(example)```"))
+  @Test(.enabled(if: sourcesAreAtHand, "the sources are not at hand"))
+  func thePageShowsTheSame() throws {
+    #expect(try shows("Sources/VL2Run/VL2Run.docc/VL2Run.md", exampleOf: #filePath))
   }
 }
