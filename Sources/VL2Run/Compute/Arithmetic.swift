@@ -29,6 +29,8 @@ package final class Arithmetic {
     self.mode = mode
   }
 
+  deinit { pool.stop() }
+
   /// Begins a stage, where stages are measured.
   ///
   /// - Returns: the stage that ends.

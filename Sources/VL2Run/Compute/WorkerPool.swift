@@ -5,7 +5,8 @@ import SystemSupport
 /// Threads that share one job at a time. Work is handed out so that each thread reads memory-mapped weights
 /// in address order. Between jobs a thread spins for a limited time, then sleeps.
 ///
-/// Only one thread at a time may call `run`; it takes part in the work.
+/// Only one thread at a time may call `run`; it takes part in the work. The threads keep the pool alive until `stop`,
+/// which its owner calls (`Arithmetic` does).
 package final class WorkerPool: @unchecked Sendable {
   /// Threads that work on a job, the caller's included.
   package let threads: Int
@@ -49,20 +50,22 @@ package final class WorkerPool: @unchecked Sendable {
     guard self.threads > 1 else { return }
     unfinished.pointee.store(UInt32(self.threads - 1), ordering: .releasing)
     for worker in 1..<self.threads {
-      let thread = Thread { [unowned self] in self.serve(as: worker) }
+      let thread = Thread { self.serve(as: worker) }
       thread.name = "vl2-worker-\(worker)"
       thread.start()
     }
     waitUntilFinished()
   }
 
+  /// Ends the threads and waits until they have left; no job may be run afterwards.
+  package func stop() {
+    guard threads > 1, !stopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    unfinished.pointee.store(UInt32(threads - 1), ordering: .releasing)
+    announce()
+    waitUntilFinished()
+  }
+
   deinit {
-    if threads > 1 {
-      unfinished.pointee.store(UInt32(threads - 1), ordering: .releasing)
-      stopping.store(true, ordering: .releasing)
-      announce()
-      waitUntilFinished()
-    }
     jobNumber.deinitialize(count: 1)
     jobNumber.deallocate()
     unfinished.deinitialize(count: 1)
@@ -211,14 +214,7 @@ package final class WorkerPool: @unchecked Sendable {
     if left == 0 { wake(unfinished, 1) }
   }
 
-  /// Counts a worker thread as finished for good; the pool may be freed right after.
-  private func leave() {
-    let word = word(unfinished)
-    let left = unfinished.pointee.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue
-    if left == 0 { vl2_futex_wake(word, 1) }
-  }
-
-  /// What a worker thread runs. The pool outlives it, because `deinit` waits until every thread has called `leave`.
+  /// What a worker thread runs, until `stop`.
   private func serve(as worker: Int) {
     var seen = jobNumber.pointee.load(ordering: .acquiring)
     finishedOne()
@@ -230,7 +226,7 @@ package final class WorkerPool: @unchecked Sendable {
       }
       seen &+= 1
       let last = stopping.load(ordering: .acquiring)
-      if last { return leave() }
+      if last { return finishedOne() }
       if let job { takePart(in: job, as: worker) }
       finishedOne()
     }

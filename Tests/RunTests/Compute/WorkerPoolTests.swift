@@ -6,6 +6,7 @@ import VL2Run
 @Suite struct WorkerPoolTests {
   @Test(arguments: [1, 2, 3, 8]) func everyItemOnce(threads: Int) {
     let pool = WorkerPool(threads: threads)
+    defer { pool.stop() }
     for items in [0, 1, 2, 7, 1000] {
       let counts = (0..<max(1, items)).map { _ in Counter() }
       for _ in 0..<20 { pool.run(items) { item, _ in counts[item].add() } }
@@ -15,6 +16,7 @@ import VL2Run
 
   @Test(arguments: [1, 2, 3, 8]) func rangesCoverEverythingOnce(threads: Int) {
     let pool = WorkerPool(threads: threads)
+    defer { pool.stop() }
     for units in [0, 1, 2, 7, 1000] {
       for smallest in [1, 3, 5000] {
         let counts = (0..<max(1, units)).map { _ in Counter() }
@@ -37,6 +39,7 @@ import VL2Run
   /// Threads that went to sleep between jobs are woken.
   @Test func jobsAfterAPause() {
     let pool = WorkerPool(threads: 3)
+    defer { pool.stop() }
     let counter = Counter()
     for _ in 0..<20 {
       usleep(5000)
@@ -50,6 +53,7 @@ import VL2Run
 
   @Test func workersAreDistinct() {
     let pool = WorkerPool(threads: 4)
+    defer { pool.stop() }
     let busy = (0..<4).map { _ in Counter() }
     let clashes = Counter()
     pool.run(5000) { _, worker in
@@ -65,7 +69,24 @@ import VL2Run
       let counter = Counter()
       pool.run(10) { _, _ in counter.add() }
       #expect(counter.value == 10)
+      pool.stop()
+      pool.stop()
     }
+  }
+
+  /// The threads let go of a pool when its owner goes, and end.
+  @Test func nobodyKeepsAPoolWhoseOwnerIsGone() {
+    weak var pool: WorkerPool?
+    do {
+      let arithmetic = Arithmetic(pool: WorkerPool(threads: 3), mode: .int8)
+      pool = arithmetic.pool
+      let counter = Counter()
+      arithmetic.pool.run(10) { _, _ in counter.add() }
+      #expect(counter.value == 10)
+    }
+    let end = ContinuousClock.now + .seconds(30)
+    while pool != nil, ContinuousClock.now < end { Thread.sleep(forTimeInterval: 0.01) }
+    #expect(pool == nil)
   }
 }
 
