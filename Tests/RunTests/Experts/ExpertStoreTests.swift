@@ -51,7 +51,7 @@ import VL2Run
     }
   }
 
-  /// Reads so slow that replacement, guesses and abandoned reads overlap.
+  /// Reads so slow that replacement, guesses and cancelled reads overlap.
   @Test func slowReads() throws {
     let expected = try PackedModels.open("nano-mha", .q4).answer(tokens: 6)
     for slots in [1, 6, 9] {

@@ -46,7 +46,7 @@ import VL2Run
   }
 
   /// A load that nobody wants any more is never read, and leaves the others as they were.
-  @Test func abandonedLoads() throws {
+  @Test func cancelledLoads() throws {
     let file = try PackedModels.file("nano-mha", .q4)
     let sections = try (0..<8).map { try #require(file.section("layer.1.expert.\($0)")) }
     let queue = ReadQueue(file, checks: true, bytesPerSecond: nil)
