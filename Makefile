@@ -5,9 +5,10 @@ SWIFT ?= swift
 # Which tests to run: a regular expression of their names. Empty: all.
 FILTER ?=
 # Those that make test-fast leaves out, since they take seconds: suites, and single tests of others.
-SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Conversation)Tests/
+SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Session)Tests/
 SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
-SLOW := $(SLOW)|SessionTests/(remembersWhatItRead|sameSeed)|ExpertStoreTests/(sameTokens|randomSequences)
+SLOW := $(SLOW)|(Engine|EngineMemory)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
+SLOW := $(SLOW)|KeepingTests/(conversations|interruptions|givesWay)
 SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
@@ -15,7 +16,7 @@ CONFIGURATION := release
 # Where make install copies to.
 PREFIX ?= /usr/local
 
-.PHONY: help demo build manual install test test-fast lint bench test-arm64 test-sanitizers clean dependencies
+.PHONY: help demo build manual install test test-fast lint bench test-arm64 test-sanitizers test-threads clean dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
@@ -28,6 +29,7 @@ help:
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make test-threads     the engine, its threads and their memory under ThreadSanitizer"
 	@echo "make clean            delete what was built"
 
 dependencies:
@@ -68,5 +70,8 @@ test-arm64:
 test-sanitizers: dependencies
 	scripts/test-sanitizers.sh
 
+test-threads: dependencies
+	scripts/test-threads.sh $(FILTER)
+
 clean:
-	rm -rf .build .build-arm64
+	rm -rf .build .build-arm64 .build-threads

@@ -55,6 +55,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
+    // The example of VL2Run's documentation: a program that sees what programs of other packages see.
+    .executableTarget(
+      name: "TwoSessions", dependencies: ["VL2Run"], path: "Examples/TwoSessions", packageAccess: false),
     // What tests share: fixtures and how to run things; packed models; opened ones.
     .target(
       name: "TestSupport", dependencies: ["VL2Base"], path: "Tests/TestSupport", exclude: ["Fixtures"]),
@@ -63,6 +66,8 @@ let package = Package(
       path: "Tests/TestModels"),
     .target(
       name: "TestRuntime", dependencies: ["VL2Quant", "VL2Run", "TestModels"], path: "Tests/TestRuntime"),
+    // Programs for tests that need a process of their own.
+    .executableTarget(name: "EngineSoak", dependencies: ["VL2Run"], path: "Tests/EngineSoak"),
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
     .testTarget(name: "BaseTests", dependencies: ["VL2Base", "TestSupport"]),
     .testTarget(
@@ -82,7 +87,8 @@ let package = Package(
     .testTarget(
       name: "ToolTests",
       dependencies: [
-        "vl2", "vl2-convert", "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "TestSupport", "TestModels",
+        "vl2", "vl2-convert", "TwoSessions", "EngineSoak", "VL2Console", "VL2Base", "VL2Quant", "VL2Run",
+        "TestSupport", "TestModels",
         "TestRuntime",
       ]),
   ],

@@ -11,7 +11,7 @@ complain() { printf 'lint: %s\n' "$*" >&2; failed=1; }
 files() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
 if swift format --version >/dev/null 2>&1; then
-  swift format lint --strict --recursive --parallel Package.swift Sources tools Tests ||
+  swift format lint --strict --recursive --parallel Package.swift Sources tools Examples Tests ||
     complain "formatting differs from .swift-format; 'swift format -i FILE' mends most of it"
 else
   complain "this Swift has no 'swift format' (it comes with Swift 6.0 and newer); formatting was not checked"

@@ -17,11 +17,16 @@ extension PackedModels {
 extension Model {
   /// The tokens of an answer about golden pictures.
   package func answer(pictures: [String] = ["wide.jpg"], tokens: Int = 12) throws -> [Int] {
-    try Session(self).answer(
-      Session.Request(
-        turns: [Turn(role: .user, text: "What is in the picture?")],
+    try answer(
+      Question(
+        "What is in the picture?",
         pictures: try pictures.map { try Picture(contentsOf: Fixtures.path("golden/images/" + $0)) },
         maxTokens: tokens)
     ).tokens
   }
+}
+
+/// A golden picture.
+package func golden(_ picture: String) throws -> Picture {
+  try Picture(contentsOf: Fixtures.path("golden/images/" + picture))
 }

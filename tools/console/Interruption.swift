@@ -27,11 +27,11 @@ package struct Interruption: Error {
 
   /// For one piece of work among others: Ctrl-C is noted while `body` runs. Afterwards it does what it did
   /// before.
-  package static func noted<Result>(during body: () throws -> Result) rethrows -> Result {
+  package static func noted<Result>(during body: () async throws -> Result) async rethrows -> Result {
     received.store(0, ordering: .relaxed)
     let previous = handle(SIGINT) { Interruption.received.store($0, ordering: .relaxed) }
     defer { Glibc.signal(SIGINT, previous) }
-    return try body()
+    return try await body()
   }
 
   /// Whether a signal has come.

@@ -9,10 +9,14 @@ public enum Program {
 
   /// Runs the command that the arguments name. An error becomes one line on standard error and an exit status of
   /// sysexits(3); a signal that stopped the work ends the program as that signal does.
-  public static func run<Root: ParsableCommand>(_: Root.Type) {
+  public static func run<Root: ParsableCommand>(_: Root.Type) async {
     do {
       var command = try Root.parseAsRoot()
-      try command.run()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
     } catch let error as any ReportableError {
       Console.tell(error)
       exit(ExitStatus(error.kind).rawValue)

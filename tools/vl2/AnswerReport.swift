@@ -19,7 +19,7 @@ struct AnswerReport: Encodable {
   /// Under `--each`, the picture that was asked about.
   var picture: String?
   var answer: String
-  var ending: Session.Ending
+  var ending: Ending
   var boxes: [Box]
   /// What was left out of the answer's boxes.
   var notes: [String]
@@ -46,13 +46,14 @@ struct AnswerReport: Encodable {
 
   /// - Parameter boxed: the picture that the boxes refer to.
   init(
-    _ answer: Session.Answer, grounding: Grounding, boxed: Picture?, sampling: Sampling, model: Model,
+    _ answer: Answer, boxed: Picture?, sampling: Sampling, engine: Engine, weights: WeightStatistics,
     open: Double, decode: Double, picture: String?
   ) {
+    let counts = answer.counts
     self.picture = picture
     self.answer = answer.text
     ending = answer.ending
-    boxes = grounding.spans.flatMap { span in
+    boxes = answer.grounding.spans.flatMap { span in
       span.boxes.map { box in
         let pixels = box.pixels(width: boxed?.width ?? 999, height: boxed?.height ?? 999)
         return Box(
@@ -60,24 +61,24 @@ struct AnswerReport: Encodable {
           grid: [box.x1, box.y1, box.x2, box.y2])
       }
     }
-    notes = grounding.notes.map(\.description)
-    promptTokens = answer.promptTokens
-    cachedTokens = answer.cachedTokens
-    answerTokens = answer.tokens.count
-    tiles = answer.tiles
-    threads = model.threads
+    notes = answer.grounding.notes.map(\.description)
+    promptTokens = counts.promptTokens
+    cachedTokens = counts.cachedTokens
+    answerTokens = counts.writtenTokens
+    tiles = counts.tiles
+    threads = engine.threads
     seed = sampling.temperature > 0 ? sampling.seed : nil
     seconds = Seconds(
-      open: open, decode: decode, tile: answer.seconds.tiling, vision: answer.seconds.vision,
-      prompt: answer.seconds.prefill, write: answer.seconds.decode)
+      open: open, decode: decode, tile: counts.seconds.tiling, vision: counts.seconds.vision,
+      prompt: counts.seconds.prefill, write: counts.seconds.decode)
     // The first token counts as part of the prompt.
-    let written = answer.tokens.count - (answer.ending == .complete ? 0 : 1)
+    let written = counts.writtenTokens - (answer.ending == .complete ? 0 : 1)
     writeTokensPerSecond =
-      written > 0 && answer.seconds.decode > 0 ? Double(written) / answer.seconds.decode : nil
+      written > 0 && counts.seconds.decode > 0 ? Double(written) / counts.seconds.decode : nil
     peakAnonymousBytes = answer.memory.anonymous
     peakFileBackedBytes = answer.memory.fileBacked
-    weights = model.weightStatistics
-    demonstration = model.file.manifest.origin.demonstration
+    self.weights = weights
+    demonstration = engine.demonstrationNotice != nil
   }
 
   /// What `--stats` prints: a line for each stage, and what memory and weights took.

@@ -4,7 +4,7 @@ import VL2Base
 import VL2Console
 import VL2Run
 
-struct Ask: ParsableCommand {
+struct Ask: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answers a question, about pictures or without.",
     usage: """
@@ -30,43 +30,35 @@ struct Ask: ParsableCommand {
   @OptionGroup(title: "How closely pictures are looked at") var looking: TileOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
-  func run() throws {
+  func run() async throws {
     // What would fail after the work must fail before it.
     let drawing = try asking.draw.map { try OutputFile($0) }
-    let jsonSchema = try asking.schema.map { try JSONSchema(contentsOf: $0) }
+    let form = try form()
     let begin = ContinuousClock.now
-    let question = try questionText()
-    let model = try options.open()
-    if let notice = model.demonstrationNotice { Console.tell(notice) }
+    let text = try questionText()
+    let engine = try await options.engine(keeping: 0)
+    if let notice = engine.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
-    let session = Session(model)
-    var speeds = SpeedCache(model, exact: options.exact)
-    let choices = asking.choices.map { list in
-      list.split(separator: ",", omittingEmptySubsequences: false).map {
-        $0.trimmingCharacters(in: .whitespaces)
-      }
-    }
+    var speeds = SpeedCache(engine, exact: options.exact)
     var failure: Int32?
     for paths in asking.each ? asking.picturePaths.map({ [$0] }) : [asking.picturePaths] {
       do {
         let begin = ContinuousClock.now
         // The system can read standard input like a file.
         let pictures = try paths.map { try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0) }
-        var turns = answering.system.map { [Turn(role: .system, text: $0)] } ?? []
-        turns.append(Turn(role: .user, text: question))
-        var request = Session.Request(
-          turns: turns, pictures: pictures, maxTokens: answering.maxTokens, sampling: answering.sampling)
-        request.schema = jsonSchema
-        try looking.limit(&request, session, model, &speeds)
-        let plan = try session.plan(request)
-        for case let note? in [plan.note(), looking.estimate(plan, speeds)] { Console.tell(note) }
+        var question = Question(
+          try turns(text, pictures), maxTokens: answering.maxTokens, sampling: answering.sampling)
+        question.form = form
+        if !pictures.isEmpty { question.tileLimit = try await looking.limit(engine, &speeds) }
         let asked = Asked(
-          request: request, picture: asking.each ? paths[0] : nil, opening: opening / .seconds(1),
-          decoding: (ContinuousClock.now - begin) / .seconds(1))
-        if let choices {
-          if try !choose(among: choices, asked, session) { failure = failure ?? 1 }
+          question: question, lastPicture: pictures.last, path: asking.each ? paths[0] : nil,
+          opening: opening / .seconds(1), decoding: (ContinuousClock.now - begin) / .seconds(1))
+        let answer = try await answer(asked, engine, speeds)
+        if case .choices = form {
+          if try !choose(answer, asked) { failure = failure ?? 1 }
         } else {
-          speeds.learn(from: try answer(asked, session, model, drawing))
+          try await report(answer, asked, engine, drawing)
+          speeds.learn(from: answer)
         }
       } catch let error as any ReportableError where asking.each {
         // One bad picture among many costs only its own answer.
@@ -79,37 +71,74 @@ struct Ask: ParsableCommand {
 
   /// A question that is ready to be asked.
   private struct Asked {
-    var request: Session.Request
+    var question: Question
+    var lastPicture: Picture?
     /// Under `--each`, the picture's path.
-    var picture: String?
+    var path: String?
     /// Seconds for opening the model and for decoding the pictures.
     var opening, decoding: Double
+
+    /// What begins a line of output.
+    var name: String { path.map { UntrustedText.line($0) + ": " } ?? "" }
   }
 
-  /// Answers the question; everything that is printed comes from here.
-  private func answer(
-    _ asked: Asked, _ session: Session, _ model: Model, _ drawing: OutputFile?
-  ) throws -> Session.Answer {
-    let request = asked.request
+  private func form() throws -> AnswerForm {
+    if let schema = asking.schema { return .schema(try JSONSchema(contentsOf: schema)) }
+    guard let choices = asking.choices else { return .free }
+    return .choices(
+      choices.split(separator: ",", omittingEmptySubsequences: false).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      })
+  }
+
+  private func turns(_ text: String, _ pictures: [Picture]) throws -> [Turn] {
+    let mark = asking.boxes ? [Grounding.namingMark] : []
+    var question: Turn
+    if asking.placed {
+      question = try Turn.marked(text, pictures: pictures)
+      question.parts.insert(contentsOf: mark, at: 0)
+    } else if asking.ground != nil {
+      question = .user(Grounding.question(for: text), pictures: pictures)
+    } else {
+      question = .user(mark + [.text(text.strippedAsPython)], pictures: pictures)
+    }
+    return (answering.system.map { [.system($0)] } ?? []) + [question]
+  }
+
+  /// Asks, and writes the answer as it comes.
+  private func answer(_ asked: Asked, _ engine: Engine, _ speeds: SpeedCache) async throws -> Answer {
     let status = StatusLine()
     defer { status.clear() }
-    var name = asking.json ? "" : asked.picture.map { UntrustedText.line($0) + ": " } ?? ""
-    let answer = try session.answer(request) { piece in
-      status.clear()
-      if !asking.json { Console.write(name + Terminal.shown(piece)) }
-      name = ""
-      return true
-    } onProgress: { progress in
-      status.show(progress.text)
+    let isWritten = !asking.json && asking.choices == nil
+    var name = asked.name
+    let answer = try await engine.answer(asked.question).answer { event in
+      if let text = event.status { status.show(text) }
+      switch event {
+      case .planned(let plan, _):
+        for case let note? in [plan.note(), looking.estimate(plan, speeds)] { Console.tell(note) }
+      case .text(let piece, _) where isWritten:
+        status.clear()
+        Console.write(name + Terminal.shown(piece))
+        name = ""
+      default: break
+      }
     }
-    let grounding = Grounding(answer.text)
-    let report = AnswerReport(
-      answer, grounding: grounding, boxed: request.pictures.last, sampling: request.sampling, model: model,
-      open: asked.opening, decode: asked.decoding, picture: asked.picture)
-    Console.write(asking.json ? try JSONOutput.text(report) : name + "\n")
+    status.clear()
+    if isWritten { Console.write(name + "\n") }
+    return answer
+  }
 
+  /// Writes what there is to say of an answer.
+  private func report(_ answer: Answer, _ asked: Asked, _ engine: Engine, _ drawing: OutputFile?) async throws
+  {
+    let report = AnswerReport(
+      answer, boxed: asked.lastPicture, sampling: asked.question.sampling, engine: engine,
+      weights: try await engine.withModel(\.weightStatistics), open: asked.opening, decode: asked.decoding,
+      picture: asked.path)
+    if asking.json { Console.write(try JSONOutput.text(report)) }
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { Console.tell(note) }
-    if let drawing, let picture = request.pictures.last {
+    let grounding = answer.grounding
+    if let drawing, let picture = asked.lastPicture {
       try picture.drawing(grounding.spans).writePNG(to: drawing)
       let boxes = grounding.spans.reduce(0) { $0 + $1.boxes.count }
       Console.tell("\(drawing.path): \(boxes) \(boxes == 1 ? "box" : "boxes") drawn")
@@ -118,33 +147,27 @@ struct Ask: ParsableCommand {
       for note in grounding.notes { Console.tell("left out of the answer's boxes: \(note)") }
     }
     if asking.stats { Console.show(report.table) }
-    return answer
   }
 
-  /// Picks one of the choices. Returns whether one was likely enough.
-  private func choose(among choices: [String], _ asked: Asked, _ session: Session) throws -> Bool {
-    let status = StatusLine()
-    let scores: ChoiceScores
-    do {
-      defer { status.clear() }
-      scores = try session.choose(among: choices, asked.request) { status.show($0.text) }
-    }
+  /// Writes one of the choices. Returns whether one was likely enough.
+  private func choose(_ answer: Answer, _ asked: Asked) throws -> Bool {
+    let scores = answer.choices
     let best = scores.best(atLeast: asking.minProbability)
-    let name = asked.picture.map { UntrustedText.line($0) + ": " } ?? ""
     if asking.json {
-      let report = ChoiceReport(scores, leastProbability: asking.minProbability, picture: asked.picture)
+      let report = ChoiceReport(answer, leastProbability: asking.minProbability, picture: asked.path)
       Console.write(try JSONOutput.text(report))
     } else if let best {
-      Console.write("\(name)\(Terminal.shown(best.text))\t\(NumberText.fixed(best.probability, 3))\n")
+      Console.write("\(asked.name)\(Terminal.shown(best.text))\t\(NumberText.fixed(best.probability, 3))\n")
     } else {
       let list = scores.choices.map { "\($0.text) \(NumberText.fixed($0.probability, 3))" }
-      Console.tell("\(name)no choice reaches \(asking.minProbability): \(list.joined(separator: ", "))")
+      Console.tell(
+        "\(asked.name)no choice reaches \(asking.minProbability): \(list.joined(separator: ", "))")
     }
     return best != nil
   }
 
   private func questionText() throws -> String {
-    if let ground = asking.ground { return Grounding.question(for: ground) }
+    if let ground = asking.ground { return ground }
     let question = try asking.words.last == "-" ? readStandardInput() : asking.words[asking.words.count - 1]
     guard !question.allSatisfy(\.isWhitespace) else {
       throw ValidationError("The question is empty; write one.")
@@ -172,16 +195,17 @@ struct Ask: ParsableCommand {
   }
 }
 
-extension Session.Ending {
+extension Ending {
   /// What a user should know about an answer that does not end by itself; nil if there is nothing to say.
   func note(maxTokens: Int) -> String? {
     switch self {
-    case .complete, .stopped: nil
+    case .complete, .stop, .cancelled, .failed: nil
     // A program that reads a pipe has the JSON, or asked for the limit.
     case .maxTokens:
       isatty(STDERR_FILENO) == 1 ? "stopped after \(maxTokens) tokens; --max-tokens N allows more" : nil
     case .context: "stopped because the model's context is full"
     case .loop: "stopped because the answer went round in circles; --repetition-penalty 1.1 may help"
+    case .timeLimit: "stopped because the time was over"
     }
   }
 }

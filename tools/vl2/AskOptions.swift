@@ -13,6 +13,15 @@ struct AskOptions: ParsableArguments {
       "Ask where this is, in place of a question; the answer has boxes.", valueName: "description"))
   var ground: String?
 
+  @Flag(help: "Ask for an answer in which whatever it names has its boxes.")
+  var boxes = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "The question has <image> where each picture stands. Without this, pictures stand before the question and <image> is text like any other."
+    ))
+  var placed = false
+
   @Option(
     help: ArgumentHelp(
       "Save the last picture with the answer's boxes drawn on it, as a PNG file.", valueName: "out.png"),
@@ -69,19 +78,25 @@ struct AskOptions: ParsableArguments {
     if words.filter({ $0 == "-" }).count > 1 {
       throw ValidationError("- stands for standard input, which can be read once only.")
     }
+    if ground != nil, placed {
+      throw ValidationError("--ground has no question that --placed could be about.")
+    }
     if each, picturePaths.isEmpty { throw ValidationError("--each: give pictures before the question.") }
     if !(0...1).contains(minProbability) {
       throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
     }
     if choices == nil, minProbability != 0 { throw ValidationError("--min-probability goes with --choices.") }
     for (name, isGiven) in [
-      ("--schema", schema != nil), ("--ground", ground != nil), ("--draw", draw != nil),
+      ("--schema", schema != nil), ("--ground", ground != nil), ("--draw", draw != nil), ("--boxes", boxes),
     ]
     where choices != nil && isGiven {
       throw ValidationError("--choices writes no answer, so \(name) does not go with it.")
     }
-    if schema != nil, ground != nil {
-      throw ValidationError("--ground asks for boxes, not for JSON of a --schema.")
+    for (name, isGiven) in [("--ground", ground != nil), ("--boxes", boxes)] where schema != nil && isGiven {
+      throw ValidationError("\(name) asks for boxes, not for JSON of a --schema.")
+    }
+    if ground != nil, boxes {
+      throw ValidationError("--ground and --boxes ask in two ways; give one of them.")
     }
     if let draw {
       if picturePaths.isEmpty { throw ValidationError("--draw \(draw): there is no picture to draw on.") }

@@ -3,7 +3,7 @@ import Foundation
 import VL2Base
 import VL2Console
 
-struct Chat: ParsableCommand {
+struct Chat: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talks about pictures, question by question.",
     usage: "vl2 chat [--model FILE] [PICTURE...]",
@@ -21,6 +21,12 @@ struct Chat: ParsableCommand {
     name: .customLong("no-history"),
     help: "Do not recall what was typed in earlier conversations, and keep nothing of this one for later.")
   var noHistory = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "A question has <image> where each of its pictures stands. Without this, pictures stand before their question and <image> is text like any other."
+    ))
+  var placed = false
 
   @OptionGroup(title: "How answers are written") var answering: AnswerOptions
   @OptionGroup(title: "How closely pictures are looked at") var looking: TileOptions
@@ -65,10 +71,10 @@ struct Chat: ParsableCommand {
     }
   }
 
-  func run() throws {
-    let model = try options.open()
-    if let notice = model.demonstrationNotice { Console.tell(notice) }
-    var talk = Talk(model, answering, looking, exact: options.exact)
+  func run() async throws {
+    let engine = try await options.engine(keeping: nil)
+    if let notice = engine.demonstrationNotice { Console.tell(notice) }
+    var talk = Talk(engine, answering, looking, exact: options.exact, placed: placed)
     for path in pictures { try talk.addPicture(path) }
     let file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
     var editor = LineEditor(history: LineHistory(path: Terminal.isInteractive ? file : nil))
@@ -83,7 +89,7 @@ struct Chat: ParsableCommand {
           if text.hasPrefix("/") {
             if try !obey(text, &talk) { return }
           } else {
-            try talk.ask(text)
+            try await talk.ask(text)
           }
         } catch let error as any ReportableError {
           // The conversation goes on.

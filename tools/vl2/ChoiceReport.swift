@@ -20,16 +20,17 @@ struct ChoiceReport: Encodable {
 
   enum CodingKeys: CodingKey { case picture, choice, choices, promptTokens, tiles, seconds }
 
-  init(_ scores: ChoiceScores, leastProbability: Double, picture: String?) {
+  init(_ answer: Answer, leastProbability: Double, picture: String?) {
     self.picture = picture
+    let scores = answer.choices
     choice = scores.best(atLeast: leastProbability)?.text
     // Six decimals, because the last digits of the logarithm depend on the machine.
     choices = scores.choices.map {
       Choice(text: $0.text, probability: ($0.probability * 1e6).rounded() / 1e6)
     }
-    promptTokens = scores.promptTokens
-    tiles = scores.tiles
-    let times = scores.seconds
+    promptTokens = answer.counts.promptTokens
+    tiles = answer.counts.tiles
+    let times = answer.counts.seconds
     seconds = times.tiling + times.vision + times.prefill + times.decode
   }
 

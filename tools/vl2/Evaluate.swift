@@ -5,7 +5,7 @@ import VL2Console
 import VL2Measure
 import VL2Run
 
-struct Evaluate: ParsableCommand {
+struct Evaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval",
     abstract: "Counts right answers to questions whose answers are known, or compares two models.",
@@ -81,7 +81,7 @@ struct Evaluate: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() async throws {
     if let against, let images, let questions {
       let report = try CompareModels(
         model: options.open(), reference: options.open(against), images: images, questions: questions,
@@ -89,13 +89,14 @@ struct Evaluate: ParsableCommand {
       ).run()
       Console.write(try json ? JSONOutput.text(report) : report.text)
     } else if let items {
-      try countRightAnswers(items)
+      try await countRightAnswers(items)
     }
   }
 
-  private func countRightAnswers(_ items: String) throws {
+  private func countRightAnswers(_ items: String) async throws {
     let list = try EvaluationItem.load(items, limit: limit)
-    let session = Session(try options.open())
+    // Items have nothing in common that would be worth keeping.
+    let engine = try await options.engine(keeping: 0)
     let answerFile = try answers.map { try AnswerFile($0) }
     var evaluation = Evaluation()
     let begin = ContinuousClock.now
@@ -103,7 +104,7 @@ struct Evaluate: ParsableCommand {
     do {
       defer { status.clear() }
       for item in list {
-        let answer = try item.answer(by: session, maxTokens: maxTokens)
+        let answer = try await item.answer(by: engine, maxTokens: maxTokens)
         let isRight = item.expected.accepts(answer)
         evaluation.add(task: item.task, isRight: isRight)
         try answerFile?.append(item, answer: answer, isRight: isRight)

@@ -53,20 +53,38 @@ struct ModelOptions: ParsableArguments {
     return code
   }
 
-  /// Opens the model.
+  /// Opens the model for questions.
+  ///
+  /// - Parameter keeping: the most bytes to keep for later questions; nil for as many as the machine has room for.
+  func engine(keeping: Int?) async throws -> Engine {
+    try await Engine(path: try path(), options: runtimeOptions(), keeping: keeping)
+  }
+
+  /// Opens the model for measurements.
   func open(
     recordsRoutes: Bool = false, bytesPerSecond: Int? = nil, memory: MemoryChoice? = nil
   ) throws -> Model {
-    guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
-      throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
-    }
-    return try open(path, recordsRoutes: recordsRoutes, bytesPerSecond: bytesPerSecond, memory: memory)
+    try open(try path(), recordsRoutes: recordsRoutes, bytesPerSecond: bytesPerSecond, memory: memory)
   }
 
   /// Opens a packed file in the same way.
   func open(
     _ path: String, recordsRoutes: Bool = false, bytesPerSecond: Int? = nil, memory: MemoryChoice? = nil
   ) throws -> Model {
+    var options = runtimeOptions(memory: memory)
+    options.recordsRoutes = recordsRoutes
+    options.bytesPerSecond = bytesPerSecond
+    return try Model(path: path, options: options)
+  }
+
+  private func path() throws -> String {
+    guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
+      throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
+    }
+    return path
+  }
+
+  private func runtimeOptions(memory: MemoryChoice? = nil) -> RuntimeOptions {
     if let refused = InstructionSet.refused {
       Console.tell(
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
@@ -76,8 +94,6 @@ struct ModelOptions: ParsableArguments {
       memory: memory ?? self.memory.last ?? .automatic,
       checks: !unchecked)
     options.keyValues = keyValues ?? .int8
-    options.recordsRoutes = recordsRoutes
-    options.bytesPerSecond = bytesPerSecond
-    return try Model(path: path, options: options)
+    return options
   }
 }

@@ -8,14 +8,14 @@ struct SpeedCache {
   private let key: String
   private var speeds: [String: SpeedEstimate]
 
-  init(_ model: Model, exact: Bool) {
+  init(_ engine: Engine, exact: Bool) {
     path = UserFolder.cache.map { $0 + "/speeds.json" }
-    let file = URL(fileURLWithPath: model.file.path).resolvingSymlinksInPath()
+    let file = URL(fileURLWithPath: engine.path).resolvingSymlinksInPath()
     let size = (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
     // Free memory differs a little each time; budgets that are nearly the same are equally fast.
-    let memory = model.weightStatistics.budgetBytes.map { " memory \(($0 >> 27) << 7)M" } ?? ""
+    let memory = engine.budgetBytes.map { " memory \(($0 >> 27) << 7)M" } ?? ""
     key =
-      "\(file.lastPathComponent) \(size) threads \(model.threads) \(InstructionSet.active)\(exact ? " exact" : "")"
+      "\(file.lastPathComponent) \(size) threads \(engine.threads) \(InstructionSet.active)\(exact ? " exact" : "")"
       + memory
     let data = path.flatMap { FileManager.default.contents(atPath: $0) }
     let known = data.flatMap { try? JSONDecoder().decode([String: SpeedEstimate].self, from: $0) } ?? [:]
@@ -32,7 +32,7 @@ struct SpeedCache {
   }
 
   /// Records how long an answer took.
-  mutating func learn(from answer: Session.Answer) {
+  mutating func learn(from answer: Answer) {
     if var known = speed {
       known.learn(from: answer)
       speed = known

@@ -5,23 +5,25 @@ import VL2Run
 
 /// A conversation on a terminal: what is said, and what the user is told about it.
 struct Talk {
-  private let model: Model
-  private var conversation: Conversation
+  private let engine: Engine
+  private let session: Session
+  private let answering: AnswerOptions
+  private let looking: TileOptions
+  /// Whether questions mark the places of their pictures.
+  private let placed: Bool
   /// For the next question.
   private var pictures: [Picture] = []
   private var transcript = ""
   private(set) var stats: String?
-  private let session: Session
-  private let looking: TileOptions
   private var speeds: SpeedCache
 
-  init(_ model: Model, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool) {
-    self.model = model
+  init(_ engine: Engine, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool, placed: Bool) {
+    self.engine = engine
+    self.answering = answering
     self.looking = looking
-    session = Session(model, caches: true)
-    speeds = SpeedCache(model, exact: exact)
-    conversation = Conversation(
-      session, system: answering.system, maxTokens: answering.maxTokens, sampling: answering.sampling)
+    self.placed = placed
+    session = engine.session(system: answering.system)
+    speeds = SpeedCache(engine, exact: exact)
   }
 
   mutating func addPicture(_ path: String) throws {
@@ -33,65 +35,60 @@ struct Talk {
   }
 
   mutating func reset() {
-    conversation.reset()
+    session.forget()
     pictures = []
     transcript = ""
     stats = nil
     say("forgotten")
   }
 
-  mutating func ask(_ question: String) throws {
-    let estimate = try limitTiles(question)
-    let next = try conversation.next(question, pictures: pictures)
-    if next.forgotten > 0 {
-      let what =
-        next.forgotten == 1 ? "the oldest question goes" : "the \(next.forgotten) oldest questions go"
-      say("the model's context is full: \(what), with answer and pictures")
+  mutating func ask(_ text: String) async throws {
+    let turn = placed ? try Turn.marked(text, pictures: pictures) : .user(text, pictures: pictures)
+    var question = Question([turn], maxTokens: answering.maxTokens, sampling: answering.sampling)
+    if !pictures.isEmpty { question.tileLimit = try await looking.limit(engine, &speeds) }
+    let answer = try await Interruption.noted { try await write(session.answer(question)) }
+    guard answer.ending != .cancelled || answer.counts.writtenTokens > 0 else {
+      return say("[stopped before the answer began; the question is not part of the talk]")
     }
-    if let note = next.plan.note(from: next.plan.tiles.count - pictures.count) { say(note) }
-    if let estimate { say(estimate) }
+    Console.write((answer.ending == .cancelled ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
+    if let note = answer.ending.note(maxTokens: answering.maxTokens) { say(note) }
+    speeds.learn(from: answer)
+    pictures = []
+    transcript += "> \(text)\n\(answer.text)\n\n"
+    stats =
+      AnswerReport(
+        answer, boxed: nil, sampling: question.sampling, engine: engine,
+        weights: try await engine.withModel(\.weightStatistics), open: 0, decode: 0, picture: nil
+      ).table
+  }
 
+  /// Writes an answer as it comes; Ctrl-C ends it.
+  private func write(_ events: AnswerEvents) async throws -> Answer {
     let status = StatusLine()
-    do {
-      let answer = try Interruption.noted {
-        try conversation.ask(next) { piece in
-          status.clear()
-          Console.write(Terminal.shown(piece))
-          return !Interruption.isRequested
-        } onProgress: { progress in
-          try Interruption.check()
-          status.show(progress.text)
-        }
+    defer { status.clear() }
+    return try await events.answer { event in
+      if Interruption.isRequested { events.cancel() }
+      if let text = event.status { status.show(text) }
+      switch event {
+      case .planned(let plan, let forgotten): tell(plan, forgotten: forgotten)
+      case .text(let piece, _):
+        status.clear()
+        Console.write(Terminal.shown(piece))
+      default: break
       }
-      status.clear()
-      Console.write((answer.ending == .stopped ? Terminal.styled(" [stopped]", .faint) : "") + "\n")
-      if let note = answer.ending.note(maxTokens: conversation.maxTokens) { say(note) }
-      speeds.learn(from: answer)
-      pictures = []
-      transcript += "> \(question)\n\(answer.text)\n\n"
-      stats =
-        AnswerReport(
-          answer, grounding: Grounding(answer.text), boxed: nil, sampling: conversation.sampling,
-          model: model, open: 0, decode: 0, picture: nil
-        ).table
-    } catch is Interruption {
-      status.clear()
-      say("[stopped before the answer began; the question is not part of the talk]")
-    } catch {
-      status.clear()
-      throw error
     }
   }
 
-  /// Decides how closely the next question's pictures are looked at. What was read before costs nothing, so
-  /// the time is that of the question alone. Returns what to tell the user about it.
-  private mutating func limitTiles(_ question: String) throws -> String? {
-    guard !pictures.isEmpty else { return nil }
-    var alone = Session.Request(
-      turns: [Turn(role: .user, text: question)], pictures: pictures, maxTokens: conversation.maxTokens)
-    try looking.limit(&alone, session, model, &speeds)
-    conversation.tileLimit = alone.tileLimit
-    return looking.estimate(try session.plan(alone), speeds)
+  /// Tells the user how the question will be answered.
+  private func tell(_ plan: TilePlan, forgotten: Int) {
+    if forgotten > 0 {
+      let what = forgotten == 1 ? "the oldest question goes" : "the \(forgotten) oldest questions go"
+      say("the model's context is full: \(what), with answer and pictures")
+    }
+    guard !pictures.isEmpty else { return }
+    for case let note? in [
+      plan.note(from: plan.tiles.count - pictures.count), looking.estimate(plan, speeds),
+    ] { say(note) }
   }
 
   func save(to path: String) throws {

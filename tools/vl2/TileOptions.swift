@@ -32,27 +32,22 @@ struct TileOptions: ParsableArguments {
     }
   }
 
-  /// Sets a request's limit. For a deadline, measures this machine first if its speed is not known.
+  /// The limit for a question with pictures. For a deadline, measures this machine first if its speed is not known.
   ///
   /// - Parameter memory: how long earlier answers took.
-  func limit(
-    _ request: inout Session.Request, _ session: Session, _ model: Model, _ memory: inout SpeedCache
-  ) throws {
-    if let tiles = Int(maxTiles) { request.tileLimit = .tiles(tiles) }
-    if let deadline, !request.pictures.isEmpty {
-      if memory.speed == nil {
-        let status = StatusLine()
-        status.show("measuring this machine once")
-        defer { status.clear() }
-        memory.speed = try model.measureSpeed()
-      }
-      if let speed = memory.speed {
-        request.tileLimit = try session.tileLimit(request, seconds: deadline, speed: speed)
-      }
-    }
+  func limit(_ engine: Engine, _ memory: inout SpeedCache) async throws -> TileLimit {
+    if let tiles = Int(maxTiles) { return .tiles(tiles) }
+    guard let deadline else { return .context }
+    if let speed = memory.speed { return .seconds(deadline, at: speed) }
+    let status = StatusLine()
+    status.show("measuring this machine once")
+    defer { status.clear() }
+    let speed = try await engine.measureSpeed()
+    memory.speed = speed
+    return .seconds(deadline, at: speed)
   }
 
-  /// How long a request will take; nil if nothing is known, or if nobody wants to know.
+  /// How long a question will take; nil if nothing is known, or if nobody wants to know.
   func estimate(_ plan: TilePlan, _ memory: SpeedCache) -> String? {
     guard let speed = memory.speed else { return nil }
     let seconds = speed.seconds(plan)
@@ -60,7 +55,7 @@ struct TileOptions: ParsableArguments {
     guard deadline != nil || isatty(STDERR_FILENO) == 1 && seconds >= 3 else { return nil }
     let isLate = deadline.map { seconds > $0 } ?? false
     return "about \(NumberText.fixed(seconds, seconds < 10 ? 1 : 0)) s until the answer begins: "
-      + "\(plan.total) \(plan.total == 1 ? "tile" : "tiles"), \(plan.promptTokens) tokens"
+      + "\(plan.newTiles) \(plan.newTiles == 1 ? "tile" : "tiles"), \(plan.newTokens) tokens"
       + (isLate ? ", later than asked for, since it cannot be fewer" : "")
   }
 }

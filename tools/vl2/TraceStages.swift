@@ -52,7 +52,7 @@ struct TraceStages: ParsableCommand {
         let tensors = try model.trace(item, pictures: pictures)
         try StoredTensor.write(tensors, to: output, name: item.name + ".safetensors")
       } else {
-        _ = try Session(model).answer(item.request(pictures: pictures))
+        _ = try model.answer(try item.question(pictures: pictures))
       }
     }
     if let routesFile { try model.writeRoutes(to: routesFile) }

@@ -64,13 +64,11 @@ package struct Benchmark {
     var random = RandomBits(state: 512)
     var meter = MemoryMeter()
     progress("time to first token")
-    let request = Session.Request(
-      turns: [Turn(role: .user, text: "What is in the picture?")],
-      pictures: [random.picture(width: 1200, height: 800)], maxTokens: 1)
-    let session = Session(model)
+    let question = Question(
+      "What is in the picture?", pictures: [random.picture(width: 1200, height: 800)], maxTokens: 1)
     var anonymous = 0
     firstTokenSeconds = try medianSeconds(runs) {
-      try seconds { anonymous = max(anonymous, try session.answer(request).memory.anonymous) }
+      try seconds { anonymous = max(anonymous, try model.answer(question).memory.anonymous) }
     }
 
     progress("tiles")
@@ -80,11 +78,9 @@ package struct Benchmark {
     // A square of one tile is its own global view; a square of two by two tiles has one in addition.
     let (one, five) = (
       TiledPicture(
-        random.picture(width: side, height: side), candidates: [sizes[0]], mean: processor.imageMean,
-        cropping: true),
+        random.picture(width: side, height: side), candidates: [sizes[0]], mean: processor.imageMean),
       TiledPicture(
-        random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean,
-        cropping: true)
+        random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean)
     )
     var peak = PeakSpeed(pool: model.arithmetic.pool)
     tileSeconds = try medianSeconds(runs) {
@@ -116,7 +112,7 @@ package struct Benchmark {
     var sum: UInt64 = 0
     var (writeTimes, readTimes): ([Double], [Double]) = ([], [])
     for _ in 0...runs {
-      writeTimes.append(try seconds { try decoding.decode(after: 0) })
+      writeTimes.append(try seconds { try decoding.decode(far: false) })
       readTimes.append(seconds { for _ in 0..<passes { sum &+= reading.pass() } })
     }
     withExtendedLifetime(sum) {}
@@ -135,7 +131,7 @@ package struct Benchmark {
     model.releaseScratch()
     writeTokensPerSecondFar =
       Double(writtenTokens)
-      / (try medianSeconds(runs) { try seconds { try decoding.decode(after: decoding.far) } })
+      / (try medianSeconds(runs) { try seconds { try decoding.decode(far: true) } })
     meter.sample()
     peakAnonymousBytes = max(anonymous, meter.peaks.anonymous)
 

@@ -6,9 +6,9 @@ import VL2Run
 final class DecoderTiming {
   let prompt, written, far: Int
   private let model: Model
-  private let cache: KeyValueCache
   private let tokens: [Int]
-  private let buffer = AlignedBuffer()
+  private var nearReading: Reading?
+  private var farReading: Reading?
 
   init(_ model: Model, random: inout RandomBits) throws {
     self.model = model
@@ -18,34 +18,30 @@ final class DecoderTiming {
     far = min(3500, limit - written)
     tokens = random.numbers(
       max(prompt, far + written), below: model.config.language.vocabularySize)
-    cache = try model.decoder.makeCache(positions: tokens.count)
-  }
-
-  func prefill() throws {
-    cache.truncate(to: 0)
-    try read(0..<prompt)
-  }
-
-  /// Fills the cache up to `far`.
-  func fill() throws {
-    cache.truncate(to: 0)
-    try read(0..<far)
-  }
-
-  /// Writes after `position` positions, which the cache must hold.
-  func decode(after position: Int) throws {
-    cache.truncate(to: position)
-    for place in position..<position + written { _ = try model.decoder.step(tokens[place], cache: cache) }
   }
 
   /// Runs a prompt through the decoder, and picks the token that it would write next.
-  private func read(_ range: Range<Int>) throws {
-    guard !range.isEmpty else { return }
-    let hidden = model.config.language.hiddenSize
-    let rows = Rows(buffer.reserve(range.count * hidden), count: range.count, columns: hidden)
-    defer { withExtendedLifetime(buffer) {} }
-    for (row, place) in range.enumerated() { try model.decoder.embed(tokens[place], into: rows[row]) }
-    try model.decoder.forward(rows, cache: cache)
-    _ = model.decoder.likeliest(model.decoder.logits(rows.slice(range.count - 1..<range.count)))
+  func prefill() throws { _ = try read(prompt) }
+
+  /// Reads the prompt of `far` tokens.
+  func fill() throws { farReading = try read(far) }
+
+  /// Writes after nothing but a first token, or after the prompt of `far` tokens, which must have been read.
+  func decode(far: Bool) throws {
+    if nearReading == nil { nearReading = try read(1) }
+    guard let reading = far ? farReading : nearReading else { return }
+    let start = reading.prompt.tokens.count
+    reading.rewind()
+    var after: [Int] = []
+    for place in start..<start + written {
+      after.append(tokens[place])
+      _ = model.decoder.likeliest(try reading.logits(after: after))
+    }
+  }
+
+  private func read(_ count: Int) throws -> Reading {
+    let reading = try Reading(tokens: Array(tokens[..<count]), written: written, model: model)
+    _ = model.decoder.likeliest(try reading.logits())
+    return reading
   }
 }

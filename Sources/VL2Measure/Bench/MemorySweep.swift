@@ -94,35 +94,28 @@ package struct MemorySweep: Sendable {
     let prompt = min(256, positions / 2)
     var random = RandomBits(state: 2)
     let ids = random.numbers(positions, below: language.vocabularySize)
-    let cache = try model.decoder.makeCache(positions: positions)
-    let buffer = AlignedBuffer(ledger: model.ledger)
-    defer { withExtendedLifetime(buffer) {} }
-    var place = 0
-    func step(_ count: Int, routes: [Int: [Int32]]? = nil) throws {
-      let rows = Rows(
-        buffer.reserve(count * language.hiddenSize), count: count, columns: language.hiddenSize)
-      for row in 0..<count { try model.decoder.embed(ids[place + row], into: rows[row]) }
-      // Latent attention computes written tokens differently from a prompt.
-      let written = count == 1 ? [0..<1] : []
-      try model.decoder.forward(rows, cache: cache, answers: written, forcedRoutes: routes)
-      _ = model.decoder.likeliest(model.decoder.logits(rows.slice(count - 1..<count)))
-      place += count
+    let reading = try Reading(tokens: Array(ids[..<prompt]), written: positions - prompt, model: model)
+    var written: [Int] = []
+    func step(routes: [Int: [Int32]]? = nil) throws {
+      written.append(ids[prompt + written.count])
+      _ = model.decoder.likeliest(try reading.logits(after: written, routes: routes))
+    }
+    func goBack() {
+      written = []
+      reading.rewind()
     }
     let clock = ContinuousClock()
-    let promptSeconds = try clock.measure { try step(prompt) } / .seconds(1)
-    model.releaseScratch()
+    let promptSeconds = try clock.measure { _ = try reading.logits() } / .seconds(1)
     // The same tokens are written over and over, so that every budget sees the same.
     func write(_ body: () throws -> Void) throws -> Writing {
       for _ in 0..<min(16, tokens) { try body() }
-      place = prompt
-      cache.truncate(to: prompt)
+      goBack()
       let before = model.weightStatistics
       let seconds = try clock.measure { for _ in 0..<tokens { try body() } } / .seconds(1)
-      place = prompt
-      cache.truncate(to: prompt)
+      goBack()
       return writing(seconds: seconds, before, model.weightStatistics, file: model.file)
     }
-    let routed = try write { try step(1) }
+    let routed = try write { try step() }
     var repeating: Writing = routed
     if let routing = language.routing {
       var routes = SyntheticRoutes(
@@ -131,7 +124,7 @@ package struct MemorySweep: Sendable {
       repeating = try write {
         var forced: [Int: [Int32]] = [:]
         for layer in layers { forced[layer] = routes.next(layer: layer).map(Int32.init) }
-        try step(1, routes: forced)
+        try step(routes: forced)
       }
     }
     let statistics = model.weightStatistics

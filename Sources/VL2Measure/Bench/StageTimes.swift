@@ -23,7 +23,7 @@ package struct StageTimes {
     let side = processor.candidateResolutions[0].width
     let tile = TiledPicture(
       random.picture(width: side, height: side), candidates: [.init(width: side, height: side)],
-      mean: processor.imageMean, cropping: true)
+      mean: processor.imageMean)
     let clock = StageClock()
     let pool = model.arithmetic.pool
     func measure(_ name: String, _ count: Int, _ body: () throws -> Void) throws -> Part {
@@ -36,7 +36,7 @@ package struct StageTimes {
       return Part(name: name, count: count, seconds: took, stages: clock.take())
     }
     parts.append(
-      try measure("writing a token at context 0", decoding.written) { try decoding.decode(after: 0) })
+      try measure("writing a token at context 0", decoding.written) { try decoding.decode(far: false) })
     parts.append(try measure("prompt of \(decoding.prompt) tokens", 1) { try decoding.prefill() })
     parts.append(try measure("one tile", 1) { _ = try model.encode(tile) })
     var peak = PeakSpeed(pool: pool)

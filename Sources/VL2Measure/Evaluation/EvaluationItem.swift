@@ -10,8 +10,8 @@ package struct EvaluationItem: Sendable {
   package let id: String?
   /// Paths of the pictures.
   package let pictures: [String]
-  /// The last turn is the user's.
-  package let turns: [Turn]
+  /// The last turn is the user's. `<image>` marks pictures, and special tokens count.
+  package let turns: [(role: Role, text: String)]
   package let expected: ExpectedAnswer
   /// The file that the item comes from.
   package let file: String
@@ -22,11 +22,11 @@ package struct EvaluationItem: Sendable {
   ///
   /// - Throws: `FileError` with the item's file and line if a picture cannot be read or the prompt does
   ///   not fit.
-  package func answer(by session: Session, maxTokens: Int) throws -> String {
+  package func answer(by engine: Engine, maxTokens: Int) async throws -> String {
     do {
-      let request = Session.Request(
-        turns: turns, pictures: try pictures.map { try Picture(contentsOf: $0) }, maxTokens: maxTokens)
-      return try session.answer(request).text
+      let turns = try Turn.trusted(
+        turns, pictures: try pictures.map { try Picture(contentsOf: $0) })
+      return try await engine.answer(Question(turns, maxTokens: maxTokens)).answer().text
     } catch let error as any ReportableError {
       throw FileError(error.kind, file, line: line, error.problem, error.hint)
     }
@@ -101,13 +101,13 @@ extension EvaluationItem {
     }
   }
 
-  /// Refuses what `Prompt` would refuse, before any model is opened.
-  private static func checkPlaces(_ turns: [Turn], images: Int) throws {
+  /// Refuses what `Turn.trusted` would refuse, before any model is opened.
+  private static func checkPlaces(_ turns: [(role: Role, text: String)], images: Int) throws {
     var places = 0
     for turn in turns {
-      let count = turn.pictureMarks
+      let count = Turn.pictureMarks(in: turn.text)
       guard count == 0 || turn.role == .user else {
-        throw ItemProblem(PromptError.markerOutsideUserTurn(turn.role))
+        throw ItemProblem(PromptError.pictureOutsideUserTurn(turn.role))
       }
       places += count
     }

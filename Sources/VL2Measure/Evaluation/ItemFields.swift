@@ -83,24 +83,24 @@ struct ItemFields {
   }
 
   /// `turns`, or `question` as the only turn. The last turn is the user's.
-  func turns() throws -> [Turn] {
+  func turns() throws -> [(role: Role, text: String)] {
     switch (members["question"], members["turns"]) {
-    case (let question?, nil): return [Turn(role: .user, text: try Self.string(question, "question"))]
+    case (let question?, nil): return [(.user, try Self.string(question, "question"))]
     case (nil, let turns?): return try Self.turns(turns)
     case (nil, nil): throw ItemProblem("question is missing", "write question or turns")
     case (_?, _?): throw ItemProblem("question and turns are both there", "write one of them")
     }
   }
 
-  private static func turns(_ value: JSONValue) throws -> [Turn] {
+  private static func turns(_ value: JSONValue) throws -> [(role: Role, text: String)] {
     guard case .array(let list) = value else { throw ItemProblem("turns is \(value.kind), not a list") }
-    let turns = try list.map { value in
+    let turns = try list.map { value -> (role: Role, text: String) in
       guard case .array(let pair) = value, pair.count == 2,
         let role = Role(rawValue: try string(pair[0], "a turn's role"))
       else {
         throw ItemProblem("a turn is [\"system\", \"user\" or \"assistant\", text], not \(value.kind)")
       }
-      return Turn(role: role, text: try string(pair[1], "a turn's text"))
+      return (role, try string(pair[1], "a turn's text"))
     }
     guard turns.last?.role == .user else { throw ItemProblem("turns do not end with a turn of role user") }
     return turns

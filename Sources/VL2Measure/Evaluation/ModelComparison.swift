@@ -57,10 +57,9 @@ package final class ModelComparison {
   /// - Throws: `PackedFileError` if weights cannot be read, `PromptError` if the prompt does not fit.
   package func ask(_ question: String, about picture: Picture, name: String, maxTokens: Int) throws -> Answer
   {
-    let tiled = TiledPicture(picture, processor: reference.config.processor, cropping: true)
-    let turns = [Turn(role: .user, text: question)]
-    let mine = try ReadPrompt(model, turns, tiled, maxTokens: maxTokens)
-    let theirs = try ReadPrompt(reference, turns, tiled, maxTokens: maxTokens)
+    let turns = [Turn.user(question, pictures: [picture])]
+    let mine = try ReadPrompt(model, turns, maxTokens: maxTokens)
+    let theirs = try ReadPrompt(reference, turns, maxTokens: maxTokens)
     let own = try mine.answer(maxTokens: maxTokens)
     var answer = Answer(
       picture: name, question: question, tokens: 0, agreeing: 0, divergence: 0, largestDivergence: 0,
@@ -115,33 +114,22 @@ package struct ComparisonError: ReportableError {
 /// A model that has read a prompt, with its logits for what comes next.
 private final class ReadPrompt {
   private let model: Model
-  private let cache: KeyValueCache
-  private let length: Int
+  private let reading: Reading
   private let first: [Float]
   /// Logits of what follows the tokens so far, [vocabulary].
   private(set) var logits: [Float]
+  private var written: [Int] = []
 
-  init(_ model: Model, _ turns: [Turn], _ picture: TiledPicture, maxTokens: Int) throws {
+  init(_ model: Model, _ turns: [Turn], maxTokens: Int) throws {
     self.model = model
     try model.beginRequest()
-    let prompt = try Prompt(
-      turns: turns, imageGrids: [picture.grid], tokenizer: model.tokenizer, config: model.config)
-    let encoded = try model.encode(picture)
-    model.releaseScratch()
-    length = prompt.tokens.count
-    cache = try model.decoder.makeCache(
-      positions: min(model.config.language.maxPositions, length + max(0, maxTokens)))
-    let buffer = AlignedBuffer()
-    defer { withExtendedLifetime(buffer) {} }
-    let rows = try model.promptRows(prompt, [encoded], buffer: buffer)
-    try model.decoder.forward(rows, cache: cache)
-    first = Self.lastRow(model.decoder.logits(rows.slice(rows.count - 1..<rows.count)))
+    reading = try Reading(turns, room: .init(maxTokens: maxTokens), model: model)
+    first = Self.lastRow(try reading.logits())
     logits = first
-    model.releaseScratch()
   }
 
   /// The most tokens that an answer can have.
-  func room(_ maxTokens: Int) -> Int { min(maxTokens, cache.capacity - length) }
+  func room(_ maxTokens: Int) -> Int { reading.room(maxTokens) }
 
   var likeliest: Int {
     // The lowest id among equals, as the decoder picks.
@@ -151,12 +139,14 @@ private final class ReadPrompt {
   }
 
   func append(_ token: Int) throws {
-    logits = Self.lastRow(try model.decoder.logits(after: token, cache: cache))
+    written.append(token)
+    logits = Self.lastRow(try reading.logits(after: written))
   }
 
   /// Forgets all but the prompt.
   func rewind() {
-    cache.truncate(to: length)
+    reading.rewind()
+    written = []
     logits = first
   }
 
@@ -172,10 +162,7 @@ private final class ReadPrompt {
     return tokens
   }
 
-  func text(_ tokens: [Int]) -> String {
-    var stream = TextStream()
-    return tokens.map { stream.append(model.tokenizer.bytes(of: $0)) }.joined() + stream.finish()
-  }
+  func text(_ tokens: [Int]) -> String { model.tokenizer.decode(tokens) }
 
   private static func lastRow(_ rows: Rows) -> [Float] {
     Array(UnsafeBufferPointer(start: rows[rows.count - 1], count: rows.columns))

@@ -6,13 +6,9 @@ package final class StageRecorder: StageObserver {
   package private(set) var stages: [String] = []
   package private(set) var floats: [String: (columns: Int, values: [Float])] = [:]
   package private(set) var integers: [String: (columns: Int, values: [Int64])] = [:]
-  /// False during stages that are not wanted (pictures after the first, tokens after the prompt).
-  package var isRecording = true
-
   package init() {}
 
   package func observe(_ stage: String, _ rows: Rows) {
-    guard isRecording else { return }
     if floats[stage] == nil {
       stages.append(stage)
       floats[stage] = (rows.columns, [])
@@ -23,7 +19,6 @@ package final class StageRecorder: StageObserver {
   }
 
   package func observeRoutes(layer: Int, experts: [Int32], weights: [Float], perRow: Int) {
-    guard isRecording else { return }
     let (ids, shares) = ("route.\(layer).experts", "route.\(layer).weights")
     if integers[ids] == nil {
       stages += [ids, shares]

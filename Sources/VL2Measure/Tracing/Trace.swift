@@ -7,30 +7,25 @@ extension Model {
   /// `projector.out` of the first picture, `embed`, `route.<layer>.*`, `layer.<i>`, `logits`, `greedy`.
   ///
   /// - Parameters:
-  ///   - tiled: the case's pictures, cut into tiles.
   ///   - chunk: rows that go through the decoder together.
   ///   - forcedRoutes: expert ids to use in the prompt, for each layer with experts, [tokens][kept].
   package func trace(
-    turns: [Turn], tiled: [TiledPicture], newTokens: Int, chunk: Int = Decoder.defaultChunk,
+    _ item: TraceCase, pictures: [Picture], newTokens: Int? = nil, chunk: Int = Decoder.defaultChunk,
+    forcedRoutes: [Int: [Int32]]? = nil
+  ) throws -> [StoredTensor] {
+    try trace(
+      item.turns(pictures: pictures), newTokens: max(0, newTokens ?? item.newTokens ?? 16), chunk: chunk,
+      forcedRoutes: forcedRoutes)
+  }
+
+  /// The same for any conversation.
+  package func trace(
+    _ turns: [Turn], newTokens: Int, chunk: Int = Decoder.defaultChunk,
     forcedRoutes: [Int: [Int32]]? = nil
   ) throws -> [StoredTensor] {
     let recorder = StageRecorder()
-    let prompt = try Prompt(
-      turns: turns, imageGrids: tiled.map(\.grid), tokenizer: tokenizer, config: config)
-    let limit = config.language.maxPositions
-    let encoded = try tiled.map { picture in
-      let rows = try encode(picture, observer: recorder)
-      recorder.isRecording = false
-      return rows
-    }
-    recorder.isRecording = true
-    let cache = try decoder.makeCache(positions: min(limit, prompt.tokens.count + newTokens))
-    let buffer = AlignedBuffer()
-    defer { withExtendedLifetime(buffer) {} }
-    let x = try promptRows(prompt, encoded, buffer: buffer)
-    recorder.observe("embed", x)
-    try decoder.forward(
-      x, cache: cache, answers: prompt.answers, chunk: chunk, forcedRoutes: forcedRoutes, observer: recorder)
+    let reading = try Reading(turns, room: .init(maxTokens: newTokens, keepsFree: false), model: self)
+    let x = try reading.rows(chunk: chunk, routes: forcedRoutes, observer: recorder)
     var next = 0
     for first in stride(from: 0, to: x.count, by: 64) {
       let logits = decoder.logits(x.slice(first..<min(x.count, first + 64)))
@@ -38,13 +33,16 @@ extension Model {
       next = decoder.likeliest(logits)
     }
 
-    var greedy: [Int64] = []
+    var greedy: [Int] = []
     while greedy.count < newTokens && next != endToken {
-      greedy.append(Int64(next))
-      if greedy.count == newTokens || cache.length == cache.capacity { break }
-      next = try decoder.step(next, cache: cache)
+      greedy.append(next)
+      if greedy.count == reading.room(newTokens) { break }
+      next = decoder.likeliest(try reading.logits(after: greedy))
     }
-    return tensors(recorder, prompt: prompt, tiled: tiled, greedy: greedy)
+    let tiled = zip(turns.flatMap(\.pictures), reading.plan.grids).map {
+      TiledPicture($0, grid: $1, processor: config.processor)
+    }
+    return tensors(recorder, prompt: reading.prompt, tiled: tiled, greedy: greedy.map(Int64.init))
   }
 
   private func tensors(

@@ -53,25 +53,17 @@ package struct TraceCase: Decodable, Sendable {
 }
 
 extension TraceCase {
-  /// The case as a question to be answered greedily.
-  package func request(pictures: [Picture]) -> Session.Request {
-    Session.Request(
-      turns: turns.compactMap { turn in Role(rawValue: turn[0]).map { Turn(role: $0, text: turn[1]) } },
-      pictures: pictures, maxTokens: max(1, newTokens ?? 16))
+  /// The case's conversation, in which special tokens count.
+  ///
+  /// - Throws: `PromptError` where `<image>` marks and pictures do not go together.
+  package func turns(pictures: [Picture]) throws -> [Turn] {
+    try Turn.trusted(
+      turns.compactMap { turn in Role(rawValue: turn[0]).map { (role: $0, text: turn[1]) } },
+      pictures: pictures)
   }
-}
 
-extension Model {
-  /// Runs one case and records every stage; the other arguments are as in the method that takes turns.
-  package func trace(
-    _ item: TraceCase, pictures: [Picture], newTokens: Int? = nil, chunk: Int = Decoder.defaultChunk,
-    forcedRoutes: [Int: [Int32]]? = nil
-  ) throws -> [StoredTensor] {
-    try trace(
-      turns: item.turns.compactMap { turn in Role(rawValue: turn[0]).map { Turn(role: $0, text: turn[1]) } },
-      tiled: pictures.map {
-        TiledPicture($0, processor: config.processor, cropping: pictures.count <= 2)
-      },
-      newTokens: max(0, newTokens ?? item.newTokens ?? 16), chunk: chunk, forcedRoutes: forcedRoutes)
+  /// The case as a question to be answered greedily.
+  package func question(pictures: [Picture]) throws -> Question {
+    Question(try turns(pictures: pictures), maxTokens: max(1, newTokens ?? 16))
   }
 }

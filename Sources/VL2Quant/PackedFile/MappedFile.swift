@@ -22,20 +22,28 @@ final class MappedFile: @unchecked Sendable {
 
   let path: String
   let bytes: UnsafeRawBufferPointer
-  private(set) var descriptor: Int32
-  /// Grows each time the file is opened again.
-  private(set) var generation = 0
   private let isDistrusted = Atomic<Bool>(false)
-  private var stamp: Stamp
-  private var guardNumber: Int32 = -1
+  private let state: Monitor<State>
+
+  /// What changes when the file is opened again.
+  private struct State {
+    var descriptor: Int32
+    var generation = 0
+    var stamp: Stamp
+    var guardNumber: Int32 = -1
+  }
+
+  var descriptor: Int32 { state.withLock { $0.descriptor } }
+
+  /// Grows each time the file is opened again.
+  var generation: Int { state.withLock { $0.generation } }
 
   /// - Throws: `PackedFileError.missing`, `.system`, or `.notPacked` if it is not a regular file or has fewer
   ///   than 8 bytes.
   init(path: String) throws {
     self.path = path
     let (descriptor, status) = try Self.open(path)
-    self.descriptor = descriptor
-    stamp = Stamp(status)
+    state = Monitor(State(descriptor: descriptor, stamp: Stamp(status)))
     let length = Int(status.st_size)
     guard let base = mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
       let failure = Self.failure(path)
@@ -46,9 +54,11 @@ final class MappedFile: @unchecked Sendable {
   }
 
   deinit {
-    vl2_bus_guard_remove(guardNumber)
-    munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
-    close(descriptor)
+    state.withLock { state in
+      vl2_bus_guard_remove(state.guardNumber)
+      munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
+      close(state.descriptor)
+    }
   }
 
   private static func failure(_ path: String, _ operation: String = "be read") -> PackedFileError {
@@ -77,7 +87,9 @@ final class MappedFile: @unchecked Sendable {
   /// From now on a page that cannot be read counts as zeros, and `checkUnchanged` reports it. Otherwise it
   /// would end the program by SIGBUS.
   func surviveFaults() {
-    if guardNumber < 0 { guardNumber = vl2_bus_guard_add(bytes.baseAddress, bytes.count) }
+    state.withLock { state in
+      if state.guardNumber < 0 { state.guardNumber = vl2_bus_guard_add(bytes.baseAddress, bytes.count) }
+    }
   }
 
   /// Remembers that reading failed.
@@ -87,28 +99,35 @@ final class MappedFile: @unchecked Sendable {
   ///
   /// - Throws: `PackedFileError.length`, `.system` or `.changed`; results computed from the bytes in the
   ///   meantime may then be wrong.
-  func checkUnchanged() throws {
+  func checkUnchanged() throws { try state.withLock { try checkUnchanged($0) } }
+
+  private func checkUnchanged(_ state: State) throws {
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw Self.failure(path) }
+    guard fstat(state.descriptor, &status) == 0 else { throw Self.failure(path) }
     let now = Stamp(status)
-    if now.size != stamp.size {
-      throw PackedFileError.length(path: path, actual: now.size, expected: stamp.size)
+    if now.size != state.stamp.size {
+      throw PackedFileError.length(path: path, actual: now.size, expected: state.stamp.size)
     }
-    if vl2_bus_guard_faults(guardNumber) > 0 || isDistrusted.load(ordering: .relaxed) {
+    if vl2_bus_guard_faults(state.guardNumber) > 0 || isDistrusted.load(ordering: .relaxed) {
       errno = EIO
       throw Self.failure(path)
     }
-    if now != stamp { throw PackedFileError.changed(path: path) }
+    if now != state.stamp { throw PackedFileError.changed(path: path) }
   }
 
-  /// Maps the file again if it changed, for example after its card was put back.
+  /// Maps the file again if it changed, for example after its card was put back. Nobody may be reading the bytes
+  /// meanwhile.
   ///
   /// - Parameter isSame: looks at the beginning and the end of the bytes; false if they are another file's.
   /// - Returns: whether anything had changed.
   /// - Throws: `PackedFileError` unless the file is there again, complete and the same.
   func refresh(_ isSame: (UnsafeRawBufferPointer) -> Bool) throws -> Bool {
+    try state.withLock { try refresh(&$0, isSame) }
+  }
+
+  private func refresh(_ state: inout State, _ isSame: (UnsafeRawBufferPointer) -> Bool) throws -> Bool {
     do {
-      try checkUnchanged()
+      try checkUnchanged(state)
       return false
     } catch is PackedFileError {}
     let (fresh, status) = try Self.open(path)
@@ -124,17 +143,17 @@ final class MappedFile: @unchecked Sendable {
       close(fresh)
       throw failure
     }
-    close(descriptor)
-    descriptor = fresh
-    stamp = Stamp(status)
-    generation += 1
+    close(state.descriptor)
+    state.descriptor = fresh
+    state.stamp = Stamp(status)
+    state.generation += 1
     isDistrusted.store(false, ordering: .relaxed)
-    vl2_bus_guard_reset(guardNumber)
+    vl2_bus_guard_reset(state.guardNumber)
     let same = isSame(bytes)
-    try checkUnchanged()
+    try checkUnchanged(state)
     guard same else {
       // Nothing may be computed from another model's bytes.
-      stamp.inode = -1
+      state.stamp.inode = -1
       throw PackedFileError.otherModel(path: path)
     }
     return true

@@ -6,8 +6,8 @@ import VL2Base
 
 /// A packed model, mapped into memory.
 ///
-/// Opening checks head and manifest completely and reads no weights. A section is read when it is used. All
-/// methods may be called from several threads.
+/// Opening checks head and manifest completely and reads no weights. A section is read when it is used. All methods
+/// may be called from several threads; only `refresh` demands that nobody is reading bytes of the file meanwhile.
 public final class PackedFile: @unchecked Sendable {
   public static var formatVersion: Int { FileHead.version }
 
@@ -246,7 +246,7 @@ public final class PackedFile: @unchecked Sendable {
   var generation: Int { mapped.generation }
 
   /// Maps the file again if it changed, provided that it is complete and the same. Sections are then checked
-  /// again.
+  /// again. Nobody may be reading bytes of the file meanwhile.
   ///
   /// - Returns: whether anything had changed.
   /// - Throws: `PackedFileError` if the file is missing, cut short, or another model's.

@@ -10,4 +10,7 @@ package final class AlignedBuffer {
   {
     memory.reserve(count)
   }
+
+  /// Frees the memory.
+  package func release() { memory.release() }
 }

@@ -16,6 +16,9 @@ package final class MemoryBudget {
   private let weights: Weights
   private let store: SlotExpertStore
   private let ledger: ByteLedger
+  /// Gives up something that is kept only in case it is wanted again; returns whether there was anything. It goes
+  /// before a slot does.
+  package var reclaim: () -> Bool = { false }
 
   /// What is not counted: heap that malloc does not give back, stacks, small things.
   static let margin = 12 << 20
@@ -59,8 +62,9 @@ package final class MemoryBudget {
   package func makeRoomForTower(working: Int) throws {
     // The tower stays only where all expert slots fit beside it: otherwise it would take the place of experts
     // that every token wants.
-    let spare = bytes - fixed - decoderBytes - visionBytes - working - ledger.bytes
-    weights.keepsTower = spare >= store.slotBytes * store.mostSlots
+    func spare() -> Int { bytes - fixed - decoderBytes - visionBytes - working - ledger.bytes }
+    while spare() < store.slotBytes * store.mostSlots, reclaim() {}
+    weights.keepsTower = spare() >= store.slotBytes * store.mostSlots
     let tower = weights.keepsTower ? visionBytes : visionWindow
     let held = weights.keepsTower ? decoderBytes : weights.residentBytes
     let rest = bytes - fixed - held - tower - working - ledger.bytes
@@ -74,11 +78,12 @@ package final class MemoryBudget {
   /// - Throws: `MemoryBudgetError.request`.
   package func makeRoomForDecoder(working: Int) throws {
     let tower = weights.keepsTower ? visionBytes : 0
-    let rest = bytes - fixed - decoderBytes - tower - working - ledger.bytes
-    guard rest >= store.slotBytes else {
-      throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest + store.slotBytes)
+    func rest() -> Int { bytes - fixed - decoderBytes - tower - working - ledger.bytes }
+    while rest() < store.slotBytes * store.mostSlots, reclaim() {}
+    guard rest() >= store.slotBytes else {
+      throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest() + store.slotBytes)
     }
-    store.resize(to: rest / store.slotBytes)
+    store.resize(to: rest() / store.slotBytes)
   }
 
   /// Bytes that are left for a conversation's cache when one slot and `working` bytes are taken.

@@ -49,11 +49,11 @@ package final class MixtureOfExperts {
   ///   - forced: expert ids to take instead of the router's, [count][kept].
   ///   - lookAhead: called at most once, when the store wants to be told about later layers, with what is
   ///     known of this layer's output by then.
-  /// - Throws: what the store throws.
+  ///   - afterPart: called between parts of more than a chunk of rows.
+  /// - Throws: what the store and `afterPart` throw.
   package func apply(
     _ x: Rows, addingTo residual: Rows, chunk: Int, forced: UnsafeBufferPointer<Int32>? = nil,
-    observer: StageObserver? = nil,
-    lookAhead: (Rows) -> Void = { _ in }
+    observer: StageObserver? = nil, lookAhead: (Rows) -> Void = { _ in }, afterPart: () throws -> Void = {}
   ) throws {
     let (count, hidden) = (x.count, x.columns)
     // With more rows than a chunk, experts come in ascending order and their outputs are added up at once.
@@ -84,6 +84,7 @@ package final class MixtureOfExperts {
         run(
           .init(start: nil, count: 0), dense: first..<min(count, first + chunk), input, outputs: sum,
           placesFrom: 0, sum: sum)
+        try afterPart()
       }
       dense = nil
     }
@@ -112,6 +113,7 @@ package final class MixtureOfExperts {
         run(scratch.tasks.elements, dense: dense, input, outputs: out, placesFrom: 0, sum: sum)
       } else {
         runInOrder(scratch.tasks.elements, input, outputs: out, sum: sum)
+        try afterPart()
       }
       dense = nil
     }

@@ -10,8 +10,20 @@ public struct Grounding: Sendable, Equatable {
     notes = reader.notes
   }
 
+  init(spans: [GroundedSpan], notes: [GroundingNote]) {
+    self.spans = spans
+    self.notes = notes
+  }
+
   /// The question that makes the model answer with boxes for a description.
   ///
   /// Source: deepseek-ai/DeepSeek-VL2, README, "Visual grounding".
-  public static func question(for description: String) -> String { "<|ref|>\(description)<|/ref|>." }
+  public static func question(for description: String) -> [Turn.Part] {
+    [.trusted("<|ref|>"), .text(description), .trusted("<|/ref|>.")]
+  }
+
+  /// What comes first in a question whose answer is to have boxes for whatever it names.
+  ///
+  /// Source: deepseek-ai/DeepSeek-VL2, README, "Grounded conversation".
+  public static var namingMark: Turn.Part { .trusted("<|grounding|>") }
 }

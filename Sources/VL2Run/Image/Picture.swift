@@ -9,6 +9,7 @@ public struct Picture: Sendable, Equatable {
   public let height: Int
   /// [height][width][3], row-major.
   public let pixels: [UInt8]
+  private let lazyIdentity: LazyIdentity
 
   /// A picture from its pixels, [height][width][3].
   public init(width: Int, height: Int, pixels: [UInt8]) {
@@ -16,7 +17,15 @@ public struct Picture: Sendable, Equatable {
     self.width = width
     self.height = height
     self.pixels = pixels
+    lazyIdentity = LazyIdentity()
   }
+
+  public static func == (one: Picture, other: Picture) -> Bool {
+    one.width == other.width && one.height == other.height && one.pixels == other.pixels
+  }
+
+  /// What tells this picture from others. Takes time in proportion to the pixels when it is first wanted.
+  package var identity: PictureIdentity { lazyIdentity.of(self) }
 
   /// Asks the system whether there is enough memory for a decoded picture. Swift's arrays end the program
   /// where there is not.

@@ -13,24 +13,24 @@ package struct TiledPicture: Sendable {
   /// Whether the only local tile equals tile 0, so that one encoding serves for both.
   package let globalEqualsLocal: Bool
 
-  /// Cuts a picture into tiles. `cropping` is for prompts with one or two pictures; without it there is one
-  /// local tile. `mostTiles` limits the tiles that the tower encodes, so that there may be fewer local tiles
-  /// than the published processor would make.
-  package init(_ picture: Picture, processor: ProcessorConfig, cropping: Bool, mostTiles: Int = .max) {
-    let candidates = TilePlanner.candidates(processor.candidateResolutions, mostTiles: mostTiles)
-    self.init(picture, candidates: candidates, mean: processor.imageMean, cropping: cropping)
+  /// Cuts a picture into the tiles of a plan.
+  package init(_ picture: Picture, grid: TileGrid, processor: ProcessorConfig) {
+    let side = processor.tileSide
+    self.init(
+      picture, side: side, canvas: .init(width: grid.columns * side, height: grid.rows * side),
+      mean: processor.imageMean)
   }
 
   /// Cuts a picture into tiles, given only what is needed of a config: canvas sizes, all multiples of the
   /// first, which is one square tile, and the mean of each channel, which gives the padding's colour.
-  package init(_ picture: Picture, candidates: [ProcessorConfig.Size], mean: [Float], cropping: Bool) {
-    let side = candidates[0].width
+  package init(_ picture: Picture, candidates: [ProcessorConfig.Size], mean: [Float]) {
+    let canvas = TiledPicture.canvas(width: picture.width, height: picture.height, among: candidates)
+    self.init(picture, side: candidates[0].width, canvas: canvas, mean: mean)
+  }
+
+  private init(_ picture: Picture, side: Int, canvas: ProcessorConfig.Size, mean: [Float]) {
     let grey = mean.map(level)
     let global = picture.padded(width: side, height: side, color: grey)
-    let canvas =
-      cropping
-      ? TiledPicture.canvas(width: picture.width, height: picture.height, among: candidates)
-      : ProcessorConfig.Size(width: side, height: side)
     grid = TileGrid(columns: canvas.width / side, rows: canvas.height / side)
     self.side = side
     globalEqualsLocal = canvas.width == side && canvas.height == side
@@ -51,6 +51,13 @@ package struct TiledPicture: Sendable {
       }
     }
     self.tiles = tiles
+  }
+
+  /// The sizes of canvases that give a picture at most so many tiles.
+  static func candidates(_ all: [ProcessorConfig.Size], mostTiles: Int) -> [ProcessorConfig.Size] {
+    let area = all[0].width * all[0].height
+    // Besides the local tiles there is the global view; a canvas of one tile is that view.
+    return all.filter { $0 == all[0] || 1 + $0.width * $0.height / area <= mostTiles }
   }
 
   /// The canvas that keeps most of a picture's pixels; among equals the one with the least padding.

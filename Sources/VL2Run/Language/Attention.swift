@@ -19,6 +19,15 @@ package protocol Attention {
   /// Bytes that one layer keeps for `capacity` positions.
   func cacheBytes(capacity: Int) -> Int
 
+  /// Copies what one layer keeps of the first `positions` positions.
+  ///
+  /// - Parameters:
+  ///   - cache: this layer's memory for `capacity` positions.
+  ///   - copy: the same layer's memory of another cache, for `copyCapacity` positions.
+  func copy(
+    positions: Int, of cache: UnsafeRawPointer, capacity: Int, to copy: UnsafeMutableRawPointer,
+    copyCapacity: Int)
+
   /// Attends for rows at positions `start`..<`start + x.count`, which see all earlier positions and themselves.
   ///
   /// - Parameters:

@@ -141,11 +141,27 @@ package final class Decoder {
         bytesPerLayer: bytesPerLayer(positions: 64), capacity: 64)
       let working = config.workingBytes(
         rows: 1, chunk: 1, positions: positions, threads: arithmetic.pool.threads)
+      while budget.largestCache(working: working) < positions * one.bytesPerPosition, budget.reclaim() {}
       positions = max(1, min(positions, budget.largestCache(working: working) / one.bytesPerPosition))
     }
     let bytes = bytesPerLayer(positions: positions)
     return try KeyValueCache(
       layers: layers.count, bytesPerLayer: bytes, capacity: positions, ledger: ledger)
+  }
+
+  /// A cache like another one that holds the first `positions` positions of it, for up to `capacity`.
+  ///
+  /// - Throws: `MemoryError` where the system refuses memory.
+  package func copy(_ cache: KeyValueCache, positions: Int, capacity: Int) throws -> KeyValueCache {
+    let copy = try makeCache(positions: capacity)
+    let positions = min(positions, cache.length, copy.capacity)
+    for i in 0..<layers.count {
+      layers[i].attention.copy(
+        positions: positions, of: cache.layer(i), capacity: cache.capacity, to: copy.layer(i),
+        copyCapacity: copy.capacity)
+    }
+    copy.advance(by: positions)
+    return copy
   }
 
   /// The most bytes that any layer keeps for so many positions.
@@ -171,10 +187,11 @@ package final class Decoder {
   ///   - answers: rows of `x` that the model wrote, in ascending order; the others are prompt rows (see `RowKind`).
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - forcedRoutes: expert ids to take, for each layer with experts, [rows of x][kept].
-  ///   - progress: called after each layer with the share of the work that is done, as a number of rows.
+  ///   - progress: called after each chunk's part of a layer with the share of the work that is done, as a number of
+  ///     rows.
   /// - Throws: `PromptError.tooLong` where `cache` is too small, `MemoryBudgetError.request` where the budget is,
   ///   `PackedFileError` where weights cannot be read or the file changed meanwhile, and what `progress` throws;
-  ///   `cache` must then not be used any more.
+  ///   `cache` then holds what it held before.
   package func forward(
     _ x: Rows, cache: KeyValueCache, answers: [Range<Int>] = [], chunk: Int? = nil,
     forcedRoutes: [Int: [Int32]]? = nil, observer: StageObserver? = nil,
@@ -206,12 +223,15 @@ package final class Decoder {
         arithmetic.forEachRowRange(rows.count) { range in
           for row in range { kernels.add(part[row], attended[row], x.columns) }
         }
+        if parts.count > 1 { try progress(x.count * i / layers.count) }
       }
       rmsNorm(x, layers[i].postAttentionNorm, into: normed)
       if let forced = forcedRoutes?[i] {
-        try forced.withUnsafeBufferPointer { try feedForward(i, normed, x, chunk, forced: $0, observer) }
+        try forced.withUnsafeBufferPointer {
+          try feedForward(i, normed, x, chunk, forced: $0, observer, progress: progress)
+        }
       } else {
-        try feedForward(i, normed, x, chunk, forced: nil, observer)
+        try feedForward(i, normed, x, chunk, forced: nil, observer, progress: progress)
       }
       arithmetic.enter(.other)
       observer?.observe("layer.\(i)", x)
@@ -226,11 +246,12 @@ package final class Decoder {
   /// Borrows the layer while it works: taking it out of the list would count a reference.
   private func feedForward(
     _ layer: Int, _ normed: Rows, _ x: Rows, _ chunk: Int, forced: UnsafeBufferPointer<Int32>?,
-    _ observer: StageObserver?
+    _ observer: StageObserver?, progress: (Int) throws -> Void
   ) throws {
-    func apply(_ layer: borrowing Layer, lookAhead: (Rows) -> Void) throws {
-      try layer.feedForward.apply(
-        normed, addingTo: x, chunk: chunk, forced: forced, observer: observer, lookAhead: lookAhead)
+    func apply(_ borrowed: borrowing Layer, lookAhead: (Rows) -> Void) throws {
+      try borrowed.feedForward.apply(
+        normed, addingTo: x, chunk: chunk, forced: forced, observer: observer, lookAhead: lookAhead
+      ) { try progress(x.count * layer / layers.count) }
     }
     try apply(layers[layer]) { lookAhead(from: layer, $0) }
   }
@@ -298,18 +319,12 @@ package final class Decoder {
 
   /// Sends one token through the model.
   ///
-  /// - Returns: the likeliest next token.
-  package func step(_ token: Int, cache: KeyValueCache) throws -> Int {
-    likeliest(try logits(after: token, cache: cache))
-  }
-
-  /// Sends one token through the model.
-  ///
+  /// - Parameter routes: expert ids to take, for each layer with experts, [1][kept].
   /// - Returns: the logits of the next token, [1][vocabulary], valid until the next call.
-  package func logits(after token: Int, cache: KeyValueCache) throws -> Rows {
+  package func logits(after token: Int, cache: KeyValueCache, routes: [Int: [Int32]]? = nil) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
-    try forward(x, cache: cache, answers: [0..<1])
+    try forward(x, cache: cache, answers: [0..<1], forcedRoutes: routes)
     return logits(x)
   }
 

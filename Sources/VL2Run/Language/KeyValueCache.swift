@@ -22,6 +22,9 @@ package final class KeyValueCache {
   /// Bytes that one more position takes.
   package var bytesPerPosition: Int { (memory.bytes + capacity - 1) / max(1, capacity) }
 
+  /// Bytes that the cache takes: memory that was written once stays.
+  package var usedBytes: Int { reached * bytesPerPosition }
+
   /// Bytes that positions up to `length` take in addition to those that were ever in use.
   package func growth(to length: Int) -> Int { max(0, length - reached) * bytesPerPosition }
 

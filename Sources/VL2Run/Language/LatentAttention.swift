@@ -112,6 +112,14 @@ package final class LatentAttention: Attention {
     (capacity + 15) / 16 * 16 * shape.kept * MemoryLayout<Float>.stride
   }
 
+  package func copy(
+    positions: Int, of cache: UnsafeRawPointer, capacity: Int, to copy: UnsafeMutableRawPointer,
+    copyCapacity: Int
+  ) {
+    // Blocks of 16 positions, one after the other.
+    copy.copyMemory(from: cache, byteCount: cacheBytes(capacity: positions))
+  }
+
   package func attend(
     _ x: Rows, start: Int, kind: RowKind, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
   ) {

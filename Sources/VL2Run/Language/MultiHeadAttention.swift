@@ -41,6 +41,34 @@ package final class MultiHeadAttention: Attention {
     keyValueHeads * keyValues.bytes(positions: capacity, headSize: size)
   }
 
+  package func copy(
+    positions: Int, of cache: UnsafeRawPointer, capacity: Int, to copy: UnsafeMutableRawPointer,
+    copyCapacity: Int
+  ) {
+    func move(_ bytes: Int, from start: Int, to target: Int) {
+      (copy + target).copyMemory(from: cache + start, byteCount: bytes)
+    }
+    switch keyValues {
+    case .int8:
+      let bytes = keyValues.bytes(positions: positions, headSize: size)
+      for head in 0..<keyValueHeads {
+        move(
+          bytes, from: head * keyValues.bytes(positions: capacity, headSize: size),
+          to: head * keyValues.bytes(positions: copyCapacity, headSize: size))
+      }
+    case .float32:
+      // All heads' keys in blocks of 16 positions, then all heads' values as rows.
+      let row = size * MemoryLayout<Float>.stride
+      func keyBytes(_ positions: Int) -> Int { (positions + 15) / 16 * 16 * row }
+      for head in 0..<keyValueHeads {
+        move(keyBytes(positions), from: head * keyBytes(capacity), to: head * keyBytes(copyCapacity))
+        move(
+          positions * row, from: keyValueHeads * keyBytes(capacity) + head * capacity * row,
+          to: keyValueHeads * keyBytes(copyCapacity) + head * copyCapacity * row)
+      }
+    }
+  }
+
   package func attend(
     _ x: Rows, start: Int, kind: RowKind, cache: UnsafeMutableRawPointer, capacity: Int, into out: Rows
   ) {

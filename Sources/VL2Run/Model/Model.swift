@@ -5,8 +5,8 @@ import VL2Quant
 
 /// A packed model, opened and ready to answer. Opening maps the file; weights are read when they are used.
 ///
-/// A model works on one request at a time.
-public final class Model {
+/// A model works on one prompt at a time, on one thread: `Engine` gives it to many callers.
+package final class Model {
   package let file: PackedFile
   package let tokenizer: Tokenizer
   package var config: ModelConfig { file.config }
@@ -32,7 +32,7 @@ public final class Model {
   ///   that of a DeepSeek-VL2, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this
   ///   version does not run, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
   ///   may take, `MemoryError` where the system refuses memory.
-  public init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
+  package init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
     file = try PackedFile(path: path)
     file.surviveFaults()
     tokenizer = try Tokenizer(section: file.sectionBytes("tokenizer"))
@@ -89,7 +89,7 @@ public final class Model {
   /// Which experts were used since the model was opened; nil where the options did not ask for it.
   package var routes: RouteTrace? { recorder?.trace }
 
-  /// Must be called before each request. If the file changed since the last request (its card was pulled out
+  /// Must be called before each question. If the file changed since the last question (its card was pulled out
   /// and put back), it is opened again, provided that it is whole and the same.
   ///
   /// - Throws: `PackedFileError` where it is not.
@@ -132,10 +132,10 @@ public final class Model {
 
   /// One line to show to users of a model that only demonstrates how things work and knows little; nil for
   /// other models.
-  public var demonstrationNotice: String? { file.manifest.origin.demonstrationNotice }
+  package var demonstrationNotice: String? { file.manifest.origin.demonstrationNotice }
 
   /// Threads that share the arithmetic.
-  public var threads: Int { arithmetic.pool.threads }
+  package var threads: Int { arithmetic.pool.threads }
 
   /// The vocabulary sorted by its bytes, built when a schema first needs it.
   package private(set) lazy var vocabulary = Vocabulary(tokenizer)
@@ -143,10 +143,29 @@ public final class Model {
   /// The token that ends an answer.
   package var endToken: Int { tokenizer.endToken ?? config.language.endToken }
 
-  /// Encodes a picture into the rows for its `<image>` places in the prompt.
+  /// The token that begins a conversation.
+  package var beginToken: Int { tokenizer.beginToken ?? config.language.beginToken }
+
+  /// How many of a prompt's last positions go through the decoder before what they leave there counts. Reading that is
+  /// stopped loses what does not count yet; but more rows at once are a little faster, so that a short rest is taken
+  /// with the step before. Under a budget all go at once, so that each weight is read once a prompt.
+  package func readingStep(_ positions: Int) -> Int {
+    let step = 2 * decoder.chunk
+    return budget != nil || positions <= step * 3 / 2 ? positions : step
+  }
+
+  /// Called where memory is short, before a slot for experts is given up: gives up something that is kept only in case
+  /// it is wanted again, and returns whether there was anything.
+  package func onShortage(_ reclaim: @escaping () -> Bool) { budget?.reclaim = reclaim }
+
+  /// Layers that each picture goes through.
+  package var towerLayers: Int { tower.layers }
+
+  /// Encodes a picture into the rows for its places in the prompt.
   ///
-  /// - Parameter progress: called with the share of the work that is done, as a number of tiles, whenever it grows.
-  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile.
+  /// - Parameter progress: called several times in each of the tower's layers with the number of layers that are done.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile, and what `progress`
+  ///   throws.
   package func encode(
     _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) throws -> Void = { _ in }
   ) throws -> EncodedPicture {
@@ -174,16 +193,10 @@ public final class Model {
     let patchRows = Rows(
       patches.reserve(encoded * vision.patches * vision.width), count: encoded * vision.patches,
       columns: vision.width)
-    var shown = 0
     try picture.tiles.withUnsafeBufferPointer { tiles in
       guard let tiles = tiles.baseAddress else { return }
       try tower.encode(
-        tiles: tiles, count: encoded, into: patchRows, batch: batch, observer: observer
-      ) { share in
-        let done = Int(share * Double(encoded))
-        if done > shown { try progress(done) }
-        shown = max(shown, done)
-      }
+        tiles: tiles, count: encoded, into: patchRows, batch: batch, observer: observer, progress: progress)
     }
     for first in stride(from: 0, to: encoded, by: batch) {
       let tiles = first..<min(encoded, first + batch)
@@ -192,12 +205,12 @@ public final class Model {
         tiles: tiles.count, into: rows.slice(first * side * side..<tiles.upperBound * side * side),
         observer: observer)
     }
-    try file.checkUnchanged()
     if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
     let result = EncodedPicture(
       grid: picture.grid, hidden: hidden, rowCount: ImageTokens(config.processor).count(picture.grid),
       ledger: ledger
     ) { projector.arrange(rows, grid: picture.grid, into: $0) }
+    try file.checkUnchanged()
     towerMeter.sample()
     weights.release("projector")
     return result

@@ -21,12 +21,6 @@ struct AddedTokenTable: Sendable {
   private var all: [Entry] = []
   private var passes = [Pass(), Pass()]
 
-  /// A piece of text: either an added token or what is between two of them.
-  enum Piece {
-    case token(Int)
-    case text(Range<Int>)
-  }
-
   /// Throws `TokenizerError` where the table does not hold whole records, a token's id is not below `count` or its text not in the section.
   init(_ section: TokenizerSection, count: Int) throws {
     text = AddedText(section: section)
@@ -70,34 +64,30 @@ struct AddedTokenTable: Sendable {
   /// The ids of all tokens.
   var ids: Set<Int> { Set(all.map(\.id)) }
 
-  /// The text of the token with this id.
-  func text(of id: Int) -> [UInt8]? {
-    all.first { $0.id == id }.map { entry in (0..<entry.length).map { text[entry.start + $0] } }
-  }
-
-  /// Calls `body` with the pieces of `text`, in order.
-  func forEachPiece(of text: [UInt8], _ body: (Piece) -> Void) {
-    cut(text, text.indices, passes[0]) { piece in
-      guard case .text(let range) = piece else { return body(piece) }
-      cut(text, range, passes[1], body)
-    }
-  }
-
-  private func cut(_ bytes: [UInt8], _ range: Range<Int>, _ pass: Pass, _ body: (Piece) -> Void) {
+  /// Calls `body` with each added token in `text[range]` and its place, in order.
+  func forEachToken(in text: [UInt8], _ range: Range<Int>, _ body: (_ id: Int, _ place: Range<Int>) -> Void) {
+    // The second pass looks at what the first one leaves.
     var rest = range.lowerBound
+    find(text, range, passes[0]) { id, place in
+      find(text, rest..<place.lowerBound, passes[1], body)
+      body(id, place)
+      rest = place.upperBound
+    }
+    find(text, rest..<range.upperBound, passes[1], body)
+  }
+
+  private func find(
+    _ bytes: [UInt8], _ range: Range<Int>, _ pass: Pass, _ body: (_ id: Int, _ place: Range<Int>) -> Void
+  ) {
     var index = range.lowerBound
     while index < range.upperBound {
-      guard pass.begins[Int(bytes[index])], let entry = longest(bytes[index..<range.upperBound], pass.entries)
-      else {
+      if pass.begins[Int(bytes[index])], let entry = longest(bytes[index..<range.upperBound], pass.entries) {
+        body(entry.id, index..<index + entry.length)
+        index += entry.length
+      } else {
         index += 1
-        continue
       }
-      if rest < index { body(.text(rest..<index)) }
-      body(.token(entry.id))
-      index += entry.length
-      rest = index
     }
-    if rest < range.upperBound { body(.text(rest..<range.upperBound)) }
   }
 
   /// The longest entry that `bytes` begin with.

@@ -1,3 +1,4 @@
+import Synchronization
 import VL2Quant
 
 /// Text to token ids and back, from the tokeniser section of a packed file.
@@ -11,14 +12,12 @@ package struct Tokenizer: Sendable {
   /// The token that ends an answer, where the tokeniser's configuration names it.
   package let endToken: Int?
 
-  /// How the image token is written in a text, in UTF-8.
-  let imageMarker: [UInt8]
-
   private let section: TokenizerSection
   private let splitter: TextSplitter
   private let added: AddedTokenTable
   private let merges: MergeTable
   private let byteTokens: [UInt32]
+  private let work = TokenizerWork()
 
   /// Uses the section in place: opening reads the head, the byte tokens and the added tokens only. The memory
   /// must outlive the tokeniser and must not change.
@@ -68,32 +67,69 @@ package struct Tokenizer: Sendable {
     }
     added = try AddedTokenTable(section, count: count)
     merges = try MergeTable(section, count: count)
-    guard let marker = added.text(of: image) else {
+    guard added.ids.contains(image) else {
       throw TokenizerError.damagedSection(field: "imageToken", problem: "\(image) is not an added token")
     }
     self.section = section
     self.count = count
     imageToken = image
-    imageMarker = marker
   }
 
-  /// The ids of a text, exactly as the Hugging Face library gives them with `add_special_tokens=False`: added
-  /// tokens in the text are recognised. O(n log n) in the length of the text.
-  package func encode(_ text: String) -> [Int] { encode(Array(text.utf8)) }
+  /// The ids of a text, exactly as the Hugging Face library gives them with `add_special_tokens=False`. O(n log n) in
+  /// the length of the text.
+  ///
+  /// - Parameter trusted: whether added tokens in the text are recognised; without it the ids are those that the
+  ///   library gives for the same file without its `added_tokens`.
+  package func encode(_ text: String, trusted: Bool = true) -> [Int] {
+    let text = Array(text.utf8)
+    return encode(text, trusted: trusted ? [text.indices] : [])
+  }
 
-  /// The ids of a text of valid UTF-8.
-  func encode(_ text: [UInt8]) -> [Int] {
-    var output: [Int] = []
-    var merger = BytePairMerger(merges: merges, byteTokens: byteTokens)
-    added.forEachPiece(of: text) { piece in
-      switch piece {
-      case .token(let id): output.append(id)
-      case .text(let range):
-        splitter.forEachPiece(of: text, in: range) { merger.append(text[$0], to: &output) }
+  /// The ids of parts of a text, laid end to end; pictures count as nothing.
+  func encode(_ parts: [Turn.Part]) -> [Int] {
+    var text: [UInt8] = []
+    var trusted: [Range<Int>] = []
+    for part in parts {
+      let start = text.count
+      switch part {
+      case .text(let piece): text += piece.utf8
+      case .trusted(let piece):
+        text += piece.utf8
+        if trusted.last?.upperBound == start {
+          trusted[trusted.count - 1] = trusted[trusted.count - 1].lowerBound..<text.count
+        } else {
+          trusted.append(start..<text.count)
+        }
+      case .picture: break
       }
     }
+    return encode(text, trusted: trusted)
+  }
+
+  /// The ids of a text of valid UTF-8. Added tokens are recognised where they lie in one of the `trusted` ranges.
+  private func encode(_ text: [UInt8], trusted: [Range<Int>]) -> [Int] {
+    work.encodedBytes.wrappingAdd(text.count, ordering: .relaxed)
+    var output: [Int] = []
+    var merger = BytePairMerger(merges: merges, byteTokens: byteTokens)
+    var done = 0
+    func encodeText(to end: Int) {
+      if done < end {
+        splitter.forEachPiece(of: text, in: done..<end) { merger.append(text[$0], to: &output) }
+      }
+    }
+    for range in trusted {
+      added.forEachToken(in: text, range) { id, place in
+        encodeText(to: place.lowerBound)
+        output.append(id)
+        done = place.upperBound
+      }
+    }
+    encodeText(to: text.count)
     return output
   }
+
+  /// Bytes of text that were turned into ids so far, by all copies of this tokeniser.
+  package var encodedBytes: Int { work.encodedBytes.load(ordering: .relaxed) }
 
   /// The text of tokens, special ones included; bytes that are not UTF-8 become U+FFFD. Unknown ids are left
   /// out.
@@ -116,4 +152,9 @@ package struct Tokenizer: Sendable {
 
   /// The id of an added token by its text, for example `<|grounding|>`; nil where there is no such token.
   package func id(of special: String) -> Int? { added.id(of: Array(special.utf8)) }
+}
+
+/// What a tokeniser did.
+private final class TokenizerWork: Sendable {
+  let encodedBytes = Atomic<Int>(0)
 }

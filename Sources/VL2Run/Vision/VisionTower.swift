@@ -74,11 +74,34 @@ package final class VisionTower {
   ///   - tiles: RGB bytes, [count][side][side][3].
   ///   - out: [count * patches][width], written.
   ///   - batch: tiles that go through the weights together; no bit depends on it.
-  ///   - progress: called with the share of the work that is done, 0 to 1.
-  /// - Throws: `PackedFileError` where the weights cannot be read.
+  ///   - progress: called several times in each layer of a batch, with the number of layers that all tiles went
+  ///     through.
+  /// - Throws: `PackedFileError` where the weights cannot be read, and what `progress` throws.
   package func encode(
     tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, batch: Int, observer: StageObserver? = nil,
-    progress: (Double) throws -> Void = { _ in }
+    progress: (Int) throws -> Void = { _ in }
+  ) throws {
+    do {
+      try encodeAll(
+        tiles: tiles, count: count, into: out, batch: batch, observer: observer, progress: progress)
+    } catch {
+      // What a tower that was stopped holds would take the place of experts.
+      for section in sections { weights.release(section) }
+      throw error
+    }
+  }
+
+  /// Layers that a tile goes through.
+  package var layers: Int { blocks.count }
+
+  /// The sections that encoding uses, in their order.
+  private var sections: [String] {
+    ["vision.embed"] + blocks.indices.map { "vision.block.\($0)" } + ["vision.out", "projector"]
+  }
+
+  private func encodeAll(
+    tiles: UnsafePointer<UInt8>, count: Int, into out: Rows, batch: Int, observer: StageObserver?,
+    progress: (Int) throws -> Void
   ) throws {
     let tileBytes = config.imageSize * config.imageSize * 3
     let batches = stride(from: 0, to: count, by: batch).map { $0..<min(count, $0 + batch) }
@@ -95,9 +118,9 @@ package final class VisionTower {
       try weights.use(
         "vision.block.\(i)", next: i + 1 < blocks.count ? "vision.block.\(i + 1)" : "vision.out")
       for batch in batches {
-        apply(block, tiles: batch.count, to: rows(batch))
-        try progress(Double(i * count + batch.upperBound) / Double(blocks.count * count))
+        try apply(block, tiles: batch.count, to: rows(batch)) { try progress(i) }
       }
+      try progress(i + 1)
       weights.release("vision.block.\(i)")
       observer?.observe("vision.block.\(i)", out)
     }
@@ -107,7 +130,8 @@ package final class VisionTower {
     observer?.observe("vision.out", out)
   }
 
-  private func apply(_ block: Block, tiles: Int, to out: Rows) {
+  /// - Parameter afterPart: called after attention, and between the matrices that come then.
+  private func apply(_ block: Block, tiles: Int, to out: Rows, afterPart: () throws -> Void) rethrows {
     let kernels = vl2_kernels_active().pointee
     let rows = out.count
     let normed = Rows(self.normed.reserve(rows * config.width), count: rows, columns: config.width)
@@ -121,14 +145,17 @@ package final class VisionTower {
     arithmetic.multiply(block.qkv, arithmetic.prepare(normed, for: block.qkv), count: rows, into: qkv)
     arithmetic.enter(.attention)
     attend(qkv, tiles: tiles, into: attended)
+    try afterPart()
     arithmetic.enter(.output)
     arithmetic.multiply(
       block.proj, arithmetic.prepare(attended, for: block.proj), count: rows, into: normed)
     add(normed, to: out)
+    try afterPart()
 
     layerNorm(out, block.norm2, into: normed)
     arithmetic.enter(.inner)
     arithmetic.multiply(block.fc1, arithmetic.prepare(normed, for: block.fc1), count: rows, into: hidden)
+    try afterPart()
     arithmetic.enter(.activation)
     let activated = arithmetic.prepare(hidden, for: block.fc2) { range in
       kernels.gelu_tanh(hidden[range.lowerBound], range.count * hidden.columns)

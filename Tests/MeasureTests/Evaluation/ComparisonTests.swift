@@ -33,10 +33,9 @@ import VL2Run
       let compared = try ModelComparison(model, reference: reference).ask(
         "What is it?", about: try picture("wide.jpg"), name: "wide.jpg", maxTokens: 12)
       for (text, model) in [(compared.modelText, model), (compared.referenceText, reference)] {
-        var request = Session.Request(
-          turns: [Turn(role: .user, text: "What is it?")], pictures: [try picture("wide.jpg")], maxTokens: 12)
-        request.stopsLoops = false
-        let again = try Session(model).answer(request).text
+        var question = Question("What is it?", pictures: [try picture("wide.jpg")], maxTokens: 12)
+        question.stopsLoops = false
+        let again = try model.answer(question).text
         #expect(text == again)
       }
       return compared

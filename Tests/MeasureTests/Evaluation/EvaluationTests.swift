@@ -157,7 +157,10 @@ import VL2Measure
     (#"{"task": "t", "question": "?", "images": "a.png", "answer": "a"}"#, "images"),
     (#"{"task": "t", "question": "?", "images": [""], "answer": "a"}"#, "images"),
     (#"{"task": "t", "question": "<image>?", "answer": "a"}"#, "<image>"),
-    (#"{"task": "t", "turns": [["system", "<image>"], ["user", "?"]], "answer": "a"}"#, "<image>"),
+    (
+      #"{"task": "t", "turns": [["system", "<image>"], ["user", "?"]], "answer": "a"}"#,
+      "a picture stands in a turn of role system"
+    ),
   ])
   func badLines(line: String, naming: String) throws {
     try withTemporaryFolder { folder in

@@ -6,14 +6,14 @@ import VL2Run
 
 /// The model that ships, packed as users pack it, still answers: 300 of its held-out questions.
 @Suite struct PocketTests {
-  @Test func answersStayRight() throws {
-    let model = try Model(path: PackedModels.pocket(), options: RuntimeOptions(threads: 2))
-    #expect(model.demonstrationNotice != nil)
+  @Test func answersStayRight() async throws {
+    let engine = try await Engine(
+      path: PackedModels.pocket(), options: RuntimeOptions(threads: 2), keeping: 0)
+    #expect(engine.demonstrationNotice != nil)
 
-    let session = Session(model)
     var evaluation = Evaluation()
     for item in try EvaluationItem.load(Fixtures.pocket + "/eval/ci/items.jsonl") {
-      let answer = try item.answer(by: session, maxTokens: 128)
+      let answer = try await item.answer(by: engine, maxTokens: 128)
       evaluation.add(task: item.task, isRight: item.expected.accepts(answer))
     }
     #expect(evaluation.overall.items == 300)

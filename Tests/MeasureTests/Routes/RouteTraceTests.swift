@@ -14,9 +14,7 @@ import VL2Run
     var options = RuntimeOptions(threads: 2)
     options.recordsRoutes = true
     let model = try Model(path: try PackedModels.path("nano-mha", .q4), options: options)
-    let tokens = try Session(model).answer(
-      Session.Request(turns: [Turn(role: .user, text: "Count to ten.")], maxTokens: 9)
-    ).tokens
+    let tokens = try model.answer(Question("Count to ten.", maxTokens: 9)).tokens
     let trace = try #require(model.routes)
     #expect(trace.layers == 3 && trace.experts == 8 && trace.expertsPerToken == 2)
     // The prompt and every token but the last, through the two layers with experts.

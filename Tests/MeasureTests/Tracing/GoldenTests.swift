@@ -70,7 +70,8 @@ import VL2Run
   @Test func globalViewEncodedOnce() throws {
     let model = try PackedModels.open("nano-mha", .q4)
     let picture = try Picture(contentsOf: Fixtures.path("golden/images/grey.jpg"))
-    let tiled = TiledPicture(picture, processor: model.config.processor, cropping: false)
+    let tiled = TiledPicture(
+      picture, grid: TileGrid(columns: 1, rows: 1), processor: model.config.processor)
     #expect(tiled.globalEqualsLocal)
     let pictures = (once: try model.encode(tiled), twice: try model.encode(tiled, observer: StageRecorder()))
     withExtendedLifetime(pictures) {

@@ -5,13 +5,17 @@ import Testing
 import VL2Run
 
 @Suite struct ChoiceTests {
-  private let request = Session.Request(turns: [Turn(role: .user, text: "What is it?")])
+  private func question(_ choices: [String]) -> Question {
+    var question = Question("What is it?")
+    question.form = .choices(choices)
+    return question
+  }
 
   /// Each choice's weight is what its tokens' probabilities multiply to, read one by one.
   @Test func weights() throws {
     let model = try PackedModels.open("nano-mha", .q4)
     let choices = ["a", "a cat", "dog", "貓"]
-    let scores = try Session(model).choose(among: choices, request)
+    let scores = try model.answer(question(choices)).choices
     #expect(Set(scores.choices.map(\.text)) == Set(choices))
     #expect(abs(scores.choices.map(\.probability).reduce(0, +) - 1) < 1e-9)
     #expect(zip(scores.choices, scores.choices.dropFirst()).allSatisfy { $0.probability >= $1.probability })
@@ -22,8 +26,7 @@ import VL2Run
   }
 
   private func logProbability(_ text: String, _ model: Model) throws -> Double {
-    let prompt = try Prompt(
-      turns: request.turns, imageGrids: [], tokenizer: model.tokenizer, config: model.config)
+    let prompt = try Reading([.user("What is it?")], room: .init(maxTokens: 1), model: model).prompt
     let cache = try model.decoder.makeCache(positions: 200)
     var sum = 0.0
     var row: [Float] = []
@@ -41,28 +44,33 @@ import VL2Run
   }
 
   @Test func abstains() throws {
-    let scores = try Session(try PackedModels.open("nano-mha", .q4)).choose(among: ["x", "y"], request)
+    let scores = try PackedModels.open("nano-mha", .q4).answer(question(["x", "y"])).choices
     let best = scores.choices[0]
     #expect(scores.best()?.text == best.text)
     #expect(scores.best(atLeast: best.probability)?.text == best.text)
     #expect(scores.best(atLeast: best.probability + 0.01) == nil)
   }
 
-  /// What was weighed leaves nothing behind in a session that caches.
+  /// What was weighed leaves nothing behind.
   @Test func leavesNothingBehind() throws {
     let model = try PackedModels.open("nano-mha", .q4)
-    let session = Session(model, caches: true)
-    let expected = try Session(model).answer(request).tokens
-    _ = try session.choose(among: ["a cat", "a dog"], request)
-    #expect(try session.answer(request).tokens == expected)
+    let kept = ReadingCache(limit: 1 << 24)
+    let expected = try model.answer(Question("What is it?")).tokens
+    let weighed = try model.answer(question(["a cat", "a dog"]), keeping: kept)
+    let answer = try model.answer(Question("What is it?"), keeping: kept)
+    #expect(answer.tokens == expected && answer.counts.readTokens == 1)
+    #expect(
+      try model.answer(question(["a cat", "a dog"])).choices.choices.map(\.probability)
+        == weighed.choices.choices.map(\.probability))
   }
 
   @Test func refused() throws {
-    let session = Session(try PackedModels.open("nano-mha", .q4))
-    #expect(throws: ChoiceError.tooFew(1)) { try session.choose(among: ["a"], request) }
-    #expect(throws: ChoiceError.empty) { try session.choose(among: ["a", " "], request) }
-    #expect(throws: ChoiceError.twice("a")) { try session.choose(among: ["a", "b", "a"], request) }
+    let model = try PackedModels.open("nano-mha", .q4)
+    func answer(_ choices: [String]) throws -> Answer { try model.answer(question(choices)) }
+    #expect(throws: ChoiceError.tooFew(1)) { try answer(["a"]) }
+    #expect(throws: ChoiceError.empty) { try answer(["a", " "]) }
+    #expect(throws: ChoiceError.twice("a")) { try answer(["a", "b", "a"]) }
     let long = String(repeating: "word ", count: 3000)
-    #expect(throws: ChoiceError.tooLong(long)) { try session.choose(among: ["a", long], request) }
+    #expect(throws: ChoiceError.tooLong(long)) { try answer(["a", long]) }
   }
 }

@@ -12,14 +12,14 @@ import VL2Run
       text:
         ##"{"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}"##)
     let model = try PackedModels.open("nano-mha", .q4)
-    var request = Session.Request(turns: [Turn(role: .user, text: "go")])
-    request.schema = needsItself
-    #expect(throws: SchemaError.endless("s.json")) { try Session(model).answer(request) }
-    request.schema = try JSONSchema(text: ##"{"anyOf": [{"$ref": "#"}]}"##)
-    #expect(throws: SchemaError.endless("s.json")) { try Session(model).answer(request) }
-    request.schema = try JSONSchema(text: #"{"type": "string", "minLength": 60}"#)
-    request.maxTokens = 5
-    #expect { try Session(model).answer(request) } throws: { error in
+    var question = Question("go")
+    question.form = .schema(needsItself)
+    #expect(throws: SchemaError.endless("s.json")) { try model.answer(question) }
+    question.form = .schema(try JSONSchema(text: ##"{"anyOf": [{"$ref": "#"}]}"##))
+    #expect(throws: SchemaError.endless("s.json")) { try model.answer(question) }
+    question.form = .schema(try JSONSchema(text: #"{"type": "string", "minLength": 60}"#))
+    question.maxTokens = 5
+    #expect { try model.answer(question) } throws: { error in
       guard case SchemaError.budget("s.json", tokens: 5, least: _)? = error as? SchemaError else {
         return false
       }
@@ -31,23 +31,22 @@ import VL2Run
   @Test func randomSchemas() throws {
     let model = try PackedModels.open("nano-mha", .q4, threads: 1)
     var random = SplitMix64(seed: 41)
-    var endings: [Session.Ending: Int] = [:]
+    var endings: [Ending: Int] = [:]
     for round in 0..<200 {
       var maker = RandomSchema(random: random)
       let text = maker.schema(depth: 3)
       random = maker.random
       let value = try JSONReader.read(Array(text.utf8))
-      var request = Session.Request(
-        turns: [Turn(role: .user, text: "go")], maxTokens: [40, 80, 200][round % 3])
-      request.schema = try JSONSchema(text: text)
-      request.sampling = Sampling(
+      var question = Question("go", maxTokens: [40, 80, 200][round % 3])
+      question.form = .schema(try JSONSchema(text: text))
+      question.sampling = Sampling(
         temperature: [0, 0.7, 1, 1.5][round % 4], topP: round % 5 == 0 ? 0.9 : 1, seed: UInt64(round))
-      let answer: Session.Answer
+      let answer: Answer
       do {
-        answer = try Session(model).answer(request)
+        answer = try model.answer(question)
       } catch SchemaError.budget(_, tokens: _, let least) {
-        request.maxTokens = least
-        answer = try Session(model).answer(request)
+        question.maxTokens = least
+        answer = try model.answer(question)
       }
       endings[answer.ending, default: 0] += 1
       let json = try JSONReader.read(Array(answer.text.utf8))
@@ -64,10 +63,10 @@ import VL2Run
     )
     let answers = try [1, 3].map { threads in
       let model = try PackedModels.open("nano-mha", .q4, threads: threads)
-      var request = Session.Request(turns: [Turn(role: .user, text: "go")], maxTokens: 40)
-      request.schema = object
-      request.sampling = Sampling(temperature: 1, seed: 4)
-      return try Session(model).answer(request).tokens
+      var question = Question("go", maxTokens: 40)
+      question.form = .schema(object)
+      question.sampling = Sampling(temperature: 1, seed: 4)
+      return try model.answer(question).tokens
     }
     #expect(answers[0] == answers[1])
   }

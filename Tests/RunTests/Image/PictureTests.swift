@@ -21,7 +21,7 @@ struct PictureTests {
       #expect(picture.width == item.width && picture.height == item.height, "\(item.file)")
       #expect(sha256(picture.pixels) == item.sha256, "\(item.file)")
       let tiled = TiledPicture(
-        picture, candidates: publishedCandidates(), mean: [0.5, 0.5, 0.5], cropping: true)
+        picture, candidates: publishedCandidates(), mean: [0.5, 0.5, 0.5])
       #expect(tiled.grid == TileGrid(columns: item.columns, rows: item.rows), "\(item.file)")
       #expect(sha256(tiled.tiles) == item.tiles, "\(item.file)")
     }

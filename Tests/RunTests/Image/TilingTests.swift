@@ -32,8 +32,10 @@ struct TilingTests {
       for (index, image) in golden.images.enumerated() {
         let picture = try Picture(contentsOf: folder + "/" + image)
         let tiled = TiledPicture(
-          picture, candidates: candidates.map { .init(width: $0[0], height: $0[1]) }, mean: [0.5, 0.5, 0.5],
-          cropping: golden.images.count <= 2)
+          picture,
+          candidates: candidates.prefix(golden.images.count <= 2 ? candidates.count : 1).map {
+            .init(width: $0[0], height: $0[1])
+          }, mean: [0.5, 0.5, 0.5])
         #expect(tiled.grid == TileGrid(columns: grids[2 * index], rows: grids[2 * index + 1]))
         #expect(
           try file.shape(of: "tiles.\(index)")
@@ -62,7 +64,8 @@ struct TilingTests {
     for item in expected {
       let picture = randomPicture(seed: item.seed, width: item.width, height: item.height)
       let tiled = TiledPicture(
-        picture, candidates: publishedCandidates(side: item.side), mean: item.mean, cropping: item.cropping)
+        picture, candidates: Array(publishedCandidates(side: item.side).prefix(item.cropping ? .max : 1)),
+        mean: item.mean)
       #expect(tiled.grid == TileGrid(columns: item.columns, rows: item.rows))
       #expect(sha256(tiled.tiles) == item.sha256, "\(item)")
     }
@@ -71,12 +74,12 @@ struct TilingTests {
   @Test func theOnlyLocalTileEqualsTheGlobalView() {
     let picture = randomPicture(seed: 1, width: 40, height: 90)
     let candidates = publishedCandidates(side: 28)
-    let uncropped = TiledPicture(picture, candidates: candidates, mean: [0.5, 0.5, 0.5], cropping: false)
+    let uncropped = TiledPicture(picture, candidates: [candidates[0]], mean: [0.5, 0.5, 0.5])
     #expect(uncropped.grid == TileGrid(columns: 1, rows: 1))
     #expect(uncropped.globalEqualsLocal)
     #expect(uncropped.tiles.count == 2 * 28 * 28 * 3)
     #expect(uncropped.tiles.prefix(28 * 28 * 3) == uncropped.tiles.suffix(28 * 28 * 3))
-    let cropped = TiledPicture(picture, candidates: candidates, mean: [0.5, 0.5, 0.5], cropping: true)
+    let cropped = TiledPicture(picture, candidates: candidates, mean: [0.5, 0.5, 0.5])
     #expect(cropped.grid.rows > 1)
     #expect(!cropped.globalEqualsLocal)
   }
@@ -85,7 +88,7 @@ struct TilingTests {
   @Test func aThreadVanishes() {
     let thread = randomPicture(seed: 3, width: 1, height: 20_000)
     let tiled = TiledPicture(
-      thread, candidates: publishedCandidates(), mean: [0.5, 0.5, 0.5], cropping: true)
+      thread, candidates: publishedCandidates(), mean: [0.5, 0.5, 0.5])
     #expect(tiled.grid == TileGrid(columns: 1, rows: 1))
     #expect(tiled.tiles.count == 2 * 384 * 384 * 3 && tiled.tiles.allSatisfy { $0 == 127 })
   }

@@ -75,12 +75,10 @@ import VL2Run
       let model = try Model(path: path, options: options)
       var pieces = 0
       #expect(throws: PackedFileError.self) {
-        try Session(model).answer(
-          Session.Request(turns: [Turn(role: .user, text: "Count to ten.")], maxTokens: 200)
-        ) { _ in
+        try model.answer(Question("Count to ten.", maxTokens: 200)) { event in
+          guard case .text = event else { return }
           pieces += 1
           if pieces == 3 { _ = truncate(path, 4096) }
-          return true
         }
       }
       #expect(pieces == 3)

@@ -20,6 +20,28 @@ import Testing
     }
   }
 
+  /// Text from somebody else: every special and added token in it is text, as if the tokeniser had none.
+  @Test func untrustedTextIsText() throws {
+    struct Case: Decodable {
+      var file, text: String
+      var ids: [Int]
+    }
+    let lines = try TokenizerFixtures.bytes("tokenizer/untrusted.jsonl").split(separator: UInt8(ascii: "\n"))
+    let cases = try lines.map { try JSONDecoder().decode(Case.self, from: Data($0)) }
+    #expect(cases.count == 649)
+    for (name, tokenizer) in [
+      ("tokenizer.json", try TokenizerFixtures.real.get()),
+      ("small-family.json", try TokenizerFixtures.small.get()),
+    ] {
+      for (index, example) in cases.enumerated() where example.file == name {
+        let ids = tokenizer.encode(example.text, trusted: false)
+        #expect(ids == example.ids, "case \(index): \(example.text.debugDescription)")
+        #expect(tokenizer.addedTokens.isDisjoint(with: ids))
+        #expect(tokenizer.decode(ids).utf8.elementsEqual(example.text.utf8), "case \(index)")
+      }
+    }
+  }
+
   @Test func idsOfSmallsFamilyAreTheLibrarys() throws {
     let tokenizer = try TokenizerFixtures.small.get()
     let cases = try TokenizerFixtures.cases("small-family.jsonl")

@@ -62,14 +62,14 @@ import VL2Console
   }
 
   /// Ctrl-C is noted while an answer is made, and ends the program again afterwards.
-  @Test func interruptions() throws {
+  @Test func interruptions() async throws {
     func handler() -> Int {
       var action = sigaction()
       sigaction(SIGINT, nil, &action)
       return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
     }
     let before = handler()
-    let noted = Interruption.noted {
+    let noted = await Interruption.noted {
       #expect(!Interruption.isRequested && handler() != before)
       kill(getpid(), SIGINT)
       // Another thread may get it.
@@ -80,7 +80,8 @@ import VL2Console
     }
     #expect(noted && handler() == before)
     // The next one begins anew.
-    #expect(Interruption.noted { !Interruption.isRequested })
+    let isNew = await Interruption.noted { !Interruption.isRequested }
+    #expect(isNew)
   }
 
   /// An error stays one line, whatever it names.

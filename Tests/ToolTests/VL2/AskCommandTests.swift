@@ -14,10 +14,8 @@ import VL2Run
 
   @Test func answers() throws {
     let model = try PackedModels.path("nano-mha", .bf16)
-    let expected = try Session(try PackedModels.open("nano-mha", .bf16)).answer(
-      Session.Request(
-        turns: [Turn(role: .user, text: "What is it?")],
-        pictures: [try Picture(contentsOf: picture("small.png"))], maxTokens: 9))
+    let expected = try PackedModels.open("nano-mha", .bf16).answer(
+      Question("What is it?", pictures: [try Picture(contentsOf: picture("small.png"))], maxTokens: 9))
     let words = ["--model", model, "--max-tokens", "9", picture("small.png")]
     let plain = try vl2.run(["ask"] + words + ["What is it?"])
     #expect(plain.status == 0, "\(plain.errors)")
@@ -36,9 +34,8 @@ import VL2Run
     func expected(_ code: KeyValueCode) throws -> String {
       var options = RuntimeOptions(threads: 2)
       options.keyValues = code
-      let turns = [Turn(role: .user, text: "What is it?")]
-      return try Session(Model(path: model, options: options))
-        .answer(Session.Request(turns: turns, maxTokens: 40)).text + "\n"
+      return try Model(path: model, options: options)
+        .answer(Question("What is it?", maxTokens: 40)).text + "\n"
     }
     // Long enough for the two to part.
     #expect(try expected(.int8) != expected(.float32))
@@ -137,13 +134,39 @@ import VL2Run
       let drawn = try vl2.run(words + ["--ground", "the dog", "--draw", folder + "/out.png"])
       #expect(drawn.status == 0 && drawn.errors.contains("out.png: 0 boxes drawn"), "\(drawn.errors)")
       #expect(try Picture(contentsOf: folder + "/out.png") == Picture(contentsOf: picture("small.png")))
-      #expect(try drawn.output == vl2.run(words + ["<|ref|>the dog<|/ref|>."]).output)
+      // The marks count where vl2 writes them, and nowhere else.
+      let model = try Model(path: model, options: RuntimeOptions(threads: 2))
+      func answer(_ text: Turn.Part) throws -> String {
+        let picture = try Picture(contentsOf: picture("small.png"))
+        return try model.answer(Question([.user([text], pictures: [picture])], maxTokens: 6)).text + "\n"
+      }
+      let question = "<|ref|>the dog<|/ref|>."
+      #expect(try drawn.output == answer(.trusted(question)))
+      #expect(try vl2.run(words + [question]).output == answer(.text(question)))
+      let boxes = try vl2.run(words + ["--boxes", "Describe it."])
+      #expect(try boxes.output == answer(.trusted("<|grounding|>Describe it.")))
     }
     expectFailure(
       try vl2.run([
         "ask", "--model", model, "--max-tokens", "2", "--draw", "/none/x.png", picture("small.png"), "x",
       ]),
       status: 74, naming: "/none/x.png: cannot be written: no such folder")
+  }
+
+  /// A question says where its pictures stand only where it is asked to; otherwise it may be about HTML.
+  @Test func places() throws {
+    let path = try PackedModels.path("nano-mha", .q4)
+    let model = try Model(path: path, options: RuntimeOptions(threads: 2))
+    let picture = try Picture(contentsOf: picture("small.png"))
+    func answer(_ turns: [Turn]) throws -> String {
+      try model.answer(Question(turns, maxTokens: 6)).text + "\n"
+    }
+    let words = ["ask", "--model", path, "--max-tokens", "6", self.picture("small.png")]
+    let html = "What does <image> mean in SVG?"
+    #expect(try vl2.run(words + [html]).output == answer([.user(html, pictures: [picture])]))
+    let placed = try vl2.run(words + ["--placed", "Is <image> red?"])
+    let parts: [Turn.Part] = [.text("Is "), .picture(picture), .text(" red?")]
+    #expect(try placed.output == answer([Turn(role: .user, parts: parts)]))
   }
 
   @Test func choices() throws {
@@ -194,8 +217,11 @@ import VL2Run
       let text = folder + "/text.jpg"
       try write("no picture".utf8, to: text)
       expectFailure(try vl2.run(["ask", "--model", model, text, "Hello"]), status: 65, naming: "text.jpg")
-      expectFailure(
-        try vl2.run(["ask", "--model", model, "<image> what?"]), status: 64, naming: "<image>")
+      for question in ["what?", "<image> and <image>?"] {
+        let words = ["ask", "--model", model, "--placed", picture("small.png"), picture("small.png")]
+        let run = try vl2.run(words + [question + " <image>"])
+        expectFailure(run, status: 64, naming: "<image>")
+      }
       expectFailure(
         try vl2.run(["ask", "--model", model, String(repeating: "word ", count: 5000)]), status: 65,
         naming: "context")
@@ -213,6 +239,9 @@ import VL2Run
       ["ask", "--draw", "x.jpg", picture("small.png"), "x"], ["ask", "-", "-"],
       ["ask", "--ground", " ", picture("wide.jpg")],
       ["ask", "--each", "--draw", "x.png", picture("wide.jpg"), picture("small.png"), "x"],
+      ["ask", "--ground", "x", "--boxes", picture("wide.jpg")],
+      ["ask", "--ground", "x", "--placed", picture("wide.jpg")],
+      ["ask", "--choices", "a,b", "--boxes", "x"],
     ] {
       let run = try vl2.run(arguments, environment: ["VL2_MODEL": ""])
       #expect(run.status == 64, "\(arguments): \(run.errors)")

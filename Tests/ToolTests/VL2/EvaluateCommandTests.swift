@@ -31,11 +31,10 @@ import VL2Run
   }
 
   private func answers(maxTokens: Int) throws -> [String] {
-    let session = Session(try PackedModels.open("nano-mha", .bf16))
+    let model = try PackedModels.open("nano-mha", .bf16)
     return try questions.map { _, images, question in
       let pictures = try images.map { try Picture(contentsOf: Fixtures.path("golden/images/" + $0)) }
-      let turns = [Turn(role: .user, text: question)]
-      return try session.answer(.init(turns: turns, pictures: pictures, maxTokens: maxTokens)).text
+      return try model.answer(Question(question, pictures: pictures, maxTokens: maxTokens)).text
     }
   }
 

@@ -1,0 +1,103 @@
+import Synchronization
+import VL2Base
+
+/// A model that answers many callers, one question after the other.
+///
+/// It has a thread of its own on which everything is computed, read and waited for, so that no task of Swift's is ever
+/// blocked. People go before cameras; within each class, who comes first is served first. What was read and looked at
+/// is kept for all callers, within a bound.
+public final class Engine: Sendable {
+  let worker: EngineWorker
+  let kept: KeptBytes
+  private let facts: Facts
+  private let sessions = Atomic<Int>(0)
+
+  /// What never changes about a model.
+  private struct Facts: Sendable {
+    var path: String
+    var threads: Int
+    var contextLength: Int
+    var demonstrationNotice: String?
+    var budgetBytes: Int?
+  }
+
+  /// Opens a packed file. Weights are read when they are first needed.
+  ///
+  /// - Parameters:
+  ///   - keeping: the most bytes of conversations and pictures to keep for later questions; nil for an eighth of the
+  ///     memory that is free, at most 512 MiB; 0 for none. Where memory is limited (`RuntimeOptions.memory`), what
+  ///     is kept gives way to everything else.
+  ///   - mostWaiting: the most questions that may wait; further ones fail with `EngineError.busy`.
+  /// - Throws: `PackedFileError` for a damaged or foreign file, `FileError` where the config in it is not
+  ///   that of a DeepSeek-VL2, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this
+  ///   version does not run, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
+  ///   may take, `MemoryError` where the system refuses memory.
+  public init(
+    path: String, options: RuntimeOptions = RuntimeOptions(), keeping: Int? = nil, mostWaiting: Int = 16
+  ) async throws {
+    let bytes = keeping ?? Self.bytesToKeep
+    let kept = KeptBytes()
+    self.kept = kept
+    worker = EngineWorker(mostWaiting: mostWaiting)
+    facts = try await worker.start {
+      (try Model(path: path, options: options), ReadingCache(limit: bytes, bytes: kept))
+    } facts: { model in
+      Facts(
+        path: model.file.path, threads: model.threads, contextLength: model.config.language.maxPositions,
+        demonstrationNotice: model.demonstrationNotice, budgetBytes: model.weightStatistics.budgetBytes)
+    }
+  }
+
+  deinit { worker.stop() }
+
+  private static var bytesToKeep: Int { min(512 << 20, (AvailableMemory.read()?.available ?? 0) / 8) }
+
+  /// Asks a question.
+  ///
+  /// - Returns: what happens on the way to the answer; nothing is awaited here.
+  public func answer(_ question: Question) -> AnswerEvents { ask(question, in: nil) }
+
+  /// Begins a conversation.
+  public func session(system: String? = nil) -> Session {
+    Session(self, number: sessions.wrappingAdd(1, ordering: .relaxed).newValue, system: system)
+  }
+
+  func ask(_ question: Question, in history: SessionHistory?) -> AnswerEvents {
+    let job = AnswerJob(question, session: history)
+    worker.add(job)
+    return AnswerEvents(job, engine: self)
+  }
+
+  /// Measures this machine with one tile of noise and 128 tokens, between two questions.
+  ///
+  /// - Throws: `PackedFileError` where weights cannot be read.
+  public func measureSpeed() async throws -> SpeedEstimate {
+    try await worker.perform { model, _ in try model.measureSpeed() }
+  }
+
+  /// Bytes of conversations and pictures that are kept for later questions.
+  public func keptBytes() async throws -> Int { try await worker.perform { $1.byteCount } }
+
+  /// The packed file, as it was named.
+  public var path: String { facts.path }
+
+  /// Threads that share the arithmetic.
+  public var threads: Int { facts.threads }
+
+  /// The most tokens of a prompt and its answer together.
+  public var contextLength: Int { facts.contextLength }
+
+  /// One line to show to users of a model that only demonstrates how things work and knows little; nil for
+  /// other models.
+  public var demonstrationNotice: String? { facts.demonstrationNotice }
+
+  /// Bytes that everything together may take; nil where the file is mapped.
+  package var budgetBytes: Int? { facts.budgetBytes }
+
+  /// Calls `body` with the model, between two questions.
+  package func withModel<Result: Sendable>(
+    _ body: @escaping @Sendable (Model) throws -> Result
+  ) async throws -> Result {
+    try await worker.perform { model, _ in try body(model) }
+  }
+}

@@ -1,0 +1,80 @@
+import VL2Base
+
+/// A question with everything that its answer depends on.
+public struct Question: Sendable {
+  /// System's, user's and assistant's turns, the last of them the user's.
+  public var turns: [Turn]
+  /// How the answer begins, as it is; the model goes on from there. Not part of the answer's text.
+  public var answerBegins = ""
+  /// The most tokens to write.
+  public var maxTokens: Int
+  public var sampling: Sampling
+  /// Texts before which the answer ends; they are not part of it.
+  public var stops: [String] = []
+  /// Whether to end an answer that repeats itself over and over (`LoopWatch`).
+  public var stopsLoops = true
+  /// What the answer may be.
+  public var form = AnswerForm.free
+  /// The most tiles that pictures are cut into.
+  public var tileLimit = TileLimit.context
+  /// How many of the likeliest tokens to tell for each token that is written, with probabilities, at most 64; nil for
+  /// no probabilities.
+  public var likeliestTokens: Int?
+  /// The most seconds for everything, waiting included; nil for as many as it takes.
+  public var timeLimit: Double?
+  public var caller = Caller.person
+
+  public init(_ turns: [Turn], maxTokens: Int = 512, sampling: Sampling = .greedy) {
+    self.turns = turns
+    self.maxTokens = maxTokens
+    self.sampling = sampling
+  }
+
+  /// A question of one turn: pictures, then the text.
+  public init(
+    _ text: String, pictures: [Picture] = [], maxTokens: Int = 512, sampling: Sampling = .greedy
+  ) {
+    self.init([.user(text, pictures: pictures)], maxTokens: maxTokens, sampling: sampling)
+  }
+}
+
+/// What an answer may be.
+public enum AnswerForm: Sendable {
+  case free
+  /// A JSON text of a schema; it is complete before `maxTokens` are written.
+  case schema(JSONSchema)
+  /// None is written: each of these is weighed instead (`Answer.choices`).
+  case choices([String])
+}
+
+/// Who waits for an answer.
+public enum Caller: Sendable {
+  /// Goes first.
+  case person
+  /// Waits for people, and gives way to them while it is answered.
+  case camera
+}
+
+/// A question that contradicts itself.
+public enum QuestionError: ReportableError, Equatable {
+  /// No turn of the user is at the end.
+  case noQuestion
+  /// A schema or choices cannot go on from a given beginning of the answer.
+  case beginningWithForm
+
+  public var kind: ErrorKind { .usage }
+
+  public var problem: String {
+    switch self {
+    case .noQuestion: "the conversation does not end with a turn of the user's"
+    case .beginningWithForm: "the beginning of the answer does not go with a schema or choices"
+    }
+  }
+
+  public var hint: Hint {
+    switch self {
+    case .noQuestion: "add a question"
+    case .beginningWithForm: "leave one of them out"
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import VL2Base
+
+/// What was read and looked at before, for all callers: keys and values of conversations, and the rows of pictures.
+///
+/// Conversations are told apart by ids, by what kind of row each position is, and by the pictures in their places,
+/// because the places of all pictures hold one and the same id. What was used last stays longest; what cameras left
+/// goes before what people left.
+package final class ReadingCache {
+  /// Who a conversation belongs to, and how long it stays.
+  package struct Owner: Sendable, Equatable {
+    /// The session's number; nil for a question that belongs to none.
+    package var session: Int?
+    package var isCamera = false
+
+    package init(session: Int? = nil, isCamera: Bool = false) {
+      self.session = session
+      self.isCamera = isCamera
+    }
+  }
+
+  /// A picture as it was cut into tiles.
+  package struct PictureKey: Hashable {
+    var picture: PictureIdentity
+    var columns, rows: Int
+
+    package init(_ picture: Picture, _ grid: TileGrid) {
+      self.picture = picture.identity
+      (columns, rows) = (grid.columns, grid.rows)
+    }
+  }
+
+  private struct KeptPicture {
+    var rows: EncodedPicture
+    var use: Int
+    var isCamera: Bool
+  }
+
+  /// The most bytes to keep; 0 to keep nothing.
+  package let limit: Int
+  private var conversations: [KeptConversation] = []
+  private var pictures: [PictureKey: KeptPicture] = [:]
+  private var uses = 0
+  private let bytes: KeptBytes
+
+  /// - Parameter bytes: is told what is kept.
+  package init(limit: Int, bytes: KeptBytes = KeptBytes()) {
+    self.limit = limit
+    self.bytes = bytes
+  }
+
+  package var keeps: Bool { limit > 0 }
+
+  /// Bytes of everything that is kept.
+  package var byteCount: Int {
+    conversations.reduce(0) { $0 + $1.byteCount } + pictures.values.reduce(0) { $0 + $1.rows.byteCount }
+  }
+
+  // MARK: conversations
+
+  /// The fewest positions that are worth being copied.
+  private static let fewestPositions = 32
+
+  /// Takes out the conversation that begins most like `content`, or makes a new one.
+  ///
+  /// A conversation that goes on, or that is the session's own, is taken as it is. Of one that is left at some place
+  /// the beginning is copied, so that whoever it belongs to finds it again.
+  ///
+  /// - Parameter positions: positions that the conversation will need.
+  /// - Returns: a conversation that holds nothing but a beginning of `content`, and at least one position less.
+  /// - Throws: `MemoryError` where the system refuses memory.
+  package func take(
+    _ content: ConversationContent, owner: Owner, decoder: Decoder, positions: Int
+  ) throws -> KeptConversation {
+    let found = conversations.map { (kept: $0, common: $0.common(with: content)) }.max {
+      ($0.common, $0.kept.use) < ($1.common, $1.kept.use)
+    }
+    guard let (kept, common) = found, common > 0 else {
+      return KeptConversation(try decoder.makeCache(positions: positions), owner: owner)
+    }
+    // The logits after the last position are wanted, so that it has to be computed.
+    let length = min(common, content.tokens.count - 1)
+    let isOwn = owner.session != nil && kept.owner.session == owner.session
+    let goesOn = common == kept.length && kept.owner == owner
+    if isOwn || goesOn, kept.capacity >= content.tokens.count {
+      conversations.removeAll { $0 === kept }
+      update()
+      kept.truncate(to: length)
+      return kept
+    }
+    guard length >= Self.fewestPositions else {
+      return KeptConversation(try decoder.makeCache(positions: positions), owner: owner)
+    }
+    kept.use = nextUse()
+    return try kept.copy(length, owner: owner, decoder: decoder, positions: positions)
+  }
+
+  /// Puts a conversation back.
+  package func keep(_ conversation: KeptConversation) {
+    guard keeps, conversation.length > 0 else { return }
+    conversation.use = nextUse()
+    // A session has one conversation; what is a beginning of another one is of no use.
+    conversations.removeAll { other in
+      other.owner == conversation.owner
+        && (other.owner.session != nil || conversation.common(with: other.content) == other.length)
+    }
+    conversations.append(conversation)
+    trim()
+  }
+
+  /// Forgets what belongs to a session.
+  package func forget(session: Int) {
+    conversations.removeAll { $0.owner.session == session }
+    update()
+  }
+
+  // MARK: pictures
+
+  package func rows(of picture: PictureKey) -> EncodedPicture? {
+    guard pictures[picture] != nil else { return nil }
+    pictures[picture]?.use = nextUse()
+    return pictures[picture]?.rows
+  }
+
+  package func keep(_ rows: EncodedPicture, of picture: PictureKey, isCamera: Bool) {
+    guard keeps else { return }
+    pictures[picture] = KeptPicture(rows: rows, use: nextUse(), isCamera: isCamera)
+    trim()
+  }
+
+  // MARK: room
+
+  /// Drops what is worth least.
+  ///
+  /// - Returns: whether there was anything.
+  @discardableResult package func dropOne() -> Bool {
+    func rank(_ isCamera: Bool, _ use: Int) -> (Int, Int) { (isCamera ? 0 : 1, use) }
+    let picture = pictures.min {
+      rank($0.value.isCamera, $0.value.use) < rank($1.value.isCamera, $1.value.use)
+    }
+    let conversation = conversations.min {
+      rank($0.owner.isCamera, $0.use) < rank($1.owner.isCamera, $1.use)
+    }
+    switch (picture, conversation) {
+    case (nil, nil): return false
+    case (let picture?, let conversation?)
+    where rank(picture.value.isCamera, picture.value.use)
+      < rank(conversation.owner.isCamera, conversation.use):
+      pictures[picture.key] = nil
+    case (let picture?, nil): pictures[picture.key] = nil
+    case (_, let conversation?): conversations.removeAll { $0 === conversation }
+    }
+    update()
+    return true
+  }
+
+  private func trim() {
+    while byteCount > limit, dropOne() {}
+    update()
+  }
+
+  private func nextUse() -> Int {
+    uses += 1
+    return uses
+  }
+
+  private func update() {
+    var sessions: [Int: Int] = [:]
+    for kept in conversations {
+      if let session = kept.owner.session { sessions[session, default: 0] += kept.byteCount }
+    }
+    bytes.set(sessions)
+  }
+}
+
+/// Bytes of the conversations that are kept for each session, for all threads.
+package final class KeptBytes: Sendable {
+  private let sessions = Monitor<[Int: Int]>([:])
+
+  package init() {}
+
+  package func byteCount(session: Int) -> Int { sessions.withLock { $0[session] ?? 0 } }
+
+  fileprivate func set(_ bytes: [Int: Int]) { sessions.withLock { $0 = bytes } }
+}

@@ -1,0 +1,16 @@
+/// How fast a machine answers with a model: enough to say beforehand how long a question will take.
+public struct SpeedEstimate: Sendable, Equatable, Codable {
+  /// Seconds of the tower and the projector for one tile.
+  public var tileSeconds: Double
+  public var promptTokensPerSecond: Double
+
+  public init(tileSeconds: Double, promptTokensPerSecond: Double) {
+    self.tileSeconds = tileSeconds
+    self.promptTokensPerSecond = promptTokensPerSecond
+  }
+
+  /// Seconds until the answer begins, where what was asked before is kept.
+  public func seconds(_ plan: TilePlan) -> Double {
+    Double(plan.newTiles) * tileSeconds + Double(plan.newTokens) / promptTokensPerSecond
+  }
+}

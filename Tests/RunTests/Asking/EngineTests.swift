@@ -1,0 +1,265 @@
+import Foundation
+import TestModels
+import TestRuntime
+import TestSupport
+import Testing
+import VL2Run
+
+/// One model, many callers.
+@Suite struct EngineTests {
+  /// - Parameter slots: for experts, which are then read by a thread of their own; nil where the file is mapped.
+  private func engine(waiting: Int = 16, slots: Int? = nil, bytesPerSecond: Int? = nil) async throws -> Engine
+  {
+    var options = RuntimeOptions(threads: 2)
+    options.slots = slots
+    options.bytesPerSecond = bytesPerSecond
+    return try await Engine(
+      path: try PackedModels.path("nano-mha", .q4), options: options, keeping: 1 << 26, mostWaiting: waiting)
+  }
+
+  /// A question that takes long enough to be caught at work: it never ends by itself.
+  private func long(_ picture: Picture? = nil) -> Question {
+    var question = Question(
+      String(repeating: "a ", count: 300), pictures: picture.map { [$0] } ?? [], maxTokens: 100_000)
+    question.stopsLoops = false
+    return question
+  }
+
+  /// Each of eight tasks gets the answer that it gets alone, where the file is mapped and where experts are read.
+  @Test(arguments: [nil, 5]) func eightAtOnce(slots: Int?) async throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let pictures = try ["small.png", "wide.jpg", "tall.png", "grey.jpg"].map(golden)
+    let questions = (0..<8).map { number in
+      var question = Question(
+        "Number \(number)?", pictures: number % 2 == 0 ? [pictures[number / 2]] : [], maxTokens: 12 + number)
+      question.sampling = Sampling(temperature: Float(number % 3) * 0.5, seed: UInt64(number))
+      question.caller = number % 4 == 3 ? .camera : .person
+      return question
+    }
+    let expected = try questions.map { try model.answer($0) }
+    let engine = try await engine(slots: slots)
+    for _ in 0..<3 {
+      let answers = try await withThrowingTaskGroup(of: (Int, Answer, String).self) { group in
+        for (number, question) in questions.enumerated() {
+          group.addTask {
+            var text = ""
+            let answer = try await engine.answer(question).answer { event in
+              if case .text(let piece, _) = event { text += piece }
+            }
+            return (number, answer, text)
+          }
+        }
+        var answers: [Int: (Answer, String)] = [:]
+        for try await (number, answer, text) in group { answers[number] = (answer, text) }
+        return answers
+      }
+      #expect(answers.count == 8)
+      for (number, (answer, text)) in answers {
+        #expect(answer.text == expected[number].text && text == answer.text, "question \(number)")
+        #expect(answer.tokens == expected[number].tokens && answer.ending == expected[number].ending)
+      }
+    }
+  }
+
+  /// A person's question goes before all cameras', also the one at work, which then goes on as if nothing had happened.
+  @Test func peopleGoFirst() async throws {
+    // A slow card, so that nothing is over before it is caught.
+    let engine = try await engine(slots: 3, bytesPerSecond: 4 << 20)
+    var frame = Question("What is there?", pictures: [try golden("wide.jpg")], maxTokens: 50)
+    frame.caller = .camera
+    frame.stopsLoops = false
+    let expected = try PackedModels.open("nano-mha", .q4).answer(frame)
+    let cameras = (0..<4).map { _ in engine.answer(frame) }
+    // The first one is at work.
+    var first = cameras[0].makeAsyncIterator()
+    var seen = 0
+    var text = ""
+    while seen < 3, let event = await first.next() {
+      if case .text(let piece, _) = event {
+        seen += 1
+        text += piece
+      }
+    }
+    let begin = ContinuousClock.now
+    let person = try await engine.answer(Question("Is it open?", maxTokens: 4)).answer()
+    let took = ContinuousClock.now - begin
+    #expect(person.counts.seconds.queued < 0.5 && took < .seconds(5))
+    var ended: Answer?
+    while let event = await first.next() {
+      if case .text(let piece, _) = event { text += piece }
+      if case .done(let answer) = event { ended = answer }
+    }
+    let camera = try #require(ended)
+    #expect(camera.tokens == expected.tokens && text == expected.text && camera.text == text)
+    // It waited twice, and what it had read was there.
+    #expect(camera.counts.seconds.queued > 0)
+    for other in cameras.dropFirst() { #expect(try await other.answer().tokens == expected.tokens) }
+  }
+
+  /// Who comes first is served first, and is told how many come before.
+  @Test func places() async throws {
+    let engine = try await engine()
+    let running = engine.answer(long())
+    var events = running.makeAsyncIterator()
+    _ = await events.next()
+    let waiting = (0..<3).map { engine.answer(Question("Number \($0)?", maxTokens: 2)) }
+    for (number, answer) in waiting.enumerated() {
+      var iterator = answer.makeAsyncIterator()
+      guard case .queued(let place)? = await iterator.next() else {
+        Issue.record("no place")
+        continue
+      }
+      #expect(place == number + 1)
+    }
+    running.cancel()
+    for answer in waiting { #expect(try await answer.answer().ending == .maxTokens) }
+  }
+
+  @Test func bound() async throws {
+    let engine = try await engine(waiting: 2)
+    let running = engine.answer(long())
+    var events = running.makeAsyncIterator()
+    _ = await events.next()
+    let waiting = (0..<2).map { _ in engine.answer(Question("And?", maxTokens: 2)) }
+    await #expect(throws: EngineError.busy(waiting: 2)) {
+      try await engine.answer(Question("One too many?", maxTokens: 2)).answer()
+    }
+    #expect(EngineError.busy(waiting: 2).kind == .busy)
+    running.cancel()
+    for answer in waiting { _ = try await answer.answer() }
+    _ = try await engine.answer(Question("Now?", maxTokens: 2)).answer()
+  }
+
+  /// The last event is `done`, and comes also when the task is cancelled.
+  @Test func endings() async throws {
+    let engine = try await engine()
+    let task = Task {
+      var last: AnswerEvent?
+      var count = 0
+      for await event in engine.answer(long()) {
+        if case .done = event { count += 1 }
+        last = event
+      }
+      return (last, count)
+    }
+    try await Task.sleep(for: .milliseconds(30))
+    task.cancel()
+    guard case (.done(let answer)?, 1) = await task.value else {
+      Issue.record("not done")
+      return
+    }
+    #expect(answer.ending == .cancelled && answer.error == nil)
+    // A limit of time, at work and while waiting.
+    var late = long()
+    late.timeLimit = 0.05
+    let limited = try await engine.answer(late).answer()
+    #expect(limited.ending == .timeLimit)
+    let running = engine.answer(long())
+    let waited = try await engine.answer(late).answer()
+    #expect(waited.ending == .timeLimit && waited.counts.writtenTokens == 0)
+    running.cancel()
+    // Errors are thrown, and leave the engine as it was.
+    await #expect(throws: PromptError.self) {
+      try await engine.answer(Question(String(repeating: "a 1 ", count: 2000))).answer()
+    }
+    let events = engine.answer(Question("Well?", maxTokens: 2))
+    #expect(try await events.answer().ending == .maxTokens)
+    await #expect(throws: EngineError.readTwice) { try await events.answer() }
+  }
+
+  /// Dropping the events ends the answer.
+  @Test func dropping() async throws {
+    let engine = try await engine()
+    for _ in 0..<5 {
+      for await event in engine.answer(long()) {
+        if case .text = event { break }
+      }
+      _ = engine.answer(long())
+    }
+    let answer = try await engine.answer(Question("Well?", maxTokens: 3)).answer()
+    #expect(answer.tokens.count == 3 && answer.counts.seconds.queued < 5)
+  }
+
+  /// Cancelled at 50 random moments in each stage: the next question of the session costs only what is new and gets the
+  /// answer that it would have got.
+  @Test(arguments: ["queued", "looking", "reading", "writing"])
+  func cancelling(stage: String) async throws {
+    let engine = try await engine()
+    let picture = try golden("small.png")
+    let session = engine.session(system: "Be short.")
+    let first = try await session.answer(Question("What is it?", pictures: [picture], maxTokens: 6)).answer()
+    let undisturbed = try await engine.session(system: "Be short.").twoAnswers(
+      Question("What is it?", pictures: [picture], maxTokens: 6), Question("And why?", maxTokens: 6))
+    #expect(undisturbed.0.tokens == first.tokens)
+    var random = SplitMix64(seed: 11)
+    var cancelled = 0
+    var round = 0
+    while cancelled < 50 {
+      round += 1
+      // Some are over before they are cancelled.
+      try #require(round < 100)
+      let blocking = stage == "queued" ? engine.answer(long()) : nil
+      var question = long(stage == "looking" ? noise(round) : nil)
+      question.turns = [
+        .user("Round \(round): " + question.turns[0].text, pictures: question.turns[0].pictures)
+      ]
+      let events = session.answer(question)
+      let delay = Duration.microseconds(Int.random(in: 0...2000, using: &random))
+      for await event in events {
+        let isThere =
+          switch event {
+          case .queued: stage == "queued"
+          case .looking: stage == "looking"
+          case .reading: stage == "reading" || stage == "looking"
+          case .text: true
+          case .planned, .boxes, .done: false
+          }
+        if isThere {
+          try await Task.sleep(for: delay)
+          events.cancel()
+          blocking?.cancel()
+        }
+        if case .done(let answer) = event, answer.ending == .cancelled { cancelled += 1 }
+      }
+      // What was written of an answer is remembered; here the talk goes on from the first answer.
+      if session.turns.count == 5 {
+        #expect(session.turns.last?.role == .assistant)
+        session.forget()
+        _ = try await session.answer(Question("What is it?", pictures: [picture], maxTokens: 6)).answer()
+      }
+      #expect(session.turns.count == 3)
+    }
+    let next = try await session.answer(Question("And why?", maxTokens: 6)).answer()
+    #expect(next.tokens == undisturbed.1.tokens)
+    #expect(
+      next.counts.tiles == 0 && next.counts.readTokens == undisturbed.1.counts.readTokens, "\(next.counts)")
+  }
+
+  private func noise(_ seed: Int) -> Picture {
+    var random = SplitMix64(seed: UInt64(seed))
+    return Picture(
+      width: 200, height: 150,
+      pixels: (0..<200 * 150 * 3).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+  }
+
+  /// Measuring and asking go on at once, one after the other.
+  @Test func measuringBesideAsking() async throws {
+    let engine = try await engine()
+    async let speed = engine.measureSpeed()
+    let answers = (0..<4).map { engine.answer(Question("Number \($0)?", maxTokens: 4)) }
+    for answer in answers { #expect(try await answer.answer().tokens.count == 4) }
+    #expect(try await speed.tileSeconds > 0)
+  }
+
+  @Test func opening() async throws {
+    await #expect(throws: (any Error).self) { try await Engine(path: "/none.vl2q") }
+    let engine = try await engine()
+    #expect(engine.threads == 2 && engine.contextLength == 1024 && engine.demonstrationNotice == nil)
+  }
+}
+
+extension Session {
+  fileprivate func twoAnswers(_ first: Question, _ second: Question) async throws -> (Answer, Answer) {
+    (try await answer(first).answer(), try await answer(second).answer())
+  }
+}
