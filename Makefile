@@ -71,7 +71,7 @@ test-sanitizers: dependencies
 	scripts/test-sanitizers.sh
 
 test-threads: dependencies
-	scripts/test-threads.sh $(FILTER)
+	scripts/test-threads.sh $(if $(FILTER),'$(FILTER)')
 
 clean:
 	rm -rf .build .build-arm64 .build-threads

@@ -80,10 +80,8 @@ import VL2Run
         text += piece
       }
     }
-    let begin = ContinuousClock.now
     let person = try await engine.answer(Question("Is it open?", maxTokens: 4)).answer()
-    let took = ContinuousClock.now - begin
-    #expect(person.counts.seconds.queued < 0.5 && took < .seconds(5))
+    #expect(person.counts.seconds.queued < 2)
     var ended: Answer?
     while let event = await first.next() {
       if case .text(let piece, _) = event { text += piece }
@@ -91,8 +89,9 @@ import VL2Run
     }
     let camera = try #require(ended)
     #expect(camera.tokens == expected.tokens && text == expected.text && camera.text == text)
-    // It waited twice, and what it had read was there.
-    #expect(camera.counts.seconds.queued > 0)
+    // It was not over before, but waited for the person.
+    let seconds = person.counts.seconds
+    #expect(camera.counts.seconds.queued > seconds.prefill + seconds.decode)
     for other in cameras.dropFirst() { #expect(try await other.answer().tokens == expected.tokens) }
   }
 
@@ -240,6 +239,29 @@ import VL2Run
     return Picture(
       width: 200, height: 150,
       pixels: (0..<200 * 150 * 3).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+  }
+
+  /// A talk that a client sends back as text is read from its first new token on, also after an answer with boxes, whose
+  /// marks are special tokens.
+  @Test func boxesComeBack() async throws {
+    let engine = try await Engine(
+      path: try PackedModels.pocket(), options: RuntimeOptions(threads: 2), keeping: 1 << 28)
+    let picture = try Picture(contentsOf: Fixtures.pocket + "/eval/ci/pictures/0001.jpg")
+    let turn = Turn.user(Grounding.question(for: "the number"), pictures: [picture])
+    var boxes: [GroundedSpan] = []
+    let first = try await engine.answer(Question([turn], maxTokens: 64)).answer { event in
+      if case .boxes(let spans) = event { boxes += spans }
+    }
+    #expect(first.ending == .complete && first.text.contains("<|det|>") && !boxes.isEmpty, "\(first.text)")
+    #expect(boxes == first.grounding.spans && boxes == Grounding(first.text).spans)
+    let talk = [turn, .assistant(first.text), .user("What number do you see?")]
+    let second = try await engine.answer(Question(talk, maxTokens: 8)).answer()
+    #expect(second.counts.tiles == 0 && second.counts.readTokens < 30, "\(second.counts)")
+    // Another engine did not write it; there the marks are text, of many tokens.
+    let other = try await Engine(
+      path: try PackedModels.pocket(), options: RuntimeOptions(threads: 2), keeping: 0)
+    let elsewhere = try await other.answer(Question(talk, maxTokens: 8)).answer()
+    #expect(elsewhere.counts.promptTokens > second.counts.promptTokens)
   }
 
   /// Measuring and asking go on at once, one after the other.

@@ -26,6 +26,43 @@ import Testing
     return terminal.shown
   }
 
+  /// Ctrl-C ends an answer; the talk goes on, and what was read is not read again.
+  @Test func interruptedAnswers() throws {
+    try withTemporaryFolder { state in
+      let terminal = try PseudoTerminal()
+      let process = try Tool("vl2").start(
+        [
+          "chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "900", "--exact",
+          "--threads", "1", "--repetition-penalty", "1.3", Fixtures.path("golden/images/small.png"),
+        ],
+        input: terminal.program, output: terminal.program, errors: terminal.program,
+        environment: ["XDG_STATE_HOME": state, "TERM": "xterm", "NO_COLOR": "1", "VL2_ISA": "portable"])
+      defer { process.terminate() }
+      func isReady(after place: Int) -> Bool {
+        terminal.wait { terminal.shown.dropFirst(place).contains("\u{1B}[K> \r") }
+      }
+      try #require(isReady(after: 0))
+      var place = terminal.shown.count
+      // An answer that is over before it is stopped is as good a part of the talk.
+      for round in 0..<5 where !terminal.shown.contains("[stopped]") {
+        place = terminal.shown.count
+        terminal.type("Question \(round)?\r")
+        let isWriting = terminal.wait { terminal.shown.count > place + 40 }
+        #expect(isWriting)
+        kill(process.processIdentifier, SIGINT)
+        try #require(isReady(after: place), "\(terminal.shown)")
+      }
+      #expect(terminal.shown.contains("[stopped]"), "\(terminal.shown)")
+      place = terminal.shown.count
+      terminal.type("And?\r")
+      try #require(isReady(after: place))
+      place = terminal.shown.count
+      terminal.type("/stats\r")
+      #expect(terminal.wait { terminal.shown.dropFirst(place).contains("more were read before") })
+      #expect(terminal.shown.dropFirst(place).contains("0 tiles"), "\(terminal.shown)")
+    }
+  }
+
   private func history(_ state: String) throws -> String {
     try String(contentsOfFile: state + "/vl2/history", encoding: .utf8)
   }
