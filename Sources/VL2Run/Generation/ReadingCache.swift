@@ -137,9 +137,7 @@ package final class ReadingCache {
     let picture = pictures.min {
       rank($0.value.isCamera, $0.value.use) < rank($1.value.isCamera, $1.value.use)
     }
-    let conversation = conversations.min {
-      rank($0.owner.isCamera, $0.use) < rank($1.owner.isCamera, $1.use)
-    }
+    let conversation = conversations.min(by: isWorthLess)
     switch (picture, conversation) {
     case (nil, nil): return false
     case (let picture?, let conversation?)
@@ -153,9 +151,20 @@ package final class ReadingCache {
     return true
   }
 
+  /// The most conversations to keep. Each is compared with every question, and takes a few pages that no position
+  /// accounts for.
+  private static let mostConversations = 32
+
   private func trim() {
+    while conversations.count > Self.mostConversations, let last = conversations.min(by: isWorthLess) {
+      conversations.removeAll { $0 === last }
+    }
     while byteCount > limit, dropOne() {}
     update()
+  }
+
+  private func isWorthLess(_ one: KeptConversation, _ other: KeptConversation) -> Bool {
+    one.owner.isCamera == other.owner.isCamera ? one.use < other.use : one.owner.isCamera
   }
 
   private func nextUse() -> Int {

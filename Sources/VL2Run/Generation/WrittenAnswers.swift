@@ -5,7 +5,7 @@
 /// have to be read again.
 package struct WrittenAnswers {
   /// The most bytes of all answers, and what one takes besides its text and tokens.
-  private static let limit = 1 << 20
+  private static let limit = 256 << 10
   private static let overhead = 256
 
   private struct Answer {
