@@ -20,7 +20,10 @@ public struct Tool: Sendable {
   private static let launcher =
     ProcessInfo.processInfo.environment["VL2_TEST_LAUNCHER"]?.split(separator: " ").map(String.init) ?? []
 
-  /// - Parameter name: "vl2" or "vl2-convert".
+  /// Whether programs run inside an emulator, whose own memory is counted with theirs.
+  public static var isEmulated: Bool { !launcher.isEmpty }
+
+  /// - Parameter name: "vl2", or another of the package's programs.
   public init(_ name: String) {
     self.name = name
     let own =

@@ -1,18 +1,25 @@
+import Glibc
+
 /// Memory that grows when asked for more and is reused otherwise; aligned to 64 bytes, contents undefined.
 ///
-/// A struct with one owner, not a class: reserving memory counts no reference.
+/// A struct with one owner, not a class: reserving memory counts no reference. Large memory comes from the system itself
+/// and goes back to it: in malloc's hands, pieces of many sizes would leave gaps that add up over the days.
 package struct AlignedStorage: ~Copyable {
   private var base: UnsafeMutableRawPointer?
   /// Bytes that are allocated.
   package private(set) var byteCount = 0
+  private var isMapped = false
 
   private let ledger: ByteLedger?
+
+  /// The fewest bytes that the system is asked for.
+  private static let mappedBytes = 128 << 10
 
   /// - Parameter ledger: counts the bytes; nil for memory that a stage needs only for a while.
   package init(ledger: ByteLedger? = nil) { self.ledger = ledger }
 
   deinit {
-    base?.deallocate()
+    Self.free(base, byteCount, isMapped: isMapped)
     ledger?.add(-byteCount)
   }
 
@@ -23,8 +30,7 @@ package struct AlignedStorage: ~Copyable {
     let bytes = max(64, count * MemoryLayout<T>.stride)
     if bytes > byteCount {
       release()
-      base = .allocate(byteCount: bytes, alignment: 64)
-      byteCount = bytes
+      allocate(bytes)
       ledger?.add(bytes)
     }
     return base!.bindMemory(to: T.self, capacity: count)
@@ -32,9 +38,25 @@ package struct AlignedStorage: ~Copyable {
 
   /// Frees the memory.
   package mutating func release() {
-    base?.deallocate()
+    Self.free(base, byteCount, isMapped: isMapped)
     ledger?.add(-byteCount)
     base = nil
     byteCount = 0
+  }
+
+  private mutating func allocate(_ bytes: Int) {
+    byteCount = bytes
+    if bytes >= Self.mappedBytes,
+      let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      memory != MAP_FAILED
+    {
+      (base, isMapped) = (memory, true)
+    } else {
+      (base, isMapped) = (.allocate(byteCount: bytes, alignment: 64), false)
+    }
+  }
+
+  private static func free(_ base: UnsafeMutableRawPointer?, _ bytes: Int, isMapped: Bool) {
+    if isMapped { munmap(base, bytes) } else { base?.deallocate() }
   }
 }
