@@ -19,6 +19,7 @@ package final class Reading {
   private let keys: [ReadingCache.PictureKey]
   private var rows: [EncodedPicture?]
   private var conversation: KeptConversation?
+  private var hasBegun = false
   private let buffer: AlignedBuffer
   package private(set) var counts = Counts()
   package var meter = MemoryMeter()
@@ -201,9 +202,14 @@ package final class Reading {
     return x
   }
 
-  /// Takes out of what is kept, or makes, the conversation that begins like `content`.
+  /// The conversation that begins like `content`, with one position less at least: the one at work, else one taken out
+  /// of what is kept, or a new one.
   private func begin(_ content: ConversationContent) throws -> KeptConversation {
-    if let conversation { return conversation }
+    if let conversation {
+      // The logits after the last position were used up.
+      if conversation.length >= content.tokens.count { conversation.truncate(to: content.tokens.count - 1) }
+      return conversation
+    }
     let new: KeptConversation
     if let kept {
       new = try kept.take(content, owner: owner, decoder: model.decoder, positions: positions)
@@ -211,7 +217,9 @@ package final class Reading {
       new = KeptConversation(try model.decoder.makeCache(positions: positions), owner: owner)
     }
     conversation = new
-    counts.cachedTokens = max(counts.cachedTokens, min(new.length, prompt.tokens.count))
+    // What is found later was read for this question, before it gave way.
+    if !hasBegun { counts.cachedTokens = min(new.length, prompt.tokens.count) }
+    hasBegun = true
     return new
   }
 

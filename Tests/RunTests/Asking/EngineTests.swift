@@ -17,6 +17,11 @@ import VL2Run
       path: try PackedModels.path("nano-mha", .q4), options: options, keeping: 1 << 26, mostWaiting: waiting)
   }
 
+  /// With a slow card, so that nothing is over before it is caught.
+  private func slowEngine(waiting: Int = 16) async throws -> Engine {
+    try await engine(waiting: waiting, slots: 3, bytesPerSecond: 4 << 20)
+  }
+
   /// A question that takes long enough to be caught at work: it never ends by itself.
   private func long(_ picture: Picture? = nil) -> Question {
     var question = Question(
@@ -63,41 +68,38 @@ import VL2Run
 
   /// A person's question goes before all cameras', also the one at work, which then goes on as if nothing had happened.
   @Test func peopleGoFirst() async throws {
-    // A slow card, so that nothing is over before it is caught.
-    let engine = try await engine(slots: 3, bytesPerSecond: 4 << 20)
+    let engine = try await slowEngine()
     var frame = Question("What is there?", pictures: [try golden("wide.jpg")], maxTokens: 50)
     frame.caller = .camera
     frame.stopsLoops = false
     let expected = try PackedModels.open("nano-mha", .q4).answer(frame)
-    let cameras = (0..<4).map { _ in engine.answer(frame) }
-    // The first one is at work.
-    var first = cameras[0].makeAsyncIterator()
-    var seen = 0
-    var text = ""
-    while seen < 3, let event = await first.next() {
-      if case .text(let piece, _) = event {
-        seen += 1
-        text += piece
+    var hasWaited = false
+    // On a machine with much else to do, a camera's answer may be over before the person asks.
+    for _ in 0..<5 where !hasWaited {
+      let cameras = (0..<3).map { _ in engine.answer(frame) }
+      // The first one is at work.
+      var first = cameras[0].makeAsyncIterator()
+      var text = ""
+      while text.isEmpty, let event = await first.next() {
+        if case .text(let piece, _) = event { text += piece }
       }
+      let person = try await engine.answer(Question("Is it open?", maxTokens: 4)).answer()
+      #expect(person.counts.seconds.queued < 2)
+      while let event = await first.next() {
+        if case .text(let piece, _) = event { text += piece }
+        guard case .done(let camera) = event else { continue }
+        #expect(camera.tokens == expected.tokens && text == expected.text && camera.text == text)
+        let seconds = person.counts.seconds
+        hasWaited = camera.counts.seconds.queued > seconds.prefill + seconds.decode
+      }
+      for other in cameras.dropFirst() { #expect(try await other.answer().tokens == expected.tokens) }
     }
-    let person = try await engine.answer(Question("Is it open?", maxTokens: 4)).answer()
-    #expect(person.counts.seconds.queued < 2)
-    var ended: Answer?
-    while let event = await first.next() {
-      if case .text(let piece, _) = event { text += piece }
-      if case .done(let answer) = event { ended = answer }
-    }
-    let camera = try #require(ended)
-    #expect(camera.tokens == expected.tokens && text == expected.text && camera.text == text)
-    // It was not over before, but waited for the person.
-    let seconds = person.counts.seconds
-    #expect(camera.counts.seconds.queued > seconds.prefill + seconds.decode)
-    for other in cameras.dropFirst() { #expect(try await other.answer().tokens == expected.tokens) }
+    #expect(hasWaited)
   }
 
   /// Who comes first is served first, and is told how many come before.
   @Test func places() async throws {
-    let engine = try await engine()
+    let engine = try await slowEngine()
     let running = engine.answer(long())
     var events = running.makeAsyncIterator()
     _ = await events.next()
@@ -115,7 +117,7 @@ import VL2Run
   }
 
   @Test func bound() async throws {
-    let engine = try await engine(waiting: 2)
+    let engine = try await slowEngine(waiting: 2)
     let running = engine.answer(long())
     var events = running.makeAsyncIterator()
     _ = await events.next()

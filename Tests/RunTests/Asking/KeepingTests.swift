@@ -172,7 +172,7 @@ import VL2Run
     let expected = try model.answer(question)
     for kept in [ReadingCache(limit: 1 << 26), ReadingCache(limit: 0)] {
       var random = SplitMix64(seed: 3)
-      for _ in 0..<6 {
+      for round in 0..<6 {
         var text = ""
         let writer = try AnswerWriter(
           question, turns: question.turns, model: model, kept: kept,
@@ -195,7 +195,36 @@ import VL2Run
         let answer = writer.answer()
         #expect(answer.tokens == expected.tokens && text == expected.text && answer.text == text)
         #expect(answer.probabilities == expected.probabilities)
+        // What it had read itself before it was interrupted does not count.
+        if round == 0 { #expect(answer.counts.cachedTokens < 10, "\(answer.counts)") }
       }
+    }
+  }
+
+  /// The same for choices, which use the logits after the prompt up.
+  @Test(arguments: [1 << 26, 0]) func interruptedChoices(keeping: Int) throws {
+    struct Interrupt: Error {}
+    let model = try PackedModels.open("nano-mha", .q4)
+    var question = Question("What is it?", pictures: [try golden("small.png")])
+    question.form = .choices(["a cat", "a dog", "something else"])
+    let expected = try model.answer(question).choices.choices.map(\.probability)
+    let kept = ReadingCache(limit: keeping)
+    for step in [1, 7, 40] {
+      let writer = try AnswerWriter(question, turns: question.turns, model: model, kept: kept)
+      var limit = 0
+      while true {
+        limit += step
+        var left = limit
+        do {
+          try writer.work {
+            left -= 1
+            if left == 0 { throw Interrupt() }
+          }
+          break
+        } catch is Interrupt { writer.release() }
+      }
+      #expect(writer.answer().choices.choices.map(\.probability) == expected)
+      writer.release()
     }
   }
 }
