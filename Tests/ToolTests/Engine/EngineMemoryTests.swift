@@ -45,9 +45,9 @@ import Testing
     // A picture and a question take a little more than the smallest question.
     let budget = (smallest + 3) << 20
     let (mapped, limited) = (try soak(["120"]), try soak(["120", "\(budget)"]))
+    #expect(limited.map(\.digest) == mapped.map(\.digest), "\(limited), \(mapped)")
     #expect(limited[1].anonymous <= budget + emulator, "\(limited)")
-    #expect(
-      limited[1].kept < mapped[1].kept && limited.map(\.digest) == mapped.map(\.digest),
-      "\(limited), \(mapped)")
+    // One process inside an emulator takes more than another, so that a budget may leave room there.
+    if !Tool.isEmulated { #expect(limited[1].kept < mapped[1].kept, "\(limited), \(mapped)") }
   }
 }

@@ -47,7 +47,11 @@ import Testing
       for round in 0..<5 where !terminal.shown.contains("[stopped]") {
         place = terminal.shown.count
         terminal.type("Question \(round)?\r")
-        let isWriting = terminal.wait { terminal.shown.count > place + 40 }
+        // After what is done before, the line is cleared, and then comes the answer.
+        let isWriting = terminal.wait {
+          let line = terminal.shown.components(separatedBy: "\u{1B}[K").last ?? ""
+          return !line.isEmpty && !["> ", "looking", "reading"].contains(where: line.hasPrefix)
+        }
         #expect(isWriting)
         kill(process.processIdentifier, SIGINT)
         try #require(isReady(after: place), "\(terminal.shown)")
