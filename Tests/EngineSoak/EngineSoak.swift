@@ -1,8 +1,9 @@
 import VL2Run
 
 /// Asks an engine many questions, half of them cancelled at some moment. Prints, after a tenth of the questions and after
-/// all: the memory that belongs to this process alone, the bytes that are kept, how many questions were cancelled, and a
-/// number that depends on the texts of all answers that were not.
+/// all: the memory that belongs to this process alone (the median after each of the last 20 questions, since what is kept
+/// goes up and down), the bytes that are kept, how many questions were cancelled, and a number that depends on the texts
+/// of all answers that were not.
 ///
 /// Usage: EngineSoak MODEL QUESTIONS [BYTES]      with so many bytes of memory for everything
 @main struct EngineSoak {
@@ -16,6 +17,7 @@ import VL2Run
     var random = SystemRandomNumberGenerator()
     var cancelled = 0
     var digest: UInt64 = 0
+    var memories: [Int] = []
     for number in 1...count {
       let question = question(number)
       // What is remembered of a conversation grows until the context is full.
@@ -34,10 +36,12 @@ import VL2Run
         if !isCancelled { for byte in answer.text.utf8 { digest = digest &* 31 &+ UInt64(byte) } }
       }
       _ = try await blocking?.answer()
+      var meter = MemoryMeter()
+      meter.sample()
+      memories = memories.suffix(19) + [meter.peaks.anonymous]
       if number == count / 10 || number == count {
-        var meter = MemoryMeter()
-        meter.sample()
-        print(meter.peaks.anonymous, try await engine.keptBytes(), cancelled, digest)
+        let median = memories.sorted()[memories.count / 2]
+        print(median, try await engine.keptBytes(), cancelled, digest)
       }
     }
   }
