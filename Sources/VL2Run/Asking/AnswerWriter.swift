@@ -47,6 +47,11 @@ package final class AnswerWriter {
     self.model = model
     self.emit = emit
     guard turns.last?.role == .user else { throw QuestionError.noQuestion }
+    switch question.form {
+    case .free: break
+    case .schema, .choices:
+      guard question.answerBegins.isEmpty else { throw QuestionError.beginningWithForm }
+    }
     // The tokeniser lies in the file too.
     try model.beginRequest()
     var maxTokens = question.maxTokens
@@ -68,11 +73,9 @@ package final class AnswerWriter {
     switch question.form {
     case .free: break
     case .schema(let schema):
-      guard question.answerBegins.isEmpty else { throw QuestionError.beginningWithForm }
       guide = try SchemaWriter(
         schema, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room)
     case .choices(let texts):
-      guard question.answerBegins.isEmpty else { throw QuestionError.beginningWithForm }
       for (text, tokens) in zip(texts, choiceTokens) where tokens.count > room {
         throw ChoiceError.tooLong(text)
       }

@@ -29,6 +29,7 @@ package final class KeptConversation {
   package let owner: ReadingCache.Owner
   /// Grows with each use.
   var use = 0
+  var worth: ReadingCache.Worth { .init(isCamera: owner.isCamera, use: use) }
   private(set) var content = ConversationContent()
 
   init(_ cache: KeyValueCache, owner: ReadingCache.Owner) {

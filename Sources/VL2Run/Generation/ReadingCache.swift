@@ -29,10 +29,20 @@ package final class ReadingCache {
     }
   }
 
+  /// What goes first is worth least: what cameras left, then what was used longest ago.
+  struct Worth: Comparable {
+    var isCamera: Bool
+    /// Grows with each use.
+    var use: Int
+
+    static func < (one: Worth, other: Worth) -> Bool {
+      one.isCamera == other.isCamera ? one.use < other.use : one.isCamera
+    }
+  }
+
   private struct KeptPicture {
     var rows: EncodedPicture
-    var use: Int
-    var isCamera: Bool
+    var worth: Worth
   }
 
   /// The most bytes to keep; 0 to keep nothing.
@@ -117,13 +127,13 @@ package final class ReadingCache {
 
   package func rows(of picture: PictureKey) -> EncodedPicture? {
     guard pictures[picture] != nil else { return nil }
-    pictures[picture]?.use = nextUse()
+    pictures[picture]?.worth.use = nextUse()
     return pictures[picture]?.rows
   }
 
   package func keep(_ rows: EncodedPicture, of picture: PictureKey, isCamera: Bool) {
     guard keeps else { return }
-    pictures[picture] = KeptPicture(rows: rows, use: nextUse(), isCamera: isCamera)
+    pictures[picture] = KeptPicture(rows: rows, worth: Worth(isCamera: isCamera, use: nextUse()))
     trim()
   }
 
@@ -133,19 +143,14 @@ package final class ReadingCache {
   ///
   /// - Returns: whether there was anything.
   @discardableResult package func dropOne() -> Bool {
-    func rank(_ isCamera: Bool, _ use: Int) -> (Int, Int) { (isCamera ? 0 : 1, use) }
-    let picture = pictures.min {
-      rank($0.value.isCamera, $0.value.use) < rank($1.value.isCamera, $1.value.use)
-    }
-    let conversation = conversations.min(by: isWorthLess)
-    switch (picture, conversation) {
-    case (nil, nil): return false
-    case (let picture?, let conversation?)
-    where rank(picture.value.isCamera, picture.value.use)
-      < rank(conversation.owner.isCamera, conversation.use):
+    let picture = pictures.min { $0.value.worth < $1.value.worth }
+    let conversation = conversations.min { $0.worth < $1.worth }
+    if let picture, conversation.map({ picture.value.worth < $0.worth }) ?? true {
       pictures[picture.key] = nil
-    case (let picture?, nil): pictures[picture.key] = nil
-    case (_, let conversation?): conversations.removeAll { $0 === conversation }
+    } else if let conversation {
+      conversations.removeAll { $0 === conversation }
+    } else {
+      return false
     }
     update()
     return true
@@ -156,15 +161,13 @@ package final class ReadingCache {
   private static let mostConversations = 32
 
   private func trim() {
-    while conversations.count > Self.mostConversations, let last = conversations.min(by: isWorthLess) {
-      conversations.removeAll { $0 === last }
+    while conversations.count > Self.mostConversations,
+      let least = conversations.min(by: { $0.worth < $1.worth })
+    {
+      conversations.removeAll { $0 === least }
     }
     while byteCount > limit, dropOne() {}
     update()
-  }
-
-  private func isWorthLess(_ one: KeptConversation, _ other: KeptConversation) -> Bool {
-    one.owner.isCamera == other.owner.isCamera ? one.use < other.use : one.owner.isCamera
   }
 
   private func nextUse() -> Int {

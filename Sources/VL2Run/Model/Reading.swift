@@ -282,11 +282,10 @@ package final class Reading {
 
   // MARK: going back
 
-  /// Forgets what was written after the prompt and the first `written` tokens, so that the next logits may be those
-  /// after other tokens.
-  package func rewind(written: Int = 0) {
-    if let conversation, conversation.length > prompt.tokens.count + written {
-      conversation.truncate(to: prompt.tokens.count + written)
+  /// Forgets what was written after the prompt, so that the next logits may be those after other tokens.
+  package func rewind() {
+    if let conversation, conversation.length > prompt.tokens.count {
+      conversation.truncate(to: prompt.tokens.count)
     }
   }
 
