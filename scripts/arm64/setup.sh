@@ -8,7 +8,7 @@ set -euo pipefail
 
 place=$(mkdir -p "$1" && cd "$1" && pwd)
 suite=trixie
-libraries=(libturbojpeg0-dev libspng-dev libzstd-dev libssl-dev libwebp7)
+libraries=(libturbojpeg0-dev libspng-dev libzstd-dev libssl-dev libmicrohttpd-dev libwebp7)
 
 if ! command -v debootstrap >/dev/null || ! command -v qemu-aarch64-static >/dev/null; then
   apt-get update
