@@ -39,6 +39,7 @@ need_library libturbojpeg libturbojpeg0-dev
 need_library spng libspng-dev
 need_library libzstd libzstd-dev
 need_library libcrypto libssl-dev
+need_library libmicrohttpd libmicrohttpd-dev
 need_shared_library libwebp.so.7 libwebp7       # opened at run time, when a WebP picture is read
 need_program swift swiftlang
 if [ "${1:-}" = lint ]; then
