@@ -25,6 +25,7 @@ let package = Package(
     debianLibrary("CSpng", pkgConfig: "spng", package: "libspng-dev"),
     debianLibrary("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
     debianLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
+    debianLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
     .target(name: "SystemSupport"),
     .target(name: "SIMDKernels"),
     .target(name: "VL2Base", dependencies: ["CCrypto"]),
@@ -35,6 +36,7 @@ let package = Package(
     .target(
       name: "VL2Measure",
       dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
+    .target(name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"]),
     .target(
       name: "VL2Console",
       dependencies: [
@@ -51,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "vl2",
       dependencies: [
-        "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure",
+        "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Serve",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),

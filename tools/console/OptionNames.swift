@@ -16,6 +16,7 @@ enum OptionNames {
       case .recipe: "what 'vl2-convert inspect --recipe' prints"
       case .manifest: "'vl2-convert inspect FILE --json'"
       case .routes: "vl2 trace --routes"
+      case .port: value == nil ? "--port N" : "--port"
       }
     return value.map { "\(name) \($0)" } ?? name
   }

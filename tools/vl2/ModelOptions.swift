@@ -56,8 +56,9 @@ struct ModelOptions: ParsableArguments {
   /// Opens the model for questions.
   ///
   /// - Parameter keeping: the most bytes to keep for later questions; nil for as many as the machine has room for.
-  func engine(keeping: Int?) async throws -> Engine {
-    try await Engine(path: try path(), options: runtimeOptions(), keeping: keeping)
+  func engine(keeping: Int?, mostWaiting: Int = 16) async throws -> Engine {
+    try await Engine(
+      path: try path(), options: runtimeOptions(), keeping: keeping, mostWaiting: mostWaiting)
   }
 
   /// Opens the model for measurements.

@@ -72,6 +72,8 @@ public enum Setting: String, Sendable, CaseIterable {
   case manifest = "the manifest of a packed file"
   /// The way to record which experts are used.
   case routes = "recorded routes"
+  /// The port that a server listens at.
+  case port = "the port"
 
   /// A name that fits anywhere: `memory of 420M`.
   public static func plainName(_ setting: Setting, _ value: String?) -> String {

@@ -10,15 +10,22 @@ package struct JSONReader {
   private static let deepest = 128
 
   private let bytes: [UInt8]
+  private let mostValues: Int
   private var position = 0
+  private var values = 0
 
-  private init(_ bytes: [UInt8]) { self.bytes = bytes }
+  private init(_ bytes: [UInt8], mostValues: Int) {
+    self.bytes = bytes
+    self.mostValues = mostValues
+  }
 
   /// The value in `bytes`.
   ///
+  /// - Parameter mostValues: more are refused, those inside others included. A value takes up to a hundred times the
+  ///   memory of its text.
   /// - Throws: `Failure`.
-  package static func read(_ bytes: [UInt8]) throws -> JSONValue {
-    var reader = JSONReader(bytes)
+  package static func read(_ bytes: [UInt8], mostValues: Int = .max) throws -> JSONValue {
+    var reader = JSONReader(bytes, mostValues: mostValues)
     guard String(validating: bytes, as: UTF8.self) != nil else { throw reader.failure("not valid UTF-8") }
     reader.skipSpace()
     let value = try reader.value(depth: 0)
@@ -43,6 +50,8 @@ package struct JSONReader {
 
   private mutating func value(depth: Int) throws -> JSONValue {
     guard depth <= Self.deepest else { throw failure("nested more than \(Self.deepest) levels deep") }
+    values += 1
+    guard values <= mostValues else { throw failure("more than \(mostValues) values") }
     switch next {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try array(depth: depth)

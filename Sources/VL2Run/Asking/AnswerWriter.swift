@@ -82,6 +82,9 @@ package final class AnswerWriter {
     }
   }
 
+  /// Tokens of the prompt, pictures included.
+  var promptTokens: Int { reading.plan.promptTokens }
+
   /// How closely pictures are looked at, and what was dropped to make room.
   package var planned: AnswerEvent { .planned(reading.plan, forgotten: reading.forgotten) }
 

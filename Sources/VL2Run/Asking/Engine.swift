@@ -68,6 +68,15 @@ public final class Engine: Sendable {
     return AnswerEvents(job, engine: self)
   }
 
+  /// Counts the tokens that a question's prompt has, pictures included, between two questions.
+  ///
+  /// - Throws: `PromptError`, `QuestionError`.
+  public func promptTokens(of question: Question) async throws -> Int {
+    try await worker.perform { model, _ in
+      try AnswerWriter(question, turns: question.turns, model: model).promptTokens
+    }
+  }
+
   /// Measures this machine with one tile of noise and 128 tokens, between two questions.
   ///
   /// - Throws: `PackedFileError` where weights cannot be read.

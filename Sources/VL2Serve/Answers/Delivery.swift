@@ -1,0 +1,113 @@
+import VL2Base
+import VL2Run
+
+/// Brings one answer from the engine to its client.
+final class Delivery: Sendable {
+  private struct State {
+    var format: any AnswerFormat
+    var stream: ResponseStream?
+    var hasText = false
+    var hadItsTurn = false
+    var events: AnswerEvents?
+    var isOver = false
+  }
+
+  private let exchange: Exchange
+  private let isStreamed: Bool
+  private let state: Monitor<State>
+
+  /// Seconds between two signs of work before the first word. Proxies and clients give up after 30 and more.
+  private static let signSeconds = 10.0
+
+  init(_ exchange: Exchange, format: any AnswerFormat, isStreamed: Bool) {
+    self.exchange = exchange
+    self.isStreamed = isStreamed
+    state = Monitor(State(format: format))
+  }
+
+  /// Delivers until the answer has ended. A client that goes away ends it.
+  ///
+  /// - Parameters:
+  ///   - onProgress: called at every event.
+  ///   - fault: what to tell instead of an answer; nil for one that is to be told.
+  /// - Returns: the answer, also one that nobody was told.
+  func deliver(
+    _ events: AnswerEvents, onProgress: @Sendable () -> Void,
+    fault: (Answer, _ hadItsTurn: Bool) -> RequestError?
+  ) async -> Answer? {
+    exchange.onDeparture { events.cancel() }
+    state.withLock { $0.events = events }
+    let signs = isStreamed ? Task { await giveSigns() } : nil
+    defer {
+      state.withLock { $0.isOver = true }
+      signs?.cancel()
+    }
+    for await event in events {
+      onProgress()
+      switch event {
+      case .planned: state.withLock { $0.hadItsTurn = true }
+      case .done(let answer):
+        finish(answer, fault(answer, state.withLock { $0.hadItsTurn }))
+        return answer
+      default: break
+      }
+      if isStreamed { tell(event) }
+    }
+    return nil
+  }
+
+  /// Ends a question whose turn has not come.
+  func endIfWaiting() {
+    let events = state.withLock { $0.hadItsTurn ? nil : $0.events }
+    events?.cancel()
+  }
+
+  private func tell(_ event: AnswerEvent) {
+    state.withLock { state in
+      switch event {
+      // What is wrong with a question is known before its turn or when it comes; until then there may be a status.
+      case .queued: return
+      case .planned: begin(&state)
+      case .text: state.hasText = true
+      default: break
+      }
+      let piece = state.format.piece(event)
+      if !piece.isEmpty { begin(&state).send(piece) }
+    }
+  }
+
+  @discardableResult private func begin(_ state: inout State) -> ResponseStream {
+    if let stream = state.stream { return stream }
+    let stream = exchange.stream(state.format.streamHead)
+    state.stream = stream
+    return stream
+  }
+
+  private func finish(_ answer: Answer, _ error: RequestError?) {
+    state.withLock { state in
+      state.isOver = true
+      guard let error else {
+        guard isStreamed else { return exchange.respond(state.format.response(answer)) }
+        let stream = begin(&state)
+        stream.send(state.format.end(answer))
+        return stream.end()
+      }
+      guard let stream = state.stream else { return exchange.respond(state.format.response(error)) }
+      stream.send(state.format.failure(error))
+      stream.end()
+    }
+    if isStreamed { exchange.isComplete() }
+  }
+
+  private func giveSigns() async {
+    while true {
+      do { try await Task.sleep(for: .seconds(Self.signSeconds)) } catch { return }
+      let goesOn = state.withLock { state in
+        guard !state.isOver, !state.hasText, let sign = state.format.sign else { return false }
+        begin(&state).send(sign)
+        return true
+      }
+      if !goesOn { return }
+    }
+  }
+}

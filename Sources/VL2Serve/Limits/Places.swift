@@ -1,0 +1,61 @@
+import VL2Base
+import VL2Run
+
+/// The questions that are answered or wait, of which there is a limit, and how long answers take.
+final class Places: Sendable {
+  private struct State {
+    var taken = 0
+    /// Seconds that answers took lately, each counting half as much as the one after; nil before the first.
+    var answerSeconds: Double?
+    var isClosed = false
+  }
+
+  private let limit: Int
+  private let state = Monitor(State())
+
+  /// - Parameter waiting: how many questions may wait for the one that is answered.
+  init(waiting: Int) { limit = waiting + 1 }
+
+  /// A place for a question, as long as somebody holds it.
+  ///
+  /// - Throws: `RequestError` where there is none.
+  func take() throws -> Place {
+    let (isFree, isClosed, seconds) = state.withLock { state in
+      let isFree = state.taken < limit && !state.isClosed
+      if isFree { state.taken += 1 }
+      return (isFree, state.isClosed, state.answerSeconds)
+    }
+    if isClosed { throw RequestError.busy("the server is about to end", retryAfter: 10, status: 503) }
+    guard isFree else {
+      throw RequestError.busy(
+        "\(limit - 1) questions wait for an answer already; try again later", retryAfter: Self.wait(seconds))
+    }
+    return Place { [self] in state.change { $0.taken -= 1 } }
+  }
+
+  /// Gives no more places.
+  func close() { state.change { $0.isClosed = true } }
+
+  var taken: Int { state.withLock { $0.taken } }
+
+  func learn(_ answer: Answer) {
+    let seconds = answer.counts.seconds
+    let took = seconds.tiling + seconds.vision + seconds.prefill + seconds.decode
+    state.withLock { $0.answerSeconds = $0.answerSeconds.map { ($0 + took) / 2 } ?? took }
+  }
+
+  /// Seconds after which trying again makes sense.
+  var retryAfter: Int { Self.wait(state.withLock { $0.answerSeconds }) }
+
+  /// After one answer there is a place again.
+  private static func wait(_ seconds: Double?) -> Int { Int(min(60, max(1, (seconds ?? 5).rounded(.up)))) }
+}
+
+/// One of the places; it is free again when nobody holds this any more.
+final class Place: Sendable {
+  private let free: @Sendable () -> Void
+
+  init(_ free: @escaping @Sendable () -> Void) { self.free = free }
+
+  deinit { free() }
+}

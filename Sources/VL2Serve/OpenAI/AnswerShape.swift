@@ -1,0 +1,93 @@
+import VL2Base
+import VL2Run
+
+/// What a request wants its answer to look like: text, JSON, or the call of a function.
+struct AnswerShape {
+  var form = AnswerForm.free
+  /// The function that is called; nil for an answer in text.
+  var function: String?
+
+  /// - Throws: `RequestError`, `SchemaError`.
+  init(_ request: RequestFields) throws {
+    if let function = try Self.forcedFunction(request) {
+      guard let name = try function.text("name") else {
+        throw function.fault("name", "give the function's name")
+      }
+      self.function = name
+      form = .schema(
+        try function["parameters"].map { try Self.schema($0, function.place("parameters")) }
+          ?? (try .anyObject))
+      return
+    }
+    if let schema = request["json_schema"] {
+      form = .schema(try Self.schema(schema, request.place("json_schema")))
+    }
+    guard let format = try request.fields("response_format") else { return }
+    switch try format.text("type") {
+    case "text": break
+    // llama.cpp takes a schema beside the type.
+    case "json_object":
+      form = .schema(
+        try format["schema"].map { try Self.schema($0, format.place("schema")) } ?? (try .anyObject))
+    case "json_schema":
+      guard let description = try format.fields("json_schema") else {
+        throw format.fault("json_schema", "give an object with a schema")
+      }
+      guard let schema = description["schema"] else {
+        throw description.fault("schema", "give a JSON Schema")
+      }
+      form = .schema(try Self.schema(schema, description.place("schema")))
+    case let type:
+      throw RequestError.field(
+        format.place("type"),
+        "\(type.map { UntrustedText.quoted($0) + " is not supported" } ?? "is missing"); give text, json_object or json_schema"
+      )
+    }
+  }
+
+  /// The one function that must be called; nil where answering in text is allowed.
+  private static func forcedFunction(_ request: RequestFields) throws -> RequestFields? {
+    guard let choice = request["tool_choice"] else { return nil }
+    let tools = try (request.list("tools") ?? []).enumerated().map { index, tool -> RequestFields in
+      let tool = try RequestFields(tool, path: "tools[\(index)]")
+      guard let function = try tool.fields("function") else {
+        throw tool.fault("function", "give a function")
+      }
+      return function
+    }
+    switch choice {
+    case .string(let bytes):
+      switch String(decoding: bytes, as: UTF8.self) {
+      case "auto", "none": return nil
+      case "required", "any":
+        if tools.isEmpty { throw request.fault("tools", "tool_choice requires one") }
+        guard tools.count == 1 else {
+          throw RequestError.field(
+            "tool_choice",
+            "requires one of \(tools.count) tools, which this model cannot choose among; name one")
+        }
+        return tools[0]
+      default: throw request.fault("tool_choice", "give auto, none, required, or the name of a function")
+      }
+    default:
+      let named = try RequestFields(choice, path: "tool_choice")
+      let name = try named.fields("function")?.text("name") ?? named.text("name")
+      guard let name else { throw named.fault("function", "give the name of a function") }
+      guard let found = try tools.first(where: { try $0.text("name") == name }) else {
+        throw RequestError.field("tool_choice", "\(UntrustedText.quoted(name)) is not among the tools")
+      }
+      return found
+    }
+  }
+
+  static func schema(_ value: JSONValue, _ place: String) throws -> JSONSchema {
+    do {
+      return try JSONSchema(value.json, name: place)
+    } catch let error as SchemaError {
+      var told = RequestError(error)
+      told.parameter = place
+      told.code = "invalid_schema"
+      throw told
+    }
+  }
+}

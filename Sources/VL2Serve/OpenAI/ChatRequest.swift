@@ -1,0 +1,41 @@
+import VL2Base
+import VL2Run
+
+/// A request to `/v1/chat/completions`.
+struct ChatRequest {
+  var asked: Asked
+  var format: ChatFormat
+
+  /// - Throws: `RequestError`, `SchemaError`.
+  init(_ request: RequestFields, model: ServedModel, limits: AskingLimits) throws {
+    try model.check(try request.text("model"))
+    if let count = try request.integer("n", in: 0...(.max)), count != 1 {
+      throw RequestError.field("n", "is \(count); this server gives one answer to a question")
+    }
+    let shape = try AnswerShape(request)
+    let maxTokens =
+      try request.integer("max_completion_tokens", in: -1...(.max)) ?? request.integer(
+        "max_tokens", in: -1...(.max))
+      ?? -1
+    let messages = try ChatMessages(request, limits: limits.pictures)
+    asked = try Asked(
+      messages.turns, request: request,
+      maxTokens: maxTokens < 0 ? limits.maxTokens : min(maxTokens, model.contextLength),
+      sampling: Sampling(
+        temperature: request.number("temperature", in: 0...100), topP: request.number("top_p", in: 0...1),
+        repetitionPenalty: request.number("repetition_penalty", in: 0...100)
+          ?? request.number("repeat_penalty", in: 0...100), seed: request.integer("seed", in: .min...(.max))),
+      isStreamed: request.flag("stream") ?? false)
+    asked.question.stops = try request.stops("stop")
+    asked.question.form = shape.form
+    if try request.flag("logprobs") ?? false {
+      asked.question.likeliestTokens = try request.integer("top_logprobs", in: 0...20) ?? 0
+    }
+    if case .schema = shape.form { asked.question.answerBegins = "" }
+    format = ChatFormat(model: model.name, function: shape.function, boxed: asked.boxed)
+    format.hasProbabilities = asked.question.likeliestTokens != nil
+    format.tellsUsage = try request.fields("stream_options")?.flag("include_usage") ?? false
+    format.tellsTimings = try request.flag("timings_per_token") ?? false
+    format.tellsProgress = try request.flag("return_progress") ?? false
+  }
+}

@@ -1,0 +1,293 @@
+import Dispatch
+import Synchronization
+import VL2Base
+import VL2Run
+
+/// Answers OpenAI's and Ollama's requests with an engine.
+package final class Server: HTTPService {
+  private struct State {
+    var engine: Engine?
+    var model: ServedModel?
+    var speed: SpeedEstimate?
+    var deliveries: [ObjectIdentifier: Delivery] = [:]
+  }
+
+  private let access: AccessRules
+  private let limits: AskingLimits
+  private let log: @Sendable (String) -> Void
+  private let places: Places
+  private let state = Monitor(State())
+  private let events = Atomic<Int>(0)
+  /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
+  /// thread that serves the connections.
+  private let intake = DispatchQueue(label: "vl2-intake")
+
+  /// - Parameter log: is told a line for each question, without anything that was asked or answered.
+  package init(access: AccessRules, limits: AskingLimits, log: @escaping @Sendable (String) -> Void) {
+    self.access = access
+    self.limits = limits
+    self.log = log
+    places = Places(waiting: limits.waiting)
+  }
+
+  /// From now on questions are answered.
+  ///
+  /// - Parameter speed: of this machine; with it, pictures are looked at as closely as there is time for.
+  package func begin(_ engine: Engine, as model: ServedModel, speed: SpeedEstimate?) {
+    state.withLock { state in
+      state.engine = engine
+      state.model = model
+      state.speed = speed
+    }
+  }
+
+  /// How fast this machine answered.
+  package var speed: SpeedEstimate? { state.withLock { $0.speed } }
+
+  /// Grows with everything that is done for questions.
+  package var progress: Int { events.load(ordering: .relaxed) }
+
+  /// Whether nobody waits for an answer.
+  package var isIdle: Bool { places.taken == 0 }
+
+  /// Takes no more questions, and sends those away that have not begun. The one at work may end.
+  package func close() {
+    places.close()
+    for delivery in state.withLock({ Array($0.deliveries.values) }) { delivery.endIfWaiting() }
+  }
+
+  // MARK: before the body
+
+  package func refusal(of head: RequestHead) -> HTTPResponse? {
+    do {
+      try check(head)
+      return nil
+    } catch {
+      var response = Self.response(RequestError(error), path: head.path)
+      if head.method == "HEAD" { response.body = [] }
+      return response
+    }
+  }
+
+  package func refusal(status: Int, problem: String) -> HTTPResponse {
+    RequestError(
+      status: status, type: status == 503 ? "service_unavailable_error" : "invalid_request_error", problem
+    )
+    .openAIResponse
+  }
+
+  private func check(_ head: RequestHead) throws {
+    let found = Route.find(head.path)
+    let isPublic = found.map { $0.0.isPublic || head.method == "OPTIONS" } ?? false
+    if let error = access.refusal(of: head, isPublic: isPublic) { throw error }
+    guard let (route, _) = found else {
+      throw RequestError(status: 404, "there is nothing at this address", code: "not_found")
+    }
+    guard head.method == "OPTIONS" || route.methods.contains(head.method) else {
+      var error = RequestError(
+        status: 405, "this address takes \(route.methods.joined(separator: ", "))", code: "method_not_allowed"
+      )
+      error.headers = [("Allow", route.allowed)]
+      throw error
+    }
+    if head.method == "POST" { try Self.checkContent(head) }
+  }
+
+  private static func checkContent(_ head: RequestHead) throws {
+    if let encoding = head.value("content-encoding"), encoding.lowercased() != "identity" {
+      throw RequestError(
+        status: 415, "the body is compressed; send it as it is", code: "unsupported_encoding")
+    }
+    let types = head.values("content-type")
+    let type = types.first.map { ($0.split(separator: ";").first ?? "").lowercased().filter { $0 != " " } }
+    // Pages of other sites can send these types without asking first; programs like curl do, where nobody tells them more.
+    let isFromPage = !head.values("origin").isEmpty || !head.values("sec-fetch-site").isEmpty
+    let isPlain = type == nil || type == "application/x-www-form-urlencoded"
+    guard types.count <= 1, type == "application/json" || isPlain && !isFromPage else {
+      throw RequestError(
+        status: 415, "the body has to be of the type application/json", code: "unsupported_content_type")
+    }
+  }
+
+  private static func response(_ error: RequestError, path: String) -> HTTPResponse {
+    path.hasPrefix("/api/") ? error.ollamaResponse : error.openAIResponse
+  }
+
+  // MARK: answers
+
+  package func answer(_ request: HTTPRequest, _ exchange: Exchange) {
+    do {
+      try route(request, exchange)
+    } catch {
+      exchange.respond(Self.response(told(error), path: request.head.path))
+    }
+  }
+
+  private func route(_ request: HTTPRequest, _ exchange: Exchange) throws {
+    guard let (route, name) = Route.find(request.head.path) else { return }
+    if request.head.method == "OPTIONS" {
+      return exchange.respond(HTTPResponse(status: 204, headers: [("Allow", route.allowed)]))
+    }
+    if let response = StaticAnswer.response(to: route, request.head) { return exchange.respond(response) }
+    guard let (engine, model) = serving else {
+      var error = RequestError(
+        status: 503, type: "unavailable_error", "the model is being loaded", code: "loading")
+      error.retryAfter = 2
+      throw error
+    }
+    switch route {
+    case .home, .serviceWorker, .webManifest, .pageVersion, .ollamaVersion: break
+    case .health, .ready: exchange.respond(HTTPResponse(json: ["status": "ok"]))
+    case .models: exchange.respond(HTTPResponse(json: model.openAIList))
+    case .model:
+      try model.check(name)
+      exchange.respond(HTTPResponse(json: model.openAI))
+    case .properties: exchange.respond(HTTPResponse(json: model.properties))
+    case .ollamaTags: exchange.respond(HTTPResponse(json: model.ollamaTags))
+    case .ollamaRunning: exchange.respond(HTTPResponse(json: model.ollamaRunning))
+    case .ollamaShow:
+      _ = try named(request, model)
+      exchange.respond(HTTPResponse(json: model.ollamaDescription))
+    case .ollamaPull:
+      let isStreamed = try named(request, model).flag("stream") ?? true
+      var response = HTTPResponse(json: ["status": "success"])
+      if isStreamed {
+        response = HTTPResponse(
+          status: 200, contentType: "application/x-ndjson", text: "{\"status\":\"success\"}\n")
+      }
+      exchange.respond(response)
+    case .countTokens, .chat, .ollamaChat, .ollamaGenerate:
+      let place = try places.take()
+      intake.async { [self] in
+        // Whoever is gone needs no pictures decoded.
+        if exchange.isGone { return }
+        do {
+          try ask(request, route, exchange, engine, model, place)
+        } catch {
+          exchange.respond(Self.response(told(error), path: request.head.path))
+        }
+      }
+    }
+  }
+
+  private var serving: (Engine, ServedModel)? {
+    state.withLock { state in
+      guard let engine = state.engine, let model = state.model else { return nil }
+      return (engine, model)
+    }
+  }
+
+  /// The fields of a request that names the model.
+  private func named(_ request: HTTPRequest, _ model: ServedModel) throws -> RequestFields {
+    let fields = try RequestFields(body: request.body)
+    guard let name = try fields.text("model") ?? fields.text("name") else {
+      throw fields.fault("model", "give the model's name")
+    }
+    try model.check(name)
+    return fields
+  }
+
+  private func told(_ error: any Error) -> RequestError {
+    var told = RequestError(error)
+    if told.status == 429, told.retryAfter == nil { told.retryAfter = places.retryAfter }
+    return told
+  }
+
+  private func ask(
+    _ request: HTTPRequest, _ route: Route, _ exchange: Exchange, _ engine: Engine, _ model: ServedModel,
+    _ place: Place
+  ) throws {
+    let fields = try RequestFields(body: request.body)
+    switch route {
+    case .chat, .countTokens:
+      let chat = try ChatRequest(fields, model: model, limits: limits)
+      if route == .chat {
+        try ask(chat.asked, chat.format, request, exchange, engine, place)
+      } else {
+        count(chat.asked.question, exchange, engine, place)
+      }
+    default:
+      let ollama = try OllamaRequest(
+        fields, kind: route == .ollamaChat ? .chat : .generate, model: model, limits: limits)
+      guard let asked = ollama.asked else {
+        return exchange.respond(ollama.format.loaded(isStreamed: ollama.isStreamed))
+      }
+      try ask(asked, ollama.format, request, exchange, engine, place)
+    }
+  }
+
+  private func ask(
+    _ asked: Asked, _ format: any AnswerFormat, _ request: HTTPRequest, _ exchange: Exchange,
+    _ engine: Engine,
+    _ place: Place
+  ) throws {
+    var question = asked.question
+    let left = limits.deadline - (ContinuousClock.now - request.head.arrived) / .seconds(1)
+    guard left > 0 else { throw late }
+    question.timeLimit = left
+    if let most = limits.mostTiles {
+      question.tileLimit = .tiles(most)
+    } else if let speed {
+      question.tileLimit = .seconds(left / 2, at: speed)
+    }
+    let delivery = Delivery(exchange, format: format, isStreamed: asked.isStreamed)
+    let events = engine.answer(question)
+    let pictures = question.turns.reduce(0) { $0 + $1.pictures.count }
+    state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
+    Task { [self] in
+      let answer = await delivery.deliver(events) {
+        self.events.add(1, ordering: .relaxed)
+      } fault: { answer, hadItsTurn in
+        fault(answer, hadItsTurn)
+      }
+      state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = nil }
+      if let answer { record(answer, request.head, pictures: pictures) }
+      withExtendedLifetime(place) {}
+    }
+  }
+
+  private func count(_ question: Question, _ exchange: Exchange, _ engine: Engine, _ place: Place) {
+    Task { [self] in
+      do {
+        let tokens = try await engine.promptTokens(of: question)
+        exchange.respond(
+          HTTPResponse(json: ["object": "response.input_tokens", "input_tokens": .integer(tokens)]))
+      } catch {
+        exchange.respond(told(error).openAIResponse)
+      }
+      withExtendedLifetime(place) {}
+    }
+  }
+
+  private var late: RequestError {
+    .busy(
+      "the time of \(NumberText.fixed(limits.deadline, 0)) s was over before the question's turn came; try again later",
+      retryAfter: places.retryAfter, status: 503)
+  }
+
+  /// What to tell instead of an answer.
+  private func fault(_ answer: Answer, _ hadItsTurn: Bool) -> RequestError? {
+    if let error = answer.error { return told(error) }
+    switch answer.ending {
+    case .timeLimit where !hadItsTurn: return late
+    case .cancelled: return .busy("the server ends", retryAfter: 10, status: 503)
+    default: return nil
+    }
+  }
+
+  private func record(_ answer: Answer, _ head: RequestHead, pictures: Int) {
+    if answer.ending != .cancelled, answer.ending != .failed { places.learn(answer) }
+    state.withLock { $0.speed?.learn(from: answer) }
+    let (counts, seconds) = (answer.counts, answer.counts.seconds)
+    func time(_ value: Double) -> String { NumberText.fixed(value, 1) + " s" }
+    log(
+      "\(head.client?.description ?? "somebody") \(head.path): \(answer.ending.rawValue), \(pictures) pictures in "
+        + "\(counts.tiles) tiles, \(counts.readTokens) tokens read, \(counts.writtenTokens) written; waited "
+        + "\(time(seconds.queued)), looked \(time(seconds.tiling + seconds.vision)), read \(time(seconds.prefill)), "
+        + "wrote \(time(seconds.decode))")
+  }
+}
+
+extension Route {
+  var allowed: String { (methods + ["OPTIONS"]).joined(separator: ", ") }
+}

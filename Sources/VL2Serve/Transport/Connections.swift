@@ -1,0 +1,168 @@
+import Foundation
+import Glibc
+import VL2Base
+
+/// The open connections, and a thread that ends those that take too long and notices clients that go away.
+///
+/// libmicrohttpd counts only how long a connection is idle: a byte a second keeps it open for ever. And it does not look
+/// at connections while they are suspended.
+final class Connections: Sendable {
+  typealias Number = Int
+
+  /// What a connection is doing; those that come first are ended first where there are too many.
+  private enum Phase: Int { case head, body, writing, answering, over }
+
+  private struct Entry {
+    var descriptor: Int32
+    var phase = Phase.head
+    /// When the phase has to be over.
+    var due: ContinuousClock.Instant?
+    var exchange: Exchange?
+  }
+
+  private struct State {
+    var entries: [Number: Entry] = [:]
+    var last = 0
+    var isStopped = false
+  }
+
+  private let limits: TransportLimits
+  private let state = Monitor(State())
+  /// A pipe's two ends: a byte wakes the thread.
+  private let wakes, wake: Int32
+
+  init(_ limits: TransportLimits) {
+    self.limits = limits
+    var ends: [Int32] = [-1, -1]
+    pipe(&ends)
+    for end in ends {
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+    }
+    (wakes, wake) = (ends[0], ends[1])
+    let thread = Thread { self.watch() }
+    thread.name = "vl2-connections"
+    thread.start()
+  }
+
+  deinit {
+    Glibc.close(wake)
+    Glibc.close(wakes)
+  }
+
+  // MARK: what happens to a connection, on libmicrohttpd's thread
+
+  func open(_ descriptor: Int32) -> Number {
+    let number = state.withLock { state in
+      state.last += 1
+      state.entries[state.last] = Entry(descriptor: descriptor, due: .now + .seconds(limits.headSeconds))
+      if state.entries.count > limits.connections { Self.endOldest(&state) }
+      return state.last
+    }
+    tell()
+    return number
+  }
+
+  func close(_ number: Number) { state.withLock { $0.entries[number] = nil } }
+
+  func receivesBody(_ number: Number) { change(number, .body, seconds: limits.bodySeconds) }
+
+  /// From now on a client that goes away is noticed.
+  func answers(_ number: Number, _ exchange: Exchange) {
+    state.withLock { state in
+      state.entries[number]?.phase = .answering
+      state.entries[number]?.due = nil
+      state.entries[number]?.exchange = exchange
+    }
+    tell()
+  }
+
+  /// The response is complete and has only to be taken.
+  func writes(_ number: Number) { change(number, .writing, seconds: limits.writeSeconds) }
+
+  /// A response was taken, and another request may come.
+  func isIdle(_ number: Number) { change(number, .head, seconds: limits.idleSeconds) }
+
+  private func change(_ number: Number, _ phase: Phase, seconds: Double) {
+    state.withLock { state in
+      guard state.entries[number]?.phase != .over else { return }
+      state.entries[number]?.phase = phase
+      state.entries[number]?.due = .now + .seconds(seconds)
+      state.entries[number]?.exchange = nil
+    }
+    tell()
+  }
+
+  private func tell() {
+    // Where the pipe is full, the thread wakes anyway.
+    var byte: UInt8 = 0
+    _ = write(wake, &byte, 1)
+  }
+
+  /// Ends the connection that can best be done without.
+  private static func endOldest(_ state: inout State) {
+    let candidates = state.entries.filter { $0.value.phase != .answering && $0.value.phase != .over }
+    let oldest = candidates.min { ($0.value.phase.rawValue, $0.key) < ($1.value.phase.rawValue, $1.key) }
+    if let oldest { end(oldest.key, &state) }
+  }
+
+  /// libmicrohttpd notices and closes the descriptor, after it took the entry out: it is not another's yet.
+  private static func end(_ number: Number, _ state: inout State) {
+    guard let entry = state.entries[number] else { return }
+    shutdown(entry.descriptor, Int32(SHUT_RDWR))
+    state.entries[number]?.phase = .over
+    state.entries[number]?.due = nil
+  }
+
+  // MARK: the thread
+
+  /// Ends the questions of all clients, and the thread.
+  func stop() {
+    let exchanges = state.withLock { state in
+      state.isStopped = true
+      return state.entries.values.compactMap(\.exchange)
+    }
+    for exchange in exchanges { exchange.depart() }
+    tell()
+  }
+
+  /// Connections whose questions are being answered.
+  var answering: Int {
+    state.withLock { state in state.entries.values.count(where: { $0.phase == .answering }) }
+  }
+
+  private func watch() {
+    while true {
+      let now = ContinuousClock.now
+      let (watched, next, isStopped) = state.withLock { state -> ([(Number, Int32)], Double?, Bool) in
+        for (number, entry) in state.entries where entry.due.map({ $0 <= now }) ?? false {
+          Self.end(number, &state)
+        }
+        let watched = state.entries.filter { $0.value.exchange != nil }
+        let next = state.entries.values.compactMap(\.due).min()
+        return (
+          watched.map { ($0.key, $0.value.descriptor) }, next.map { ($0 - now) / .seconds(1) },
+          state.isStopped
+        )
+      }
+      if isStopped { return }
+      var polled = [pollfd(fd: wakes, events: Int16(POLLIN), revents: 0)]
+      polled += watched.map { pollfd(fd: $0.1, events: Self.departed, revents: 0) }
+      let milliseconds = next.map { Int32(min(max($0, 0) * 1000 + 1, 3_600_000)) } ?? -1
+      guard poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { continue }
+      var bytes = [UInt8](repeating: 0, count: 256)
+      if polled[0].revents != 0 { _ = read(wakes, &bytes, bytes.count) }
+      let gone = zip(watched, polled.dropFirst()).filter { $1.revents != 0 }.map(\.0.0)
+      let exchanges = state.withLock { state in
+        gone.compactMap { number -> Exchange? in
+          defer { state.entries[number]?.exchange = nil }
+          return state.entries[number]?.exchange
+        }
+      }
+      for exchange in exchanges { exchange.depart() }
+    }
+  }
+
+  /// The client has closed its side, or more.
+  private static let departed = Int16(0x2000) | Int16(POLLERR) | Int16(POLLHUP)  // 0x2000: POLLRDHUP
+}

@@ -1,0 +1,45 @@
+import Glibc
+
+/// Looks at a request before libmicrohttpd does.
+///
+/// Version 0.9.75 sends the head of a refusal of its own twice where Content-Length is no number and where there is no Host:
+/// the client cannot read what it is told. So these are refused here. A head that comes in pieces is not seen whole;
+/// then libmicrohttpd refuses it, and ends the connection too.
+enum FirstLook {
+  /// What a client is told whose request libmicrohttpd is not to see; nil where it may.
+  ///
+  /// - Parameter head: the first bytes of a connection.
+  static func refusal(_ head: [UInt8]) -> String? {
+    let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+      String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
+    }
+    // An empty line ends the head.
+    guard let end = lines.dropLast().firstIndex(of: "") else { return nil }
+    let names = lines[..<end].dropFirst().map { line in
+      let name = line.prefix { $0 != ":" }
+      return (name.lowercased(), String(line.dropFirst(name.count + 1)).trimmingSpace)
+    }
+    for (name, value) in names where name == "content-length" {
+      // No more digits than any file needs, and libmicrohttpd can count.
+      let isNumber =
+        (1...18).contains(value.utf8.count) && value.utf8.allSatisfy { (0x30...0x39).contains($0) }
+      if !isNumber { return "Content-Length is not a number of bytes" }
+    }
+    let isNew = lines.first?.hasSuffix(" HTTP/1.1") ?? false
+    return isNew && !names.contains { $0.0 == "host" } ? "a request has one Host" : nil
+  }
+
+  /// Refuses the request at the beginning of a connection, and ends the connection, if that has to be.
+  static func take(_ descriptor: Int32, answer: (_ problem: String) -> HTTPResponse) {
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+    guard count > 0, let problem = refusal(Array(bytes.prefix(count))) else { return }
+    let response = answer(problem)
+    var text =
+      "HTTP/1.1 \(response.status) Bad Request\r\nConnection: close\r\nContent-Length: \(response.body.count)\r\n"
+    for (name, value) in response.headers { text += "\(name): \(value)\r\n" }
+    let message = Array((text + "\r\n").utf8) + response.body
+    send(descriptor, message, message.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    shutdown(descriptor, Int32(SHUT_RDWR))
+  }
+}

@@ -1,0 +1,36 @@
+/// Finds requests whose end is ambiguous, which libmicrohttpd lets through: a proxy in front might see another end, and
+/// take what follows for a request of its own. Source: RFC 9112, section 6.
+enum Framing {
+  /// What is wrong with a request's head; nil where nothing is.
+  static func fault(_ head: RequestHead) -> (status: Int, problem: String)? {
+    let lengths = head.values("content-length")
+    let encodings = head.values("transfer-encoding")
+    if lengths.count > 1 { return (400, "more than one Content-Length") }
+    if let length = lengths.first?.trimmingSpace {
+      let isNumber =
+        !length.isEmpty && length.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      if !isNumber { return (400, "Content-Length is not a number") }
+      if !encodings.isEmpty { return (400, "Content-Length beside Transfer-Encoding") }
+    }
+    if encodings.count > 1 { return (400, "more than one Transfer-Encoding") }
+    if let encoding = encodings.first?.trimmingSpace, encoding.lowercased() != "chunked" {
+      return (501, "a Transfer-Encoding other than chunked")
+    }
+    if !encodings.isEmpty, head.version != "HTTP/1.1" {
+      return (
+        400, "Transfer-Encoding in a request of \(head.version == "HTTP/1.0" ? "HTTP/1.0" : "an old version")"
+      )
+    }
+    // `http://elsewhere/path` and `*` are no paths of this server.
+    if head.path.utf8.first != UInt8(ascii: "/") { return (400, "the address does not begin with /") }
+    return nil
+  }
+
+  /// The length of the body where the head says it.
+  static func length(_ head: RequestHead) -> Int? { head.value("content-length").flatMap { Int($0) ?? .max } }
+
+  /// Whether a body follows.
+  static func hasBody(_ head: RequestHead) -> Bool {
+    !head.values("transfer-encoding").isEmpty || length(head) ?? 0 > 0
+  }
+}

@@ -1,0 +1,21 @@
+/// What clients may take.
+package struct TransportLimits: Sendable {
+  /// Connections at a time. One more ends the oldest of those that are not being answered.
+  package var connections = 64
+  /// Bytes of a request's head.
+  package var headBytes = 32 << 10
+  /// Bytes of a request's body.
+  package var bodyBytes = 32 << 20
+  /// Bytes of all bodies that are being received or wait for their turn.
+  package var allBodyBytes = 96 << 20
+  /// Seconds for a head, from the connection on.
+  package var headSeconds = 10.0
+  /// Seconds for a body, from its head on.
+  package var bodySeconds = 30.0
+  /// Seconds between an answer and the end of the next head.
+  package var idleSeconds = 75.0
+  /// Seconds in which a client has to take a complete response.
+  package var writeSeconds = 60.0
+
+  package init() {}
+}

@@ -1,0 +1,232 @@
+import ArgumentParser
+import Dispatch
+import Foundation
+import VL2Base
+import VL2Console
+import VL2Run
+import VL2Serve
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answers other programs over HTTP, as OpenAI's and Ollama's servers do.",
+    discussion: """
+      Programs that can ask one of these ask this one at http://127.0.0.1:11434, or with /v1 after it (docs/SERVING.md).
+
+        vl2 serve --model tiny.vl2q
+        vl2 serve --model tiny.vl2q --host 0.0.0.0 --api-key-file keys.txt --allow 192.168.1.20
+
+      It ends at SIGTERM or Ctrl-C, after the answer that is being written.
+
+      Exit status: 0 ended by a signal; 64 wrong usage; 65 bad model; 66 no such file; 69 not enough memory, or the port is \
+      taken.
+      """)
+
+  @OptionGroup(title: "Who may ask") var access: AccessOptions
+  @OptionGroup(title: "How questions are answered") var answering: ServeOptions
+  @OptionGroup(title: "Model and machine") var options: ModelOptions
+
+  func run() async throws {
+    let rules = try access.rules()
+    let server = Server(access: rules, limits: answering.limits) { Console.tell($0) }
+    let listeners = try access.listen(server)
+    let end = EndSignals()
+    let manager = ServiceManager()
+    let engine = try await options.engine(keeping: nil, mostWaiting: answering.queue + 1)
+    if engine.demonstrationNotice != nil, !answering.demo {
+      throw ValidationError(
+        "\(engine.path) only demonstrates how things work and knows little: give --demo to serve it, or another --model."
+      )
+    }
+    var speeds = SpeedCache(engine, exact: options.exact)
+    let speed: SpeedEstimate
+    if let known = speeds.speed { speed = known } else { speed = try await engine.measureSpeed() }
+    let model = try ServedModel(engine, aliases: answering.alias)
+    server.begin(engine, as: model, speed: speed)
+    for listener in listeners {
+      Console.tell("serving \(model.name) at http://\(listener.address.urlText):\(listener.port)")
+    }
+    manager?.isReady()
+    let watchdog = manager.map { manager in Task { await Self.giveSigns(manager, server) } }
+    await end.first()
+    manager?.isStopping()
+    server.close()
+    for listener in listeners { listener.stopAccepting() }
+    await Self.wait(seconds: Self.secondsToEnd) {
+      server.isIdle && listeners.allSatisfy { $0.answering == 0 }
+    }
+    watchdog?.cancel()
+    for listener in listeners { listener.stop() }
+    speeds.speed = server.speed
+  }
+
+  /// How long the answer that is being written may go on after a signal. systemd kills after 90 s.
+  private static let secondsToEnd = 20.0
+
+  private static func wait(seconds: Double, for isOver: () -> Bool) async {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end, !isOver() { try? await Task.sleep(for: .milliseconds(50)) }
+  }
+
+  /// Tells the service manager that something is done for those who wait, or that nobody waits. One that hangs is silent and
+  /// is started again.
+  private static func giveSigns(_ manager: ServiceManager, _ server: Server) async {
+    guard let seconds = manager.watchdogSeconds else { return }
+    var last = -1
+    while !Task.isCancelled {
+      let progress = server.progress
+      if server.isIdle || progress != last { manager.isAlive() }
+      last = progress
+      try? await Task.sleep(for: .seconds(seconds / 4))
+    }
+  }
+}
+
+/// How a server answers.
+struct ServeOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A name of the model for requests; the first one is what answers say. (default: the file's)",
+      valueName: "name"))
+  var alias: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most seconds from a question to the end of its answer. Pictures are looked at as closely as there is time for.",
+      valueName: "seconds"))
+  var deadline = 50.0
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Questions that may wait; one more is refused with 429.", valueName: "n"))
+  var queue = 4
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most tiles, which pictures are cut into, for all pictures of a question, in place of as many as there is time for.",
+      valueName: "n"))
+  var maxTiles: Int?
+
+  @Flag(help: "Serve a model that only demonstrates how things work, such as pocket.")
+  var demo = false
+
+  func validate() throws {
+    if !(deadline >= 1 && deadline <= 86_400) {
+      throw ValidationError("--deadline \(deadline): give seconds from 1 to 86400.")
+    }
+    if !(0...1000).contains(queue) {
+      throw ValidationError("--queue \(queue): give a number from 0 to 1000.")
+    }
+    if let maxTiles, !(1...10_000).contains(maxTiles) {
+      throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
+    }
+    for name in alias where name.isEmpty || name.utf8.count > 200 || !UntrustedText.isLine(name) {
+      throw ValidationError("--alias: give a name of one line.")
+    }
+  }
+
+  var limits: AskingLimits {
+    var limits = AskingLimits()
+    limits.deadline = deadline
+    limits.waiting = queue
+    limits.mostTiles = maxTiles
+    return limits
+  }
+}
+
+/// Where a server listens, and who may ask it.
+struct AccessOptions: ParsableArguments {
+  @Option(parsing: .unconditional, help: ArgumentHelp("The port; 0 for one that is free.", valueName: "n"))
+  var port: UInt16 = 11434
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "An address of this machine to listen at; 0.0.0.0 for all. Others than this machine's own need --api-key-file or --no-auth. (default: 127.0.0.1)",
+      valueName: "address"))
+  var host: [String] = []
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A name by which programs may call this server, besides its addresses and NAME.local.",
+      valueName: "name"))
+  var allowHost: [String] = []
+
+  @Option(
+    help: ArgumentHelp("A file with a key on each line, of which each request needs one.", valueName: "file"),
+    completion: .file())
+  var apiKeyFile: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Addresses that need no key, such as 192.168.1.20 or 192.168.1.0/24; with --no-auth, the only ones that may ask.",
+      valueName: "cidr"))
+  var allow: [String] = []
+
+  @Flag(name: .customLong("no-auth"), help: "Let everybody ask who reaches the port.")
+  var isOpen = false
+
+  func validate() throws {
+    for text in host where NetworkAddress(text) == nil {
+      throw ValidationError("--host \(text): give an address as 127.0.0.1, 0.0.0.0 or ::1.")
+    }
+    for text in allow where AddressRange(text) == nil {
+      throw ValidationError("--allow \(text): give an address, or a range as 192.168.1.0/24.")
+    }
+    if apiKeyFile != nil, isOpen {
+      throw ValidationError("--no-auth with --api-key-file: leave one of them out.")
+    }
+    if let outside = addresses.first(where: { !$0.isLoopback }), apiKeyFile == nil, !isOpen {
+      throw ValidationError(
+        "--host \(outside) lets other machines ask: give --api-key-file FILE with keys, or --no-auth to do without."
+      )
+    }
+  }
+
+  private var addresses: [NetworkAddress] {
+    host.isEmpty ? [.loopback] : host.compactMap { NetworkAddress($0) }
+  }
+
+  func rules() throws -> AccessRules {
+    AccessRules(
+      keys: try apiKeyFile.map { try KeyFile.keys(at: $0) } ?? [],
+      networks: allow.compactMap { AddressRange($0) },
+      names: allowHost)
+  }
+
+  /// Listens at each address. With port 0, all have the port that was free at the first.
+  func listen(_ server: Server) throws -> [Listener] {
+    var listeners: [Listener] = []
+    for address in addresses {
+      let port = port == 0 ? listeners.first?.port ?? 0 : port
+      listeners.append(try Listener(address: address, port: port, service: server))
+    }
+    return listeners
+  }
+}
+
+/// Waits for the signals that end a service.
+private final class EndSignals: Sendable {
+  private let stream: AsyncStream<Int32>
+
+  init() {
+    let sources = [SIGTERM, SIGINT, SIGHUP].map { number in
+      signal(number, SIG_IGN)
+      return DispatchSource.makeSignalSource(signal: number, queue: .global())
+    }
+    stream = AsyncStream { continuation in
+      for source in sources {
+        source.setEventHandler { continuation.yield(0) }
+        source.activate()
+      }
+      nonisolated(unsafe) let held = sources
+      continuation.onTermination = { _ in for source in held { source.cancel() } }
+    }
+  }
+
+  func first() async { for await _ in stream { return } }
+}
