@@ -85,6 +85,9 @@ let package = Package(
       dependencies: [
         "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "TestSupport", "TestModels", "TestRuntime",
       ]),
+    .testTarget(
+      name: "ServeTests",
+      dependencies: ["VL2Base", "VL2Run", "VL2Serve", "TestSupport", "TestModels"]),
     // It runs the programs, so they are built with it.
     .testTarget(
       name: "ToolTests",

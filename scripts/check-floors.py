@@ -17,7 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "ARCHITECTURE.md"
 
-FOR_EVERYBODY = {"Foundation", "Glibc", "Synchronization"}
+FOR_EVERYBODY = {"Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization"}
 MODULE_NAMES = {"console": "VL2Console"}  # of folders whose module is called otherwise
 
 DECLARATION = re.compile(

@@ -47,6 +47,18 @@ public struct Manifest: Encodable, Sendable, Equatable {
   public var sections: [SectionEntry]
 }
 
+extension Manifest {
+  /// Weights of all tensors.
+  package var weightCount: Int { codes.values.reduce(0, +) }
+
+  /// The code that most weights have.
+  package var mainCode: WeightCode { codes.max { $0.value < $1.value }?.key ?? .q4 }
+
+  private var codes: [WeightCode: Int] {
+    sections.flatMap(\.tensors).reduce(into: [:]) { $0[$1.code, default: 0] += $1.weightCount }
+  }
+}
+
 extension Manifest.Origin {
   /// What to tell the user of a demonstration model: one line; nil for other models.
   public var demonstrationNotice: String? {

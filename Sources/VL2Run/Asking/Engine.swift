@@ -1,5 +1,6 @@
 import Synchronization
 import VL2Base
+import VL2Quant
 
 /// A model that answers many callers, one question after the other.
 ///
@@ -18,6 +19,8 @@ public final class Engine: Sendable {
     var threads: Int
     var contextLength: Int
     var demonstrationNotice: String?
+    var weightCount: Int
+    var mainCode: WeightCode
     var budgetBytes: Int?
   }
 
@@ -44,7 +47,8 @@ public final class Engine: Sendable {
     } facts: { model in
       Facts(
         path: model.file.path, threads: model.threads, contextLength: model.config.language.maxPositions,
-        demonstrationNotice: model.demonstrationNotice, budgetBytes: model.weightStatistics.budgetBytes)
+        demonstrationNotice: model.demonstrationNotice, weightCount: model.file.manifest.weightCount,
+        mainCode: model.file.manifest.mainCode, budgetBytes: model.weightStatistics.budgetBytes)
     }
   }
 
@@ -99,6 +103,12 @@ public final class Engine: Sendable {
   /// One line to show to users of a model that only demonstrates how things work and knows little; nil for
   /// other models.
   public var demonstrationNotice: String? { facts.demonstrationNotice }
+
+  /// How many weights the model has.
+  public var weightCount: Int { facts.weightCount }
+
+  /// The code that most of them have: q4, int8 or bf16.
+  public var mainCode: String { facts.mainCode.rawValue }
 
   /// Bytes that everything together may take; nil where the file is mapped.
   package var budgetBytes: Int? { facts.budgetBytes }

@@ -21,7 +21,7 @@ package struct AccessRules: Sendable {
   /// Refuses a request that does not come from whom it may.
   ///
   /// - Parameter isPublic: whether it needs no key.
-  func refusal(of head: RequestHead, isPublic: Bool) -> RequestError? {
+  package func refusal(of head: RequestHead, isPublic: Bool) -> RequestError? {
     refusalOfHost(head) ?? refusalOfOrigin(head) ?? refusalOfCaller(head, isPublic: isPublic)
   }
 

@@ -14,7 +14,7 @@ package struct AddressRange: Sendable, Equatable {
     self.bits = bits
   }
 
-  func contains(_ address: NetworkAddress) -> Bool {
+  package func contains(_ address: NetworkAddress) -> Bool {
     guard address.bytes.count == first.bytes.count else { return false }
     return (0..<address.bytes.count).allSatisfy { index in
       let count = min(8, max(0, bits - 8 * index))

@@ -12,8 +12,10 @@ package enum KeyFile {
       throw FileError(.badData, path, "not valid UTF-8", "write a key on each line")
     }
     var keys: [String] = []
-    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      let key = String(line.last == "\r" ? line.dropLast() : line).trimmingSpace
+    for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+      .enumerated()
+    {
+      let key = String(line).trimmingSpace
       if key.isEmpty || key.first == "#" { continue }
       guard key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
         throw FileError(

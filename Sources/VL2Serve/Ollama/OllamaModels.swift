@@ -7,7 +7,7 @@ extension ServedModel {
   private var details: JSONValue {
     [
       "parent_model": "", "format": "vl2q", "family": "deepseek_vl_v2", "families": ["deepseek_vl_v2"],
-      "parameter_size": "", "quantization_level": "",
+      "parameter_size": .text(size), "quantization_level": .text(code),
     ]
   }
 

@@ -36,7 +36,8 @@ struct OllamaRequest {
     case nil, .string([])?: break
     case .string(let bytes)? where bytes.elementsEqual("json".utf8):
       asked.question.form = .schema(try .anyObject)
-    case .object?: asked.question.form = .schema(try AnswerShape.schema(request["format"] ?? [:], "format"))
+    case .object(let schema)?:
+      asked.question.form = .schema(try JSONSchema(sent: .object(schema), place: "format"))
     default: throw request.fault("format", "give \"json\" or a JSON Schema")
     }
     if case .schema = asked.question.form { asked.question.answerBegins = "" }

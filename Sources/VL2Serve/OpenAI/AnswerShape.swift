@@ -15,12 +15,12 @@ struct AnswerShape {
       }
       self.function = name
       form = .schema(
-        try function["parameters"].map { try Self.schema($0, function.place("parameters")) }
+        try function["parameters"].map { try JSONSchema(sent: $0, place: function.place("parameters")) }
           ?? (try .anyObject))
       return
     }
     if let schema = request["json_schema"] {
-      form = .schema(try Self.schema(schema, request.place("json_schema")))
+      form = .schema(try JSONSchema(sent: schema, place: request.place("json_schema")))
     }
     guard let format = try request.fields("response_format") else { return }
     switch try format.text("type") {
@@ -28,7 +28,8 @@ struct AnswerShape {
     // llama.cpp takes a schema beside the type.
     case "json_object":
       form = .schema(
-        try format["schema"].map { try Self.schema($0, format.place("schema")) } ?? (try .anyObject))
+        try format["schema"].map { try JSONSchema(sent: $0, place: format.place("schema")) }
+          ?? (try .anyObject))
     case "json_schema":
       guard let description = try format.fields("json_schema") else {
         throw format.fault("json_schema", "give an object with a schema")
@@ -36,7 +37,7 @@ struct AnswerShape {
       guard let schema = description["schema"] else {
         throw description.fault("schema", "give a JSON Schema")
       }
-      form = .schema(try Self.schema(schema, description.place("schema")))
+      form = .schema(try JSONSchema(sent: schema, place: description.place("schema")))
     case let type:
       throw RequestError.field(
         format.place("type"),
@@ -77,17 +78,6 @@ struct AnswerShape {
         throw RequestError.field("tool_choice", "\(UntrustedText.quoted(name)) is not among the tools")
       }
       return found
-    }
-  }
-
-  static func schema(_ value: JSONValue, _ place: String) throws -> JSONSchema {
-    do {
-      return try JSONSchema(value.json, name: place)
-    } catch let error as SchemaError {
-      var told = RequestError(error)
-      told.parameter = place
-      told.code = "invalid_schema"
-      throw told
     }
   }
 }

@@ -85,14 +85,17 @@ struct ChatMessages {
         part.path, "more than \(limits.count) pictures; send fewer", code: "too_many_images")
     }
     var detail = try part.text("detail")
-    let url: String?
+    let url: String
     if case .object? = part["image_url"], let image = try part.fields("image_url") {
-      url = try image.text("url")
+      guard let text = try image.text("url") else { throw image.fault("url", "give a data: URL") }
+      url = text
       detail = try image.text("detail") ?? detail
     } else {
-      url = try part.text("image_url")
+      guard let text = try part.text("image_url") else {
+        throw part.fault("image_url", "give an object with a url")
+      }
+      url = text
     }
-    guard let url else { throw part.fault("image_url", "give an object with a url") }
     guard ["low", "high", "auto", nil].contains(detail) else {
       throw RequestError.field(part.place("detail"), "give low, high or auto")
     }

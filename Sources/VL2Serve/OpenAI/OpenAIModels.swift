@@ -8,7 +8,7 @@ extension ServedModel {
       "aliases": .array(aliases.map { .text($0) }),
       "architecture": ["input_modalities": ["text", "image"], "output_modalities": ["text"]],
       "meta": [
-        "n_ctx": .integer(contextLength), "n_ctx_train": .integer(contextLength), "size": .integer(bytes),
+        "n_ctx": .integer(contextLength), "n_params": .integer(weightCount), "size": .integer(bytes),
       ],
       "max_model_len": .integer(contextLength),
     ]

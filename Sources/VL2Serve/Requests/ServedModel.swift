@@ -14,22 +14,24 @@ package struct ServedModel: Sendable {
   var bytes = 0
   /// When the file was last written, in seconds since 1970.
   var written = 0
+  var weightCount: Int
+  /// Of most weights: `Q4`.
+  var code: String
   /// 64 hexadecimal digits that tell the file from others.
   var digest: String
 
   /// - Parameter aliases: the first one is the name; the file's is then one more alias.
   /// - Throws: `InputError` where the file cannot be read.
   package init(_ engine: Engine, aliases: [String]) throws {
-    try self.init(path: engine.path, contextLength: engine.contextLength, aliases: aliases)
-  }
-
-  init(path: String, contextLength: Int, aliases: [String]) throws {
+    let path = engine.path
     fileName = path.split(separator: "/").last.map(String.init) ?? path
     let own = fileName.hasSuffix(".vl2q") ? String(fileName.dropLast(5)) : fileName
     let name = aliases.first ?? own
     self.name = name
     self.aliases = (aliases + [own]).reduce(into: []) { if !$0.contains($1), $1 != name { $0.append($1) } }
-    self.contextLength = contextLength
+    contextLength = engine.contextLength
+    weightCount = engine.weightCount
+    code = engine.mainCode.uppercased()
     let file = try InputFile(path: path)
     var status = stat()
     if stat(path, &status) == 0 { written = Int(status.st_mtim.tv_sec) }
@@ -40,6 +42,12 @@ package struct ServedModel: Sendable {
       try file.bytes(part).withUnsafeBytes(hash.append)
     }
     digest = hash.finish()
+  }
+
+  /// The number of weights, as people write it: `3.4B`.
+  var size: String {
+    let (number, unit) = weightCount >= 1_000_000_000 ? (1e9, "B") : (1e6, "M")
+    return NumberText.fixed(Double(weightCount) / number, 1) + unit
   }
 
   /// Whether a request means this model. Ollama's clients may add `:latest`.

@@ -100,10 +100,11 @@ package final class Server: HTTPService {
     }
     let types = head.values("content-type")
     let type = types.first.map { ($0.split(separator: ";").first ?? "").lowercased().filter { $0 != " " } }
-    // Pages of other sites can send these types without asking first; programs like curl do, where nobody tells them more.
+    // Pages of other sites can send these without asking first; programs like curl do where nobody tells them more.
     let isFromPage = !head.values("origin").isEmpty || !head.values("sec-fetch-site").isEmpty
     let isPlain = type == nil || type == "application/x-www-form-urlencoded"
-    guard types.count <= 1, type == "application/json" || isPlain && !isFromPage else {
+    let isJSON = type == "application/json" || type == "application/octet-stream"
+    guard types.count <= 1, isJSON || isPlain && !isFromPage else {
       throw RequestError(
         status: 415, "the body has to be of the type application/json", code: "unsupported_content_type")
     }

@@ -5,11 +5,11 @@ import Glibc
 /// Version 0.9.75 sends the head of a refusal of its own twice where Content-Length is no number and where there is no Host:
 /// the client cannot read what it is told. So these are refused here. A head that comes in pieces is not seen whole;
 /// then libmicrohttpd refuses it, and ends the connection too.
-enum FirstLook {
+package enum FirstLook {
   /// What a client is told whose request libmicrohttpd is not to see; nil where it may.
   ///
   /// - Parameter head: the first bytes of a connection.
-  static func refusal(_ head: [UInt8]) -> String? {
+  package static func refusal(_ head: [UInt8]) -> String? {
     let lines = head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
       String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
     }

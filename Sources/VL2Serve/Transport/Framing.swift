@@ -1,8 +1,8 @@
 /// Finds requests whose end is ambiguous, which libmicrohttpd lets through: a proxy in front might see another end, and
 /// take what follows for a request of its own. Source: RFC 9112, section 6.
-enum Framing {
+package enum Framing {
   /// What is wrong with a request's head; nil where nothing is.
-  static func fault(_ head: RequestHead) -> (status: Int, problem: String)? {
+  package static func fault(_ head: RequestHead) -> (status: Int, problem: String)? {
     let lengths = head.values("content-length")
     let encodings = head.values("transfer-encoding")
     if lengths.count > 1 { return (400, "more than one Content-Length") }
@@ -27,10 +27,12 @@ enum Framing {
   }
 
   /// The length of the body where the head says it.
-  static func length(_ head: RequestHead) -> Int? { head.value("content-length").flatMap { Int($0) ?? .max } }
+  package static func length(_ head: RequestHead) -> Int? {
+    head.value("content-length").flatMap { Int($0) ?? .max }
+  }
 
   /// Whether a body follows.
-  static func hasBody(_ head: RequestHead) -> Bool {
+  package static func hasBody(_ head: RequestHead) -> Bool {
     !head.values("transfer-encoding").isEmpty || length(head) ?? 0 > 0
   }
 }

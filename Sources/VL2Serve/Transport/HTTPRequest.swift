@@ -16,6 +16,13 @@ package struct RequestHead: Sendable {
   /// When the head was complete.
   package var arrived = ContinuousClock.now
 
+  package init(method: String, path: String, version: String, headers: [(name: String, value: String)]) {
+    self.method = method
+    self.path = path
+    self.version = version
+    self.headers = headers
+  }
+
   /// The values of a header.
   package func values(_ name: String) -> [String] { headers.filter { $0.name == name }.map(\.value) }
 

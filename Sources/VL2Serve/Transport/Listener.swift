@@ -201,6 +201,12 @@ package struct ListenerError: ReportableError, Equatable {
   /// The system's number of the error.
   package var number: Int32
 
+  package init(address: NetworkAddress, port: UInt16, number: Int32) {
+    self.address = address
+    self.port = port
+    self.number = number
+  }
+
   package var kind: ErrorKind { .unavailable }
 
   package var problem: String {

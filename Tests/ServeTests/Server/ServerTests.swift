@@ -1,0 +1,224 @@
+import Foundation
+import TestSupport
+import Testing
+import VL2Base
+import VL2Run
+import VL2Serve
+
+/// Addresses, queues, times and ends.
+@Suite struct ServerTests {
+  /// A question that does not end by itself before it is caught.
+  private func long(stream: Bool = true) throws -> String {
+    try jsonText([
+      "messages": messages(String(repeating: "a ", count: 100)), "max_tokens": 5000, "stream": stream,
+      "temperature": 1, "seed": 3,
+    ])
+  }
+
+  @Test func addresses() async throws {
+    let server = try await TestServer()
+    for path in [
+      "/health", "/v1/health", "/readyz", "/v1/models", "/models", "/v1/models/test", "/props?model=test",
+    ] {
+      #expect(try await server.ask("GET", path).status == 200, "\(path)")
+      let head = try await server.ask("HEAD", path)
+      #expect(head.status == 200 && head.body.isEmpty)
+      let wrong = try await server.ask("POST", path, body: "{}")
+      #expect(wrong.status == 405)
+      #expect(wrong.value("allow") == "GET, HEAD, OPTIONS")
+    }
+    #expect(try await server.ask("GET", "/v1/chat/completions").value("allow") == "POST, OPTIONS")
+    let options = try await server.ask("OPTIONS", "/v1/chat/completions")
+    #expect(options.status == 204 && options.value("allow") == "POST, OPTIONS")
+    #expect(options.headers.allSatisfy { !$0.name.hasPrefix("access-control") })
+    for path in [
+      "/v1/models/other", "/nothing", "//health", "/health/", "/%68ealth", "/v1/../health", "/api/none",
+    ] {
+      #expect(try await server.ask("GET", path).status == 404, "\(path)")
+    }
+    let model = try #require(
+      (await server.ask("GET", "/v1/models").object()["data"] as? [[String: Any]])?.first)
+    #expect(model["id"] as? String == "test")
+    #expect(model["aliases"] as? [String] == ["nano-mha-q4"])
+    #expect((model["architecture"] as? [String: Any])?["input_modalities"] as? [String] == ["text", "image"])
+    #expect((model["meta"] as? [String: Any])?["n_ctx"] as? Int == server.engine.contextLength)
+    #expect(try await server.ask("GET", "/health", host: "attacker.example").status == 403)
+    #expect(
+      try await server.ask("GET", "/health", headers: ["Origin: http://attacker.example"]).status == 403)
+  }
+
+  @Test func contentTypes() async throws {
+    let server = try await TestServer()
+    let body = try jsonText(["messages": messages("a"), "max_tokens": 1])
+    func status(_ headers: [String]) async throws -> Int {
+      try await server.ask("POST", "/v1/chat/completions", headers: headers, body: body).status
+    }
+    #expect(try await status(["Content-Type: application/json; charset=utf-8"]) == 200)
+    #expect(try await status(["Content-Type: application/x-www-form-urlencoded"]) == 200)
+    #expect(
+      try await status(["Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Site: cross-site"])
+        == 415)
+    #expect(try await status(["Content-Type: text/plain"]) == 415)
+    #expect(try await status(["Content-Type: application/json", "Content-Type: text/plain"]) == 415)
+    #expect(try await status(["Content-Encoding: gzip"]) == 415)
+  }
+
+  /// Without a key nobody learns what is there, and no body is read.
+  @Test func keys() async throws {
+    let server = try await TestServer(access: AccessRules(keys: ["sesame"]))
+    for (method, path) in [
+      ("GET", "/v1/models"), ("GET", "/nothing"), ("POST", "/completions"), ("GET", "/api/tags"),
+    ] {
+      let reply = try await server.ask(method, path, body: method == "POST" ? "{}" : nil)
+      #expect(reply.status == 401, "\(path)")
+      #expect(reply.value("www-authenticate") == "Bearer")
+    }
+    #expect(try await server.ask("GET", "/nothing", headers: ["Authorization: Bearer sesame"]).status == 404)
+    #expect(
+      try await server.ask("GET", "/v1/models", headers: ["Authorization: Bearer sesame"]).status == 200)
+    for path in ["/", "/health", "/sw.js", "/manifest.webmanifest"] {
+      #expect(try await server.ask("GET", path).status == 200)
+    }
+    let connection = try await server.connect()
+    let (status, isClosed) = try await offTasks {
+      connection.request(
+        "POST", "/v1/chat/completions",
+        headers: ["Content-Type: application/json", "Content-Length: 30000000"])
+      return (try connection.reply()?.status, try connection.isClosed())
+    }
+    #expect(status == 401 && isClosed)
+  }
+
+  @Test func whileLoading() async throws {
+    let server = Server(access: AccessRules(), limits: AskingLimits()) { _ in }
+    let listener = try Listener(address: .loopback, port: 0, service: server)
+    defer { listener.stop() }
+    let replies = try await offTasks {
+      let connection = try HTTPConnection(port: listener.port)
+      return try ["/health", "/readyz", "/v1/models", "/", "/api/version"].map { path in
+        connection.request("GET", path)
+        return try connection.reply()?.status
+      }
+    }
+    #expect(replies == [503, 503, 503, 200, 200])
+  }
+
+  /// One is answered, some wait, more are refused with the time to come back; whoever leaves makes room.
+  @Test func queue() async throws {
+    var limits = AskingLimits()
+    limits.waiting = 2
+    limits.deadline = 1000
+    let server = try await TestServer(slow: true, limits: limits)
+    var connections = try await [server.connect(), server.connect(), server.connect()]
+    let body = try long()
+    for connection in connections { connection.request("POST", "/v1/chat/completions", body: body) }
+    try await offTasks { [first = connections[0]] in try first.wait(for: 100) }
+    var refused = try await server.ask("POST", "/v1/chat/completions", body: body)
+    while refused.status == 200 { refused = try await server.ask("POST", "/v1/chat/completions", body: body) }
+    #expect(refused.status == 429)
+    let seconds = try #require(refused.value("retry-after").flatMap { Int($0) })
+    #expect((1...60).contains(seconds))
+    #expect((try refused.object()["error"] as? [String: Any])?["type"] as? String == "rate_limit_error")
+    #expect(
+      try await server.ask("POST", "/api/generate", body: "{\"model\":\"test\",\"prompt\":\"a\"}").status
+        == 429)
+    // One that waits leaves, and the one at work.
+    connections.removeLast()
+    connections.removeFirst()
+    try await offTasks { [last = connections[0]] in try last.wait(for: 400) }
+    connections = []
+    #expect(try await server.becomesIdle())
+    #expect(server.listener.answering == 0)
+  }
+
+  /// What is not written when the time is over is left out.
+  @Test func deadline() async throws {
+    var limits = AskingLimits()
+    limits.deadline = 2
+    let server = try await TestServer(slow: true, limits: limits)
+    let begin = ContinuousClock.now
+    let reply = try await server.ask("POST", "/v1/chat/completions", body: try long(stream: false))
+    let took = (ContinuousClock.now - begin) / .seconds(1)
+    #expect(reply.status == 200)
+    let choice = try #require((reply.object()["choices"] as? [[String: Any]])?.first)
+    #expect(choice["finish_reason"] as? String == "length")
+    #expect(took > 1.5 && took < 10)
+    // Those whose turn does not come in time learn that, and when to come back.
+    async let first = server.ask("POST", "/v1/chat/completions", body: try long(stream: false))
+    try await Task.sleep(for: .milliseconds(100))
+    let second = try await server.ask("POST", "/v1/chat/completions", body: try long(stream: true))
+    #expect([200, 503].contains(second.status))
+    if second.status == 503 { #expect(second.value("retry-after") != nil) }
+    #expect(try await first.status == 200)
+  }
+
+  /// `detail: low` is one tile.
+  @Test func detail() async throws {
+    let server = try await TestServer()
+    func tokens(_ detail: String) async throws -> Int? {
+      let image: [String: Any] = [
+        "type": "image_url", "image_url": ["url": try dataURL("wide.jpg"), "detail": detail],
+      ]
+      let body: [String: Any] = ["messages": [["role": "user", "content": [image]]]]
+      return try await server.post("/v1/chat/completions/input_tokens", body).object()["input_tokens"] as? Int
+    }
+    let (low, high) = (try await tokens("low"), try await tokens("high"))
+    #expect(low ?? 0 > 0 && low ?? 0 < high ?? 0)
+  }
+
+  /// At the end the answer at work is finished, those that wait are sent away, and new ones are refused.
+  @Test func ending() async throws {
+    let server = try await TestServer(slow: true)
+    let (working, waiting) = (try await server.connect(), try await server.connect())
+    let body = try jsonText([
+      "messages": messages("a"), "max_tokens": 30, "stream": true, "temperature": 1, "seed": 1,
+    ])
+    working.request("POST", "/v1/chat/completions", body: body)
+    try await offTasks { try working.wait(for: 100) }
+    waiting.request("POST", "/v1/chat/completions", body: body)
+    let idle = try await server.connect()
+    let isThere = try await offTasks {
+      idle.request("GET", "/health")
+      return try idle.reply()?.status
+    }
+    #expect(isThere == 200)
+    try await Task.sleep(for: .milliseconds(200))
+    server.server.close()
+    server.listener.stopAccepting()
+    let statuses = try await offTasks {
+      idle.request("POST", "/v1/chat/completions", body: body)
+      return [try waiting.reply()?.status, try idle.reply()?.status]
+    }
+    #expect(statuses == [503, 503])
+    let reply = try await offTasks { try working.reply() }
+    #expect(reply?.events.last == "[DONE]")
+    #expect(try await server.becomesIdle())
+  }
+
+  /// Streams that are cut at random places leave nothing behind.
+  @Test func departures() async throws {
+    let server = try await TestServer()
+    let body = try long()
+    var random = SplitMix64(seed: 9)
+    for round in 0..<60 {
+      let wait = Int(random.next() % 40)
+      let port = server.listener.port
+      try await offTasks {
+        let connection = try HTTPConnection(port: port)
+        switch round % 4 {
+        case 0:
+          connection.send(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        default: connection.request("POST", "/v1/chat/completions", body: body)
+        }
+        Thread.sleep(forTimeInterval: Double(wait) / 1000)
+        if round % 4 == 1 { connection.reset() }
+        if round % 4 == 2 { connection.halfClose() }
+      }
+      #expect(try await server.becomesIdle())
+    }
+    let honest = try await server.ask(
+      "POST", "/v1/chat/completions", body: try jsonText(["messages": messages("a"), "max_tokens": 2]))
+    #expect(honest.status == 200)
+  }
+}

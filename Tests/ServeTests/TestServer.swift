@@ -1,0 +1,91 @@
+import Foundation
+import Synchronization
+import TestModels
+import TestSupport
+import VL2Base
+import VL2Run
+import VL2Serve
+
+/// A server with a model, in this process.
+final class TestServer: Sendable {
+  let server: Server
+  let listener: Listener
+  let engine: Engine
+  let log = Log()
+
+  final class Log: Sendable {
+    private let text = Monitor("")
+    func add(_ line: String) { text.withLock { $0 += line + "\n" } }
+    var lines: String { text.withLock { $0 } }
+  }
+
+  /// - Parameter slow: whether the model is read from a card that is slow, so that nothing is over before it is caught.
+  init(
+    pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
+    limits: AskingLimits = AskingLimits(), transport: TransportLimits = TransportLimits(),
+    aliases: [String] = ["test"]
+  ) async throws {
+    var options = RuntimeOptions(threads: 2)
+    if slow {
+      options.slots = 3
+      options.bytesPerSecond = 4 << 20
+    }
+    engine = try await Engine(
+      path: pocket ? try PackedModels.pocket() : try PackedModels.path("nano-mha", .q4), options: options,
+      keeping: 1 << 26, mostWaiting: 16)
+    server = Server(access: access, limits: limits) { [log] in log.add($0) }
+    listener = try Listener(address: .loopback, port: 0, limits: transport, service: server)
+    server.begin(engine, as: try ServedModel(engine, aliases: aliases), speed: nil)
+  }
+
+  deinit { listener.stop() }
+
+  func connect() async throws -> HTTPConnection {
+    let port = listener.port
+    return try await offTasks { try HTTPConnection(port: port) }
+  }
+
+  /// Sends a request on a connection of its own.
+  func ask(
+    _ method: String, _ path: String, headers: [String] = [], host: String? = "127.0.0.1", body: String? = nil
+  ) async throws -> HTTPReply {
+    let port = listener.port
+    return try await offTasks {
+      let connection = try HTTPConnection(port: port)
+      connection.request(method, path, headers: headers, host: host, body: body)
+      guard let reply = try connection.reply(isHead: method == "HEAD") else {
+        throw HTTPConnection.Failure(description: "\(method) \(path): closed without an answer")
+      }
+      return reply
+    }
+  }
+
+  func post(_ path: String, _ body: [String: Any]) async throws -> HTTPReply {
+    try await ask("POST", path, body: try jsonText(body))
+  }
+
+  /// Waits until nothing is answered any more; false where that takes too long.
+  func becomesIdle(seconds: Double = 20) async throws -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while !server.isIdle {
+      if ContinuousClock.now > end { return false }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    return true
+  }
+}
+
+/// A picture of the fixtures as clients send it.
+func dataURL(_ picture: String, type: String = "image/png") throws -> String {
+  "data:\(type);base64," + (try base64(picture))
+}
+
+func base64(_ picture: String) throws -> String {
+  Data(try bytes(of: Fixtures.path("golden/images/" + picture))).base64EncodedString()
+}
+
+/// Messages of one question.
+func messages(_ text: String, _ pictures: [String] = []) -> [[String: Any]] {
+  let parts: [[String: Any]] = pictures.map { ["type": "image_url", "image_url": ["url": $0]] }
+  return [["role": "user", "content": [["type": "text", "text": text]] + parts]]
+}
