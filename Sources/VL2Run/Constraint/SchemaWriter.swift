@@ -8,6 +8,10 @@ struct SchemaWriter {
   private var budget: Int
   private var state: GrammarMachine.State
   private var masks: [GrammarMachine.State: TokenSet] = [:]
+
+  /// What is kept of a long answer: 4 MB for a vocabulary of 128,000 tokens.
+  private static let mostMasks = 256
+  private static let mostBytesOfStates = 8 << 20
   /// The tokens left on the shortest way to the end, once that is the only way.
   private var forced: ArraySlice<Int>?
 
@@ -73,9 +77,17 @@ struct SchemaWriter {
 
   private mutating func mask() -> TokenSet {
     if let known = masks[state] { return known }
+    if machine.byteCount > Self.mostBytesOfStates {
+      state = machine.forget(except: state)
+      masks = [:]
+    }
     var allowed = vocabulary.allowed(by: machine, in: state)
     if machine.isWhole(state) { allowed.insert(end) }
-    masks[state] = allowed
+    // Between the characters of a string, the set is found sooner than it is looked up for all their numbers.
+    if machine.stringPlace(state) == nil {
+      if masks.count == Self.mostMasks { masks = [:] }
+      masks[state] = allowed
+    }
     return allowed
   }
 }
