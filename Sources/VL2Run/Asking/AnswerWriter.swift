@@ -74,7 +74,8 @@ package final class AnswerWriter {
     case .free: break
     case .schema(let schema):
       guide = try SchemaWriter(
-        schema, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room)
+        schema, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room,
+        picksEach: question.likeliestTokens != nil)
     case .choices(let texts):
       for (text, tokens) in zip(texts, choiceTokens) where tokens.count > room {
         throw ChoiceError.tooLong(text)
@@ -98,6 +99,7 @@ package final class AnswerWriter {
         switch progress {
         case .looking(let layer, let all): emit(.looking(layer: layer, of: all))
         case .reading(let tokens, let all): emit(.reading(tokens: tokens, of: all))
+        case .writing: break
         }
         try checkpoint()
       }
@@ -127,9 +129,11 @@ package final class AnswerWriter {
   /// Picks and writes the next token.
   private func write(_ first: Rows?, logits: () throws -> Rows) throws {
     var probability: ((Int) -> TokenProbability)?
+    var isPicked = false
     func pick(among allowed: TokenSet? = nil) throws -> Int {
       let logits = try first ?? logits()
       probability = probabilities?.next(logits, tokenizer: model.tokenizer)
+      isPicked = true
       return sampler.pick(logits.lastRow, allowed: allowed)
     }
     let token = try guide?.next { try pick(among: $0) } ?? pick()
@@ -138,6 +142,7 @@ package final class AnswerWriter {
       ending = guide?.isForced == true ? (isLooping ? .loop : limit) : .complete
       return
     }
+    if !isPicked { sampler.note(token) }
     tokens.append(token)
     let piece = stream.append(model.tokenizer.bytes(of: token))
     streamed += piece.utf8.count
@@ -205,6 +210,7 @@ package final class AnswerWriter {
     counts.cachedTokens = reading.counts.cachedTokens
     counts.writtenTokens = tokens.count
     counts.tiles = reading.counts.tiles
+    counts.writingPasses = reading.counts.writingPasses
     counts.seconds = reading.counts.seconds
     counts.seconds.decode = decodeSeconds
     return Answer(
