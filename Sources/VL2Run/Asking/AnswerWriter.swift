@@ -34,13 +34,14 @@ package final class AnswerWriter {
   ///
   /// - Parameters:
   ///   - turns: the question's, with those of a conversation before them.
+  ///   - secondsLeft: what is left of the question's time, where it has a limit.
   ///   - forgetsOldest: whether the oldest questions may be dropped.
   ///   - written: the tokens of an assistant's text that the model wrote; nil where it is not known.
   ///   - emit: is told what happens; not of the end.
   /// - Throws: `PromptError`, `ChoiceError`, `SchemaError`, `QuestionError`.
   package init(
     _ question: Question, turns: [Turn], model: Model, kept: ReadingCache? = nil,
-    owner: ReadingCache.Owner = .init(), forgetsOldest: Bool = false,
+    owner: ReadingCache.Owner = .init(), secondsLeft: Double? = nil, forgetsOldest: Bool = false,
     written: (String) -> [Int]? = { _ in nil }, emit: @escaping (AnswerEvent) -> Void = { _ in }
   ) throws {
     self.question = question
@@ -51,6 +52,13 @@ package final class AnswerWriter {
     case .free: break
     case .schema, .choices:
       guard question.answerBegins.isEmpty else { throw QuestionError.beginningWithForm }
+    }
+    var tileLimit = question.tileLimit
+    if case .halfOfTimeLimit(let speed) = tileLimit {
+      guard let seconds = secondsLeft ?? question.timeLimit else {
+        throw QuestionError.tilesWithoutTimeLimit
+      }
+      tileLimit = .seconds(seconds / 2, at: speed)
     }
     // The tokeniser lies in the file too.
     try model.beginRequest()
@@ -64,7 +72,7 @@ package final class AnswerWriter {
     self.choiceTokens = choiceTokens
     reading = try Reading(
       turns, answer: question.answerBegins,
-      room: .init(limit: question.tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest),
+      room: .init(limit: tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest),
       model: model, kept: kept, owner: owner, written: written)
     room = reading.room(maxTokens)
     sampler = Sampler(question.sampling)
@@ -121,7 +129,8 @@ package final class AnswerWriter {
       // The first logits are the prompt's, and its time is counted apart.
       let first = try tokens.isEmpty || reading.length == 0 ? logits() : nil
       try timed { try write(first, logits: logits) }
-      try checkpoint()
+      // Nothing interrupts an answer that is complete.
+      if ending == nil { try checkpoint() }
     }
     finishText()
   }
@@ -143,10 +152,14 @@ package final class AnswerWriter {
       return
     }
     if !isPicked { sampler.note(token) }
+    append(token, probability?(token))
+  }
+
+  private func append(_ token: Int, _ probability: TokenProbability? = nil) {
     tokens.append(token)
     let piece = stream.append(model.tokenizer.bytes(of: token))
     streamed += piece.utf8.count
-    if let probability { heldProbabilities.append((streamed, probability(token))) }
+    if let probability { heldProbabilities.append((streamed, probability)) }
     let (text, isStopped) = stops.append(piece)
     send(text)
     if isStopped {
@@ -154,6 +167,15 @@ package final class AnswerWriter {
     } else if loops.append(token), question.stopsLoops {
       isLooping = true
       if guide?.finish() == nil { ending = .loop }
+    }
+  }
+
+  /// Completes an answer under a schema on the shortest way, where it has begun. Nothing is computed for that.
+  private func completeText() {
+    guard guide != nil, !tokens.isEmpty, ending == nil else { return }
+    guide?.finish()
+    while ending == nil, let token = guide?.next(pick: { _ in model.endToken }), token != model.endToken {
+      append(token)
     }
   }
 
@@ -201,9 +223,13 @@ package final class AnswerWriter {
 
   /// The answer as far as it goes.
   ///
-  /// - Parameter ending: why it goes no farther; nil for an answer that is complete.
+  /// - Parameter ending: why it goes no farther; nil for an answer that is complete. A text under a schema is completed
+  ///   where its time is over.
   package func answer(_ ending: Ending? = nil, error: (any ReportableError)? = nil) -> Answer {
-    if self.ending == nil { finishText() }
+    if self.ending == nil {
+      if ending == .timeLimit { completeText() }
+      finishText()
+    }
     reading.meter.sample()
     var counts = Answer.Counts()
     counts.promptTokens = reading.prompt.tokens.count
