@@ -27,10 +27,10 @@ final class AnswerJob: @unchecked Sendable {
 
   var isCancelled: Bool { isCancelledNow.load(ordering: .relaxed) }
 
-  var isLate: Bool {
-    guard let limit = question.timeLimit else { return false }
-    return (ContinuousClock.now - asked) / .seconds(1) > limit
-  }
+  /// What is left of the question's time; nil where it has as much as it takes.
+  var secondsLeft: Double? { question.timeLimit.map { $0 - (ContinuousClock.now - asked) / .seconds(1) } }
+
+  var isLate: Bool { secondsLeft.map { $0 < 0 } ?? false }
 
   var owner: ReadingCache.Owner {
     .init(session: session?.number, isCamera: question.caller == .camera)

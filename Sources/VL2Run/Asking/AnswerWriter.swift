@@ -34,13 +34,14 @@ package final class AnswerWriter {
   ///
   /// - Parameters:
   ///   - turns: the question's, with those of a conversation before them.
+  ///   - secondsLeft: what is left of the question's time, where it has a limit.
   ///   - forgetsOldest: whether the oldest questions may be dropped.
   ///   - written: the tokens of an assistant's text that the model wrote; nil where it is not known.
   ///   - emit: is told what happens; not of the end.
   /// - Throws: `PromptError`, `ChoiceError`, `SchemaError`, `QuestionError`.
   package init(
     _ question: Question, turns: [Turn], model: Model, kept: ReadingCache? = nil,
-    owner: ReadingCache.Owner = .init(), forgetsOldest: Bool = false,
+    owner: ReadingCache.Owner = .init(), secondsLeft: Double? = nil, forgetsOldest: Bool = false,
     written: (String) -> [Int]? = { _ in nil }, emit: @escaping (AnswerEvent) -> Void = { _ in }
   ) throws {
     self.question = question
@@ -51,6 +52,13 @@ package final class AnswerWriter {
     case .free: break
     case .schema, .choices:
       guard question.answerBegins.isEmpty else { throw QuestionError.beginningWithForm }
+    }
+    var tileLimit = question.tileLimit
+    if case .halfOfTimeLimit(let speed) = tileLimit {
+      guard let seconds = secondsLeft ?? question.timeLimit else {
+        throw QuestionError.tilesWithoutTimeLimit
+      }
+      tileLimit = .seconds(seconds / 2, at: speed)
     }
     // The tokeniser lies in the file too.
     try model.beginRequest()
@@ -64,7 +72,7 @@ package final class AnswerWriter {
     self.choiceTokens = choiceTokens
     reading = try Reading(
       turns, answer: question.answerBegins,
-      room: .init(limit: question.tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest),
+      room: .init(limit: tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest),
       model: model, kept: kept, owner: owner, written: written)
     room = reading.room(maxTokens)
     sampler = Sampler(question.sampling)
@@ -74,7 +82,8 @@ package final class AnswerWriter {
     case .free: break
     case .schema(let schema):
       guide = try SchemaWriter(
-        schema, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room)
+        schema, vocabulary: model.vocabulary, tokenizer: model.tokenizer, end: model.endToken, budget: room,
+        picksEach: question.likeliestTokens != nil)
     case .choices(let texts):
       for (text, tokens) in zip(texts, choiceTokens) where tokens.count > room {
         throw ChoiceError.tooLong(text)
@@ -101,6 +110,7 @@ package final class AnswerWriter {
         switch progress {
         case .looking(let layer, let all): emit(.looking(layer: layer, of: all))
         case .reading(let tokens, let all): emit(.reading(tokens: tokens, of: all))
+        case .writing: break
         }
         try checkpoint()
       }
@@ -122,7 +132,8 @@ package final class AnswerWriter {
       // The first logits are the prompt's, and its time is counted apart.
       let first = try tokens.isEmpty || reading.length == 0 ? logits() : nil
       try timed { try write(first, logits: logits) }
-      try checkpoint()
+      // Nothing interrupts an answer that is complete.
+      if ending == nil { try checkpoint() }
     }
     finishText()
   }
@@ -130,9 +141,11 @@ package final class AnswerWriter {
   /// Picks and writes the next token.
   private func write(_ first: Rows?, logits: () throws -> Rows) throws {
     var probability: ((Int) -> TokenProbability)?
+    var isPicked = false
     func pick(among allowed: TokenSet? = nil) throws -> Int {
       let logits = try first ?? logits()
       probability = probabilities?.next(logits, tokenizer: model.tokenizer)
+      isPicked = true
       return sampler.pick(logits.lastRow, allowed: allowed)
     }
     let token = try guide?.next { try pick(among: $0) } ?? pick()
@@ -141,10 +154,15 @@ package final class AnswerWriter {
       ending = guide?.isForced == true ? (isLooping ? .loop : limit) : .complete
       return
     }
+    if !isPicked { sampler.note(token) }
+    append(token, probability?(token))
+  }
+
+  private func append(_ token: Int, _ probability: TokenProbability? = nil) {
     tokens.append(token)
     let piece = stream.append(model.tokenizer.bytes(of: token))
     streamed += piece.utf8.count
-    if let probability { heldProbabilities.append((streamed, probability(token))) }
+    if let probability { heldProbabilities.append((streamed, probability)) }
     let (text, isStopped) = stops.append(piece)
     send(text)
     if isStopped {
@@ -152,6 +170,15 @@ package final class AnswerWriter {
     } else if loops.append(token), question.stopsLoops {
       isLooping = true
       if guide?.finish() == nil { ending = .loop }
+    }
+  }
+
+  /// Completes an answer under a schema on the shortest way, where it has begun. Nothing is computed for that.
+  private func completeText() {
+    guard guide != nil, !tokens.isEmpty, ending == nil else { return }
+    guide?.finish()
+    while ending == nil, let token = guide?.next(pick: { _ in model.endToken }), token != model.endToken {
+      append(token)
     }
   }
 
@@ -199,15 +226,20 @@ package final class AnswerWriter {
 
   /// The answer as far as it goes.
   ///
-  /// - Parameter ending: why it goes no farther; nil for an answer that is complete.
+  /// - Parameter ending: why it goes no farther; nil for an answer that is complete. A text under a schema is completed
+  ///   where its time is over.
   package func answer(_ ending: Ending? = nil, error: (any ReportableError)? = nil) -> Answer {
-    if self.ending == nil { finishText() }
+    if self.ending == nil {
+      if ending == .timeLimit { completeText() }
+      finishText()
+    }
     reading.meter.sample()
     var counts = Answer.Counts()
     counts.promptTokens = reading.prompt.tokens.count
     counts.cachedTokens = reading.counts.cachedTokens
     counts.writtenTokens = tokens.count
     counts.tiles = reading.counts.tiles
+    counts.writingPasses = reading.counts.writingPasses
     counts.seconds = reading.counts.seconds
     counts.seconds.decode = decodeSeconds
     return Answer(

@@ -146,7 +146,8 @@ final class EngineWorker: @unchecked Sendable {
     job.age = job.session?.age ?? 0
     let writer = try AnswerWriter(
       job.question, turns: (job.session?.turns ?? []) + job.question.turns, model: model, kept: kept,
-      owner: job.owner, forgetsOldest: job.session != nil, written: { self.written.tokens(of: $0) },
+      owner: job.owner, secondsLeft: job.secondsLeft, forgetsOldest: job.session != nil,
+      written: { self.written.tokens(of: $0) },
       emit: { events.send($0) })
     events.send(writer.planned)
     return writer

@@ -20,7 +20,8 @@ public struct Question: Sendable {
   /// How many of the likeliest tokens to tell for each token that is written, with probabilities, at most 64; nil for
   /// no probabilities.
   public var likeliestTokens: Int?
-  /// The most seconds for everything, waiting included; nil for as many as it takes.
+  /// The most seconds for everything, waiting included; nil for as many as it takes. An answer under a schema that has
+  /// begun by then is completed on the shortest way, at once.
   public var timeLimit: Double?
   public var caller = Caller.person
 
@@ -61,6 +62,8 @@ public enum QuestionError: ReportableError, Equatable {
   case noQuestion
   /// A schema or choices cannot go on from a given beginning of the answer.
   case beginningWithForm
+  /// The tiles are to fit a time limit, and there is none.
+  case tilesWithoutTimeLimit
 
   public var kind: ErrorKind { .usage }
 
@@ -68,6 +71,7 @@ public enum QuestionError: ReportableError, Equatable {
     switch self {
     case .noQuestion: "the conversation does not end with a turn of the user's"
     case .beginningWithForm: "the beginning of the answer does not go with a schema or choices"
+    case .tilesWithoutTimeLimit: "the tiles are to fit into half of a time limit, and there is none"
     }
   }
 
@@ -75,6 +79,7 @@ public enum QuestionError: ReportableError, Equatable {
     switch self {
     case .noQuestion: "add a question"
     case .beginningWithForm: "leave one of them out"
+    case .tilesWithoutTimeLimit: "set a time limit, or limit the tiles in another way"
     }
   }
 }

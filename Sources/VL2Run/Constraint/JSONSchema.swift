@@ -10,6 +10,14 @@ public struct JSONSchema: Sendable {
   public let name: String
   package let grammar: Grammar
 
+  /// Any JSON object.
+  public static let anyObject = JSONSchema(name: "any JSON object", grammar: SchemaCompiler.anyObject())
+
+  private init(name: String, grammar: Grammar) {
+    self.name = name
+    self.grammar = grammar
+  }
+
   /// Reads a schema from a file. Throws `SchemaError`.
   public init(contentsOf path: String) throws {
     guard let data = FileManager.default.contents(atPath: path) else {
@@ -18,7 +26,8 @@ public struct JSONSchema: Sendable {
     try self.init(Array(data), name: path)
   }
 
-  /// Reads a schema from the bytes of a JSON text. Throws `SchemaError`.
+  /// Reads a schema from the bytes of a JSON text. Takes time and memory in proportion to them, whatever it says. Throws
+  /// `SchemaError`.
   public init(_ json: [UInt8], name: String) throws {
     self.name = name
     do {

@@ -10,6 +10,8 @@ public enum SchemaError: ReportableError, Equatable {
   case malformed(file: String, path: String, problem: String)
   /// A valid schema that uses something that is not supported.
   case unsupported(file: String, path: String, what: String)
+  /// It allows more than answers can be held to; `path` names the part.
+  case tooLarge(file: String, path: String, problem: String)
   /// There is no finite text: every text of the schema would have to contain another one.
   case endless(String)
   /// The model's tokens cannot spell it.
@@ -20,7 +22,7 @@ public enum SchemaError: ReportableError, Equatable {
   public var kind: ErrorKind {
     switch self {
     case .unavailable: .noInput
-    case .notJSON, .malformed, .unsupported, .endless, .unwritable: .badData
+    case .notJSON, .malformed, .unsupported, .tooLarge, .endless, .unwritable: .badData
     case .budget: .usage
     }
   }
@@ -29,7 +31,8 @@ public enum SchemaError: ReportableError, Equatable {
     switch self {
     case .unavailable(let file): "\(file): no such file, or not readable"
     case .notJSON(let file, let problem): "\(file): not a JSON text, \(problem)"
-    case .malformed(let file, let path, let problem): "\(file): \(path): \(problem)"
+    case .malformed(let file, let path, let problem), .tooLarge(let file, let path, let problem):
+      "\(file): \(path): \(problem)"
     case .unsupported(let file, let path, let what): "\(file): \(path): \(what) is not supported"
     case .endless(let file): "\(file): no finite text fits, since the schema always needs itself"
     case .unwritable(let file):
@@ -45,6 +48,7 @@ public enum SchemaError: ReportableError, Equatable {
     case .notJSON: "docs/SCHEMA.md shows what it may say"
     case .malformed: .none
     case .unsupported: "docs/SCHEMA.md says what is"
+    case .tooLarge: "take a schema that asks for less"
     case .endless: "let a member of it be left out or be null"
     case .unwritable: "take another model"
     case .budget: "raise \(.maxTokens)"

@@ -1,4 +1,5 @@
-/// How far a JSON string is written.
+/// How far a JSON string is written, but for the number of its characters: `GrammarMachine` counts those, so that a
+/// long string has as few states as a short one.
 ///
 /// Characters beyond ASCII are written as they are, in UTF-8. All escapes but `\u` are allowed.
 struct StringProgress: Hashable, Sendable {
@@ -12,15 +13,19 @@ struct StringProgress: Hashable, Sendable {
   }
 
   private var phase = Phase.beforeQuote
-  /// Characters begun; counted only as far as it matters.
-  private var count = 0
+  /// Whether the string has as many characters as it has to have.
+  private(set) var isLongEnough = false
+  /// Whether it has as many as it may have.
+  private(set) var isFull = false
 
   static let begin = StringProgress()
 
   var isDone: Bool { phase == .done }
+  /// Whether the next byte, unless it ends the string, begins a character.
+  var isBetweenCharacters: Bool { phase == .body }
 
   /// The progress after one more byte; nil where the byte is not allowed there.
-  func after(_ byte: UInt8, least: Int, most: Int?) -> StringProgress? {
+  func after(_ byte: UInt8) -> StringProgress? {
     var next = self
     func to(_ phase: Phase, where isRight: Bool) -> StringProgress? {
       guard isRight else { return nil }
@@ -40,9 +45,8 @@ struct StringProgress: Hashable, Sendable {
     case .afterF4: return to(.two, where: (0x80...0x8F).contains(byte))
     case .done: return nil
     case .body:
-      if byte == UInt8(ascii: "\"") { return to(.done, where: count >= least) }
-      if let most, count >= most { return nil }
-      next.count = most == nil ? min(count + 1, least) : count + 1
+      if byte == UInt8(ascii: "\"") { return to(.done, where: isLongEnough) }
+      if isFull { return nil }
       switch byte {
       case UInt8(ascii: "\\"): return to(.escape, where: true)
       case 0x20...0x7F: return next
@@ -58,10 +62,23 @@ struct StringProgress: Hashable, Sendable {
     }
   }
 
+  /// Takes note that so many characters have begun.
+  mutating func count(_ characters: Int, least: Int, most: Int?) {
+    isLongEnough = isLongEnough || characters >= least
+    isFull = isFull || characters >= most ?? .max
+  }
+
+  /// The number of characters at which something changes next; nil where nothing does.
+  func nextLimit(least: Int, most: Int?) -> Int? {
+    if phase == .beforeQuote || phase == .done { return nil }
+    return isLongEnough ? (isFull ? nil : most) : least
+  }
+
   /// The fewest bytes that end the string.
-  func completion(least: Int) -> [UInt8] {
-    let fill = [UInt8](repeating: UInt8(ascii: "."), count: max(0, least - count))
-    let rest = fill + [UInt8(ascii: "\"")]
+  ///
+  /// - Parameter missing: characters that it has to have yet, besides the one at work.
+  func completion(missing: Int) -> [UInt8] {
+    let rest = [UInt8](repeating: UInt8(ascii: "."), count: missing) + [UInt8(ascii: "\"")]
     switch phase {
     case .beforeQuote: return [UInt8(ascii: "\"")] + rest
     case .body: return rest

@@ -12,6 +12,8 @@ package final class Vocabulary: Sendable {
   private let shared: [UInt16]
   /// Bytes of the longest token.
   private let longest: Int
+  /// What tokens are between two characters of a string.
+  private let inStrings: StringTokens
 
   package init(_ tokenizer: Tokenizer) {
     let added = tokenizer.addedTokens
@@ -36,10 +38,12 @@ package final class Vocabulary: Sendable {
     self.bytes = bytes
     self.starts = starts
     self.shared = shared
+    inStrings = StringTokens(tokens, count: tokenizer.count)
   }
 
   /// The tokens that may follow in a state.
   package func allowed(by machine: GrammarMachine, in state: GrammarMachine.State) -> TokenSet {
+    if let place = machine.stringPlace(state) { return inStrings.allowed(by: machine, in: place) }
     var allowed = TokenSet(count: count)
     // states[n] is the state after n bytes of the token.
     var states = [GrammarMachine.State](repeating: state, count: longest + 1)

@@ -41,6 +41,9 @@ package struct Sampler {
     return token
   }
 
+  /// Takes note of a token that the answer holds without its having been picked.
+  package mutating func note(_ token: Int) { if sampling.repetitionPenalty != 1 { written.insert(token) } }
+
   /// Draws a token by its probability; nil where the probabilities are not numbers.
   private mutating func draw(_ probabilities: UnsafeBufferPointer<Float>) -> Int? {
     // 53 bits, as many as a Double holds.

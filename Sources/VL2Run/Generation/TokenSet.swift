@@ -12,6 +12,9 @@ package struct TokenSet: Sendable, Equatable {
   /// Adds a token below the vocabulary's count.
   package mutating func insert(_ token: Int) { words[token >> 6] |= 1 << UInt64(token & 63) }
 
+  /// Takes out a token below the vocabulary's count.
+  mutating func remove(_ token: Int) { words[token >> 6] &= ~(1 << UInt64(token & 63)) }
+
   /// The smallest token; nil in the empty set.
   package var first: Int? {
     words.firstIndex { $0 != 0 }.map { $0 << 6 + words[$0].trailingZeroBitCount }

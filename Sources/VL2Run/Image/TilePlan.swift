@@ -31,6 +31,9 @@ public enum TileLimit: Sendable, Equatable {
   /// As many as let the answer begin within so many seconds at this speed; one for each picture where that takes
   /// longer.
   case seconds(Double, at: SpeedEstimate)
+  /// As many as let looking and reading take at most half of what is left of the question's `timeLimit` when its turn
+  /// comes, after it waited for others; one for each picture where that takes longer. The other half is for the answer.
+  case halfOfTimeLimit(at: SpeedEstimate)
 }
 
 extension TileGrid {

@@ -30,6 +30,8 @@ package final class Reading {
     package var cachedTokens = 0
     /// Tiles that went through the vision tower.
     package var tiles = 0
+    /// How often tokens after the prompt went through the decoder, one or several at once.
+    package var writingPasses = 0
     package var seconds = StageSeconds()
   }
 
@@ -38,6 +40,8 @@ package final class Reading {
     case looking(layer: Int, of: Int)
     /// Tokens that went through the decoder.
     case reading(tokens: Int, of: Int)
+    /// At work on several tokens after the prompt.
+    case writing
   }
 
   /// What a prompt must fit into.
@@ -139,22 +143,35 @@ package final class Reading {
   /// - Parameters:
   ///   - routes: expert ids to take, for each layer with experts, [rows that are read][kept].
   ///   - progress: called often enough to stop soon: several times in each layer of the tower, once in each layer of a
-  ///     chunk of the prompt; not for a single token.
+  ///     chunk of the prompt or of several tokens after it; not for a single token.
   /// - Throws: `PromptError.tooLong` where there is no room, `PackedFileError` where weights cannot be read,
   ///   `MemoryBudgetError.request` and `MemoryError` where memory is short, and what `progress` throws.
   package func logits(
     after written: [Int] = [], routes: [Int: [Int32]]? = nil, progress: (Progress) throws -> Void = { _ in }
   ) throws -> Rows {
-    let decoder = model.decoder
-    if let conversation, let last = written.last,
-      conversation.length == prompt.tokens.count + written.count - 1
-    {
-      let logits = try decoder.logits(after: last, cache: conversation.cache, routes: routes)
+    let read = conversation?.length ?? 0
+    let total = prompt.tokens.count + written.count
+    if let conversation, let last = written.last, read == total - 1, read >= prompt.tokens.count {
+      let logits = try model.decoder.logits(after: last, cache: conversation.cache, routes: routes)
       conversation.append(last)
+      counts.writingPasses += 1
       return logits
     }
     let content = ConversationContent(prompt, pictures: keys, written: written)
+    let goesOn = read >= prompt.tokens.count && read < total
     let conversation = try begin(content)
+    let logits =
+      goesOn
+      ? try goOn(conversation, content) { try progress(.writing) }
+      : try readPrompt(conversation, content, progress: progress)
+    // One position at least is left to compute, so there are logits.
+    guard let logits else { throw PromptError.tooLong(tokens: total, limit: conversation.capacity) }
+    return logits
+  }
+
+  private func readPrompt(
+    _ conversation: KeptConversation, _ content: ConversationContent, progress: (Progress) throws -> Void
+  ) throws -> Rows? {
     try look(from: conversation.length, progress: progress)
     let total = content.tokens.count
     let cached = conversation.length
@@ -162,23 +179,55 @@ package final class Reading {
     var logits: Rows?
     while conversation.length < total {
       let first = conversation.length
-      let part = first..<first + model.readingStep(total - first)
-      let x = try embed(part, of: content)
+      let x = try embed(first..<first + model.readingStep(total - first), of: content)
       try measure(\.prefill) {
-        try decoder.forward(x, cache: conversation.cache, answers: answers(in: part)) {
+        logits = try send(x, conversation, content) {
           try progress(.reading(tokens: first - cached + $0, of: total - cached))
         }
-        if part.upperBound == total { logits = decoder.logits(x.slice(x.count - 1..<x.count)) }
       }
-      conversation.extend(with: content)
     }
     meter.sample()
     buffer.release()
     for index in rows.indices { rows[index] = nil }
     model.releaseScratch()
-    // One position at least is left to compute, so there are logits.
-    guard let logits else { throw PromptError.tooLong(tokens: total, limit: conversation.capacity) }
     return logits
+  }
+
+  /// The most rows whose memory is worth keeping for the next time.
+  private static let fewRows = 64
+
+  /// Reads tokens after the prompt.
+  private func goOn(
+    _ conversation: KeptConversation, _ content: ConversationContent, progress: () throws -> Void
+  ) throws -> Rows? {
+    let total = content.tokens.count
+    let count = total - conversation.length
+    var logits: Rows?
+    while conversation.length < total {
+      let first = conversation.length
+      let x = try embed(first..<first + model.readingStep(total - first), of: content)
+      logits = try send(x, conversation, content) { _ in try progress() }
+      counts.writingPasses += 1
+    }
+    if count > Self.fewRows {
+      buffer.release()
+      model.releaseScratch()
+    }
+    return logits
+  }
+
+  /// Sends the rows of the next positions through the decoder.
+  ///
+  /// - Returns: the logits after the last position of `content`; nil where others are to come.
+  private func send(
+    _ x: Rows, _ conversation: KeptConversation, _ content: ConversationContent,
+    progress: (Int) throws -> Void
+  ) throws -> Rows? {
+    let part = conversation.length..<conversation.length + x.count
+    try model.decoder.forward(x, cache: conversation.cache, answers: answers(in: part), progress: progress)
+    defer { conversation.extend(with: content) }
+    return part.upperBound == content.tokens.count
+      ? model.decoder.logits(x.slice(x.count - 1..<x.count)) : nil
   }
 
   /// Reads the whole prompt at once and shows every stage to an observer; of the pictures, the first one's.

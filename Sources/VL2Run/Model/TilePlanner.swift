@@ -18,11 +18,12 @@ struct TilePlanner {
 
   /// - Parameters:
   ///   - text: a prompt, with its pictures.
+  ///   - limit: in seconds rather than half of a time limit, of which nothing is known here.
   ///   - room: tokens that the whole prompt may have.
   func plan(_ text: PromptText, limit: TileLimit, room: Int) -> TilePlan {
     let all = plan(text, mostTiles: nil, room: room)
     switch limit {
-    case .context: return all
+    case .context, .halfOfTimeLimit: return all
     case .tiles(let most): return plan(text, mostTiles: most, room: room)
     case .seconds(let seconds, let speed):
       var best = all

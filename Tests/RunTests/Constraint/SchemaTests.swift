@@ -12,7 +12,7 @@ extension JSONSchema {
   /// Whether a schema's grammar takes a text, as a whole.
   private func takes(_ text: String, _ schema: JSONSchema) throws -> Bool {
     let machine = try #require(GrammarMachine(schema.grammar))
-    var state: Int? = machine.start
+    var state: GrammarMachine.State? = machine.start
     for byte in text.utf8 { state = state.flatMap { machine.state(after: byte, $0) } }
     return state.map(machine.isWhole) ?? false
   }
@@ -38,6 +38,8 @@ extension JSONSchema {
     for json in [
       #"{"type": "string"}"#, #"{"type": "string", "minLength": 3, "maxLength": 9}"#,
       #"{"type": "array", "items": {"enum": ["a", "the", -7]}, "maxItems": 3}"#,
+      #"{"type": "array", "items": {"type": "string", "minLength": 2, "maxLength": 5}, "maxItems": 2}"#,
+      #"{"anyOf": [{"type": "string", "minLength": 4}, {"enum": ["there", "t"]}, {"type": "string", "maxLength": 2}]}"#,
     ] {
       let machine = try #require(GrammarMachine(try JSONSchema(text: json).grammar))
       var random = SplitMix64(seed: 4)
@@ -51,7 +53,7 @@ extension JSONSchema {
         let allowed = vocabulary.allowed(by: machine, in: state)
         var fitting = 0
         for id in 0..<tokenizer.count where !tokenizer.addedTokens.contains(id) {
-          var after: Int? = state
+          var after: GrammarMachine.State? = state
           for byte in tokenizer.bytes(of: id) { after = after.flatMap { machine.state(after: byte, $0) } }
           let fits = after != nil && !tokenizer.bytes(of: id).isEmpty
           if allowed.contains(id) != fits { Issue.record("\(json): token \(id)") }
@@ -75,7 +77,7 @@ extension JSONSchema {
           UInt8.random(in: Bool.random(using: &random) ? 0x80...0xFF : 0x60...0x7A, using: &random))
       }
       bytes.append(UInt8(ascii: "\""))
-      var state: Int? = machine.start
+      var state: GrammarMachine.State? = machine.start
       for byte in bytes { state = state.flatMap { machine.state(after: byte, $0) } }
       let isTaken = state.map(machine.isWhole) ?? false
       if isTaken != (String(validating: bytes, as: UTF8.self) != nil) { Issue.record("\(bytes)") }
@@ -86,8 +88,30 @@ extension JSONSchema {
 
   @Test(arguments: [
     (
-      "integer", "", ["0", "-1", "12", "999999999999999"],
-      ["-0", "01", "1.0", "1e3", "", "-", "+1", "1000000000000000"]
+      "integer", "", ["0", "-1", "12", "9223372036854775807", "-9223372036854775808"],
+      [
+        "-0", "01", "1.0", "1e3", "", "-", "+1", "9223372036854775808", "-9223372036854775809",
+        "10000000000000000000",
+      ]
+    ),
+    (
+      "integer", #""minimum": 9007199254740993, "exclusiveMaximum": 9223372036854775807"#,
+      ["9007199254740993", "9007199254740994", "9223372036854775806", "9100000000000000000"],
+      ["9007199254740992", "9223372036854775807", "9", "0", "-9007199254740993"]
+    ),
+    (
+      "integer", #""exclusiveMinimum": -9223372036854775808, "maximum": -9223372036854775806"#,
+      ["-9223372036854775807", "-9223372036854775806"], ["-9223372036854775808", "-9223372036854775805", "0"]
+    ),
+    (
+      "integer", #""minimum": -18446744073709551616, "maximum": 1e30"#,
+      ["9223372036854775807", "-9223372036854775808"], ["9223372036854775808"]
+    ),
+    ("integer", #""exclusiveMinimum": 1.0, "exclusiveMaximum": 3.5"#, ["2", "3"], ["1", "4"]),
+    (
+      "number", #""minimum": -1e20, "exclusiveMaximum": 999999999"#,
+      ["999999998.999999", "-999999999.999999"],
+      ["999999999", "999999999.0"]
     ),
     (
       "integer", #""minimum": 5, "maximum": 12"#, ["5", "9", "10", "12"],
@@ -150,10 +174,30 @@ extension JSONSchema {
   }
 
   @Test(arguments: [
-    ("", "not a JSON text"), ("[]", "#"), ("true", "#"), ("{}", "without type"),
+    ("", "not a JSON text"), ("[]", "#: an array"), ("false", "#: false"), ("123", "#: 123"),
+    (#"{"minLength": 1}"#, "without type"), (#"{"type": []}"#, "#/type"), (#"{"type": 123}"#, "#/type: 123"),
+    (#"{"type": "hiccup"}"#, "#/type: \"hiccup\""),
     (#"{"type": "text"}"#, "#/type"),
-    (#"{"type": "string", "pattern": "a"}"#, "#/pattern"), (#"{"type": "array"}"#, "items"),
-    (#"{"oneOf": [{"type": "null"}]}"#, "#/oneOf"), (#"{"type": "string", "minLength": -1}"#, "#/minLength"),
+    (#"{"type": "string", "pattern": "a"}"#, "#/pattern"),
+    (#"{"type": "array", "uniqueItems": true}"#, "#/uniqueItems"),
+    (#"{"type": "integer", "multipleOf": 2}"#, "#/multipleOf"), (#"{"not": {}}"#, "#/not"),
+    (#"{"type": "object", "patternProperties": {}}"#, "#/patternProperties"),
+    (#"{"oneOf": [{"type": "integer"}, {"type": "number"}]}"#, "#/oneOf"),
+    (#"{"oneOf": [{"type": "object"}, {"type": "object"}]}"#, "#/oneOf"),
+    (#"{"oneOf": [{}, true]}"#, "#/oneOf"),
+    (#"{"oneOf": [{"const": 1}, {"enum": [2, 1.0]}]}"#, "#/oneOf"),
+    (##"{"oneOf": [{"$ref": "#"}, {"type": "null"}]}"##, "#/oneOf"),
+    (
+      #"{"oneOf": [{"type": "object", "properties": {"k": {"const": 1}}, "required": ["k"]}, {"type": "object", "properties": {"k": {"const": 2}}}]}"#,
+      "#/oneOf"
+    ),
+    (#"{"allOf": [{"type": "null"}, {}]}"#, "#/allOf"), (#"{"allOf": []}"#, "#/allOf"),
+    (#"{"type": "null", "nullable": "yes"}"#, "#/nullable"),
+    (#"{"type": "integer", "minimum": 1.8446744073709552e19}"#, "#/minimum"),
+    (#"{"type": "integer", "exclusiveMinimum": 9223372036854775807}"#, "#/exclusiveMinimum"),
+    (#"{"type": "integer", "maximum": -1e19}"#, "#/maximum"),
+    (#"{"type": "number", "minimum": 1000000000}"#, "#/minimum"),
+    (#"{"const": 1, "enum": [2]}"#, "#/const"), (#"{"type": "string", "minLength": -1}"#, "#/minLength"),
     (#"{"type": "string", "minLength": 3, "maxLength": 2}"#, "#/maxLength"),
     (#"{"type": "integer", "minimum": 3, "maximum": 2}"#, "between the bounds"),
     (#"{"type": "integer", "minimum": "3"}"#, "#/minimum"), (#"{"enum": []}"#, "#/enum"),
@@ -161,8 +205,8 @@ extension JSONSchema {
     (#"{"$ref": "other.json"}"#, "#/$ref"), (#"{"anyOf": []}"#, "#/anyOf"),
     (#"{"type": "object", "required": ["a"]}"#, "\"a\""),
     (
-      #"{"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "null"}}}}"#,
-      "#/properties/a/additionalProperties"
+      #"{"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "nil"}}}}"#,
+      "#/properties/a/additionalProperties/type"
     ),
   ])
   func refused(json: String, naming part: String) {
@@ -173,4 +217,81 @@ extension JSONSchema {
     }
   }
 
+  /// Words without effect, and those that only look like a keyword.
+  @Test func annotations() throws {
+    let words =
+      #""title": "T", "description": "d", "default": 1, "strict": true, "discriminator": {"propertyName": "k"}, "examples": []"#
+    for part in [
+      ##""$ref": "#/$defs/a""##, #""anyOf": [{"type": "null"}]"#, #""allOf": [{"type": "null"}]"#,
+      #""oneOf": [{"type": "null"}]"#, #""type": "null""#, #""const": null"#, #""enum": [null]"#,
+    ] {
+      let schema = try JSONSchema(text: "{\(words), \(part), \"$defs\": {\"a\": {\"type\": \"null\"}}}")
+      #expect(try takes("null", schema) && !takes("1", schema), "\(part)")
+    }
+  }
+
+  @Test func nullable() throws {
+    for part in [
+      ##""$ref": "#/$defs/a""##, #""anyOf": [{"type": "integer"}]"#, #""type": "integer", "maximum": 3"#,
+      #""type": "integer", "enum": [1, 2]"#,
+    ] {
+      let definitions = #""$defs": {"a": {"type": "integer"}}"#
+      let with = try JSONSchema(text: "{\"nullable\": true, \(part), \(definitions)}")
+      #expect(try takes("null", with) && takes("2", with) && !takes("true", with), "\(part)")
+      let without = try JSONSchema(text: "{\"nullable\": false, \(part), \(definitions)}")
+      #expect(try !takes("null", without) && takes("2", without), "\(part)")
+    }
+  }
+
+  @Test func alternatives() throws {
+    let tagged = #"{"type": "object", "properties": {"k": {"const": "a"}}, "required": ["k"]}"#
+    let other =
+      #"{"type": "object", "properties": {"k": {"enum": ["b"]}, "n": {"type": "null"}}, "required": ["k"]}"#
+    let one = try JSONSchema(
+      text:
+        ##"{"oneOf": [\##(tagged), {"$ref": "#/$defs/o"}, {"type": "null"}], "$defs": {"o": \##(other)}}"##)
+    for text in [#"{"k":"a"}"#, #"{"k":"b","n":null}"#, "null"] { #expect(try takes(text, one), "\(text)") }
+    for text in [#"{"k":"a","n":null}"#, #"{"k":"c"}"#, "{}"] { #expect(try !takes(text, one), "\(text)") }
+    let values = try JSONSchema(
+      text: #"{"oneOf": [{"const": "a", "title": "A"}, {"enum": ["b", 1]}, {"type": "array"}]}"#)
+    for text in [#""a""#, #""b""#, "1", "[2]"] { #expect(try takes(text, values), "\(text)") }
+    let both = try JSONSchema(text: #"{"const": "a", "enum": ["a"], "type": "string"}"#)
+    #expect(try takes(#""a""#, both))
+  }
+
+  /// Values of which a schema says little.
+  @Test func anyValues() throws {
+    let some = [#"{"a":[1,{"b":null}],"":-0.5}"#, "[]", "{}", #""x""#, "true", "12.5", "null"]
+    for schema in ["{}", "true", #"{"title": "Extra", "default": null}"#] {
+      let any = try JSONSchema(text: schema)
+      for text in some { #expect(try takes(text, any), "\(schema): \(text)") }
+      for text in ["{1:2}", "[1,]", "tru", #"{"a"}"#] { #expect(try !takes(text, any), "\(schema): \(text)") }
+      let nested = { String(repeating: "[", count: $0) + String(repeating: "]", count: $0) }
+      #expect(try takes(nested(16), any) && !takes(nested(18), any))
+    }
+    for schema in [#"{"type": "object"}"#, #"{"type": "object", "additionalProperties": true}"#] {
+      let object = try JSONSchema(text: schema)
+      #expect(
+        try takes(some[0], object) && takes("{}", object) && !takes("[]", object) && !takes("1", object))
+    }
+    #expect(try takes(some[0], .anyObject) && !takes("[]", .anyObject))
+    let list = try JSONSchema(text: #"{"type": "array", "maxItems": 2}"#)
+    #expect(try takes(#"["a", {"b":[]}]"#, list) && !takes("[1,2,3]", list))
+    let counts = try JSONSchema(text: #"{"type": "object", "additionalProperties": {"type": "integer"}}"#)
+    #expect(try takes(#"{"a":1, "b":2}"#, counts) && takes("{}", counts) && !takes(#"{"a":"b"}"#, counts))
+    let closed = try JSONSchema(text: #"{"type": "object", "additionalProperties": false}"#)
+    #expect(try takes("{}", closed) && !takes(#"{"a":1}"#, closed))
+    let named = try JSONSchema(
+      text: #"{"type": "object", "properties": {"a": {}}, "additionalProperties": {"type": "null"}}"#)
+    #expect(try takes(#"{"a":[]}"#, named) && !takes(#"{"b":null}"#, named))
+  }
+
+  /// Members that are called as keywords are.
+  @Test func namesOfKeywords() throws {
+    let schema = try JSONSchema(text: ClientSchemas.strict)
+    #expect(
+      try takes(
+        #"{"title":"t","type":"a","properties":[],"$ref":1,"required":true,"default":{"const":"x"}}"#, schema)
+    )
+  }
 }
