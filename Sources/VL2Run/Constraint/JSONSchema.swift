@@ -38,6 +38,3 @@ public struct JSONSchema: Sendable {
     }
   }
 }
-
-// Until schemas are merged.
-extension JSONSchema { public static var anyObject: JSONSchema { get throws { try JSONSchema(Array(#"{"type":"object"}"#.utf8), name: "json") } } }

@@ -35,7 +35,7 @@ struct OllamaRequest {
     switch request["format"] {
     case nil, .string([])?: break
     case .string(let bytes)? where bytes.elementsEqual("json".utf8):
-      asked.question.form = .schema(try .anyObject)
+      asked.question.form = .schema(.anyObject)
     case .object(let schema)?:
       asked.question.form = .schema(try JSONSchema(sent: .object(schema), place: "format"))
     default: throw request.fault("format", "give \"json\" or a JSON Schema")

@@ -16,7 +16,7 @@ struct AnswerShape {
       self.function = name
       form = .schema(
         try function["parameters"].map { try JSONSchema(sent: $0, place: function.place("parameters")) }
-          ?? (try .anyObject))
+          ?? .anyObject)
       return
     }
     if let schema = request["json_schema"] {
@@ -29,7 +29,7 @@ struct AnswerShape {
     case "json_object":
       form = .schema(
         try format["schema"].map { try JSONSchema(sent: $0, place: format.place("schema")) }
-          ?? (try .anyObject))
+          ?? .anyObject)
     case "json_schema":
       guard let description = try format.fields("json_schema") else {
         throw format.fault("json_schema", "give an object with a schema")

@@ -229,7 +229,7 @@ package final class Server: HTTPService {
     if let most = limits.mostTiles {
       question.tileLimit = .tiles(most)
     } else if let speed {
-      question.tileLimit = .seconds(left / 2, at: speed)
+      question.tileLimit = .halfOfTimeLimit(at: speed)
     }
     let delivery = Delivery(exchange, format: format, isStreamed: asked.isStreamed)
     let events = engine.answer(question)
