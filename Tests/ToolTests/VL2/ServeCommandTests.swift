@@ -1,0 +1,160 @@
+import Foundation
+import TestModels
+import TestSupport
+import Testing
+
+/// `vl2 serve` as a program: how it begins, says that it is there, and ends.
+@Suite struct ServeCommandTests {
+  private let vl2 = Tool("vl2")
+
+  /// A server that runs, and what it writes to standard error.
+  private struct Running {
+    var process: Process
+    var port: UInt16
+    var log: String
+
+    var lines: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    /// The exit status after a signal.
+    func end(_ signal: Int32 = SIGTERM) -> Int32 {
+      kill(process.processIdentifier, signal)
+      process.waitUntilExit()
+      return process.terminationReason == .exit ? process.terminationStatus : -1
+    }
+  }
+
+  private func start(_ words: [String], in folder: String, environment: [String: String] = [:]) throws
+    -> Running
+  {
+    let log = folder + "/log"
+    try write([], to: log)
+    let process = try vl2.start(
+      ["serve", "--model", try PackedModels.path("nano-mha", .q4), "--demo", "--port", "0"] + words,
+      errors: try FileHandle(forWritingTo: URL(fileURLWithPath: log)), environment: environment)
+    var running = Running(process: process, port: 0, log: log)
+    while process.isRunning {
+      if let line = running.lines.split(separator: "\n").first(where: { $0.contains("serving ") }),
+        let port = line.split(separator: ":").last.flatMap({ UInt16($0) }), running.lines.hasSuffix("\n")
+      {
+        running.port = port
+        return running
+      }
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    throw HTTPConnection.Failure(description: "vl2 serve ended: \(running.lines)")
+  }
+
+  private func question(_ tokens: Int, stream: Bool = false) throws -> String {
+    try jsonText([
+      "messages": [["role": "user", "content": "secret words"]], "max_tokens": tokens, "stream": stream,
+      "temperature": 1, "seed": 1,
+    ])
+  }
+
+  @Test func servesAndEnds() throws {
+    try withTemporaryFolder { folder in
+      let server = try start(["--alias", "kiosk"], in: folder)
+      #expect(server.lines.contains("vl2: serving kiosk at http://127.0.0.1:\(server.port)\n"))
+      let connection = try HTTPConnection(port: server.port)
+      connection.request("POST", "/v1/chat/completions", body: try question(5))
+      let reply = try #require(try connection.reply())
+      #expect(reply.status == 200)
+      #expect(try reply.object()["model"] as? String == "kiosk")
+      // A second server at the same port says what is in the way.
+      let second = try vl2.run([
+        "serve", "--model", try PackedModels.path("nano-mha", .q4), "--demo", "--port", "\(server.port)",
+      ])
+      expectFailure(
+        second, status: 69, naming: "127.0.0.1:\(server.port): another program listens there; stop it")
+      #expect(server.end() == 0)
+      #expect(server.lines.contains("127.0.0.1 /v1/chat/completions: max_tokens, 0 pictures"))
+      #expect(!server.lines.contains("secret"))
+    }
+  }
+
+  /// Ctrl-C and SIGTERM let the answer end that is being written.
+  @Test(arguments: [SIGTERM, SIGINT]) func endsAfterTheAnswer(signal: Int32) throws {
+    try withTemporaryFolder { folder in
+      let server = try start([], in: folder)
+      let connection = try HTTPConnection(port: server.port)
+      connection.request("POST", "/v1/chat/completions", body: try question(400, stream: true))
+      try connection.wait(for: 300)
+      #expect(server.end(signal) == 0)
+      #expect(try connection.reply()?.events.last == "[DONE]")
+    }
+  }
+
+  /// systemd is told that the server is ready, that it lives, and that it ends.
+  @Test func serviceManager() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/notify"
+      let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+      defer { close(socket) }
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+      let isBound = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+        }
+      }
+      try #require(isBound)
+      func message() -> String {
+        var bytes = [UInt8](repeating: 0, count: 100)
+        let count = recv(socket, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+      }
+      let server = try start(
+        [], in: folder, environment: ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"])
+      #expect(message() == "READY=1")
+      // An idle server is one that lives.
+      #expect(message() == "WATCHDOG=1")
+      #expect(message() == "WATCHDOG=1")
+      #expect(server.end() == 0)
+      var last = message()
+      while last == "WATCHDOG=1" { last = message() }
+      #expect(last == "STOPPING=1")
+    }
+  }
+
+  @Test func keysAndAddresses() throws {
+    try withTemporaryFolder { folder in
+      let keys = folder + "/keys"
+      try write("sesame\n".utf8, to: keys)
+      let server = try start(["--host", "0.0.0.0", "--api-key-file", keys], in: folder)
+      let connection = try HTTPConnection(port: server.port)
+      connection.request("GET", "/v1/models")
+      #expect(try connection.reply()?.status == 401)
+      let known = try HTTPConnection(port: server.port)
+      known.request("GET", "/v1/models", headers: ["Authorization: Bearer sesame"])
+      #expect(try known.reply()?.status == 200)
+      #expect(server.end() == 0)
+      #expect(!server.lines.contains("sesame"))
+    }
+  }
+
+  @Test func refusals() throws {
+    let model = ["serve", "--model", try PackedModels.path("nano-mha", .q4)]
+    for (words, status, part) in [
+      (["--demo", "--host", "0.0.0.0"], 64, "--host 0.0.0.0 lets other machines ask: give --api-key-file"),
+      (["--demo", "--host", "example.org"], 64, "--host example.org: give an address"),
+      (["--demo", "--allow", "10.0.0.0/33"], 64, "--allow 10.0.0.0/33: give an address"),
+      (["--demo", "--api-key-file", "/none"], 66, "/none: no such file"),
+      (["--demo", "--no-auth", "--api-key-file", "/none"], 64, "leave one of them out"),
+      (["--demo", "--port", "70000"], 64, "70000"), (["--demo", "--queue", "-1"], 64, "--queue -1"),
+      (["--demo", "--deadline", "0"], 64, "--deadline 0.0: give seconds"),
+      (
+        ["--demo", "--host", "203.0.113.1", "--no-auth", "--port", "0"], 69,
+        "this machine does not have this address"
+      ),
+    ] as [([String], Int32, String)] {
+      expectFailure(try vl2.run(model + words), status: status, naming: part, words)
+    }
+    expectFailure(
+      try vl2.run(["serve", "--model", "/none", "--port", "0"]), status: 66, naming: "/none: no such file")
+    // pocket knows nothing: nobody is to take its answers for more by mistake.
+    expectFailure(
+      try vl2.run(["serve", "--model", try PackedModels.pocket(), "--port", "0"]), status: 64,
+      naming: "give --demo")
+  }
+}
