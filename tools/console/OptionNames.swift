@@ -7,6 +7,7 @@ enum OptionNames {
     let name =
       switch setting {
       case .memory: "--memory"
+      case .context: "--context"
       case .maxTokens: "--max-tokens"
       case .base: value == nil ? "--base FOLDER" : "--base"
       case .resume: "--resume"

@@ -30,6 +30,13 @@ struct ModelOptions: ParsableArguments {
     completion: .list(["auto", "mapped"]), transform: Self.memory)
   var memory: [MemoryChoice] = []
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most tokens of a prompt and its answer together, from 64 on: fewer take less memory. (default: as many as the model was made for)",
+      valueName: "n"))
+  var context: Int?
+
   @Flag(name: .customLong("no-check"), help: "Do not check weights for damage when they are first read.")
   var unchecked = false
 
@@ -95,6 +102,7 @@ struct ModelOptions: ParsableArguments {
       memory: memory ?? self.memory.last ?? .automatic,
       checks: !unchecked)
     options.keyValues = keyValues ?? .int8
+    options.contextLength = context
     return options
   }
 }

@@ -54,6 +54,8 @@ public struct Hint: Sendable, Equatable, ExpressibleByStringInterpolation {
 public enum Setting: String, Sendable, CaseIterable {
   /// Memory for everything together.
   case memory
+  /// The most tokens of a prompt and its answer together.
+  case context
   /// The most tokens that an answer may have.
   case maxTokens = "the limit of tokens"
   /// The folder of the model that a checkpoint was made from.

@@ -12,9 +12,9 @@ final class DecoderTiming {
 
   init(_ model: Model, random: inout RandomBits) throws {
     self.model = model
-    let limit = model.config.language.maxPositions
+    let limit = model.contextLength
     prompt = min(512, limit)
-    written = min(64, limit)
+    written = min(64, limit / 2)
     far = min(3500, limit - written)
     tokens = random.numbers(
       max(prompt, far + written), below: model.config.language.vocabularySize)

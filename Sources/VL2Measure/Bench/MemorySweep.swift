@@ -90,7 +90,7 @@ package struct MemorySweep: Sendable {
 
   private func measure(_ model: Model) throws -> Row {
     let language = model.config.language
-    let positions = min(256 + 3 * tokens, language.maxPositions)
+    let positions = min(256 + 3 * tokens, model.contextLength)
     let prompt = min(256, positions / 2)
     var random = RandomBits(state: 2)
     let ids = random.numbers(positions, below: language.vocabularySize)

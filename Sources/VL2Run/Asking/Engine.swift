@@ -33,7 +33,7 @@ public final class Engine: Sendable {
   ///   - mostWaiting: the most questions that may wait; further ones fail with `EngineError.busy`.
   /// - Throws: `PackedFileError` for a damaged or foreign file, `FileError` where the config in it is not
   ///   that of a DeepSeek-VL2, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this
-  ///   version does not run, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
+  ///   version does not run and for a context that it does not have, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
   ///   may take, `MemoryError` where the system refuses memory.
   public init(
     path: String, options: RuntimeOptions = RuntimeOptions(), keeping: Int? = nil, mostWaiting: Int = 16
@@ -46,7 +46,7 @@ public final class Engine: Sendable {
       (try Model(path: path, options: options), ReadingCache(limit: bytes, bytes: kept))
     } facts: { model in
       Facts(
-        path: model.file.path, threads: model.threads, contextLength: model.config.language.maxPositions,
+        path: model.file.path, threads: model.threads, contextLength: model.contextLength,
         demonstrationNotice: model.demonstrationNotice, weightCount: model.file.manifest.weightCount,
         mainCode: model.file.manifest.mainCode, budgetBytes: model.weightStatistics.budgetBytes)
     }

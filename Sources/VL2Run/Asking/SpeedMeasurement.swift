@@ -40,7 +40,7 @@ extension Model {
     _ = try encode(tile)
     let clock = ContinuousClock()
     let tileTime = try clock.measure { _ = try encode(tile) }
-    let count = min(128, config.language.maxPositions)
+    let count = min(128, contextLength)
     let tokens = random.numbers(count, below: config.language.vocabularySize)
     var readTime = Duration.zero
     for _ in 0..<2 {

@@ -6,7 +6,7 @@ private let maximumScans = 100
 extension Picture {
   /// Decodes a JPEG file through TurboJPEG. With the accurate DCT and smooth upsampling, libjpeg's defaults
   /// and so Pillow's, every libjpeg-turbo gives the same bytes.
-  init(jpeg data: [UInt8], name: String) throws {
+  init(jpeg data: [UInt8], name: String, mostPixels: Int) throws {
     func damaged(_ reason: String) -> PictureError {
       .damaged(name: name, format: "JPEG", reason: reason)
     }
@@ -24,8 +24,8 @@ extension Picture {
     let headerStatus = tjDecompressHeader3(
       decoder, data, UInt(data.count), &width, &height, &subsampling, &colorSpace)
     let headerComplaint = headerStatus == 0 ? "" : complaint()
-    if width > 0 && height > 0 && Int(width) * Int(height) > Picture.maximumPixels {
-      throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height))
+    if width > 0 && height > 0 && Int(width) * Int(height) > mostPixels {
+      throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height), limit: mostPixels)
     }
     let markers = JPEGMarkers(data)
     guard markers.isComplete else { throw PictureError.cutShort(name: name, format: "JPEG") }

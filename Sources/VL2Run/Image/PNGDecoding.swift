@@ -6,7 +6,7 @@ private let maximumMetadataBytes = 1 << 25
 
 extension Picture {
   /// Decodes a PNG file through libspng, with every checksum checked.
-  init(png data: [UInt8], name: String) throws {
+  init(png data: [UInt8], name: String, mostPixels: Int) throws {
     func check(_ status: Int32) throws {
       switch status {
       case 0: return
@@ -25,9 +25,9 @@ extension Picture {
     // Checked before libspng sees the sizes, because it reports sizes beyond memory as an arithmetic
     // overflow.
     if let (width, height) = chunks.size,
-      width.multipliedReportingOverflow(by: height).overflow || width * height > Picture.maximumPixels
+      width.multipliedReportingOverflow(by: height).overflow || width * height > mostPixels
     {
-      throw PictureError.tooManyPixels(name: name, width: width, height: height)
+      throw PictureError.tooManyPixels(name: name, width: width, height: height, limit: mostPixels)
     }
     guard let decoder = spng_ctx_new(0) else { throw PictureError.outOfMemory(name: name) }
     defer { spng_ctx_free(decoder) }

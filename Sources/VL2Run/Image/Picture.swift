@@ -2,7 +2,7 @@ import Glibc
 
 /// A decoded picture: 8 bits for each of red, green and blue, upright.
 public struct Picture: Sendable, Equatable {
-  /// Pictures with more pixels are refused before they are decoded.
+  /// Pictures with more pixels are refused before they are decoded, whatever limit is given.
   public static let maximumPixels = 100_000_000
 
   public let width: Int
@@ -50,12 +50,15 @@ public struct Picture: Sendable, Equatable {
   /// The pixels are those that Pillow's `ImageOps.exif_transpose(image).convert("RGB")` gives: transparency
   /// is dropped, not blended. The one deviation: 16-bit grey pictures keep their high byte as 16-bit colour
   /// ones do, while Pillow turns everything over 255 of 65535 to white. WebP needs libwebp at run time.
-  public init(data: [UInt8], name: String) throws {
+  ///
+  /// - Parameter mostPixels: pictures with more are refused before they are decoded.
+  public init(data: [UInt8], name: String, mostPixels: Int = maximumPixels) throws {
+    let most = min(mostPixels, Self.maximumPixels)
     guard !data.isEmpty else { throw PictureError.empty(name: name) }
     switch PictureFormat(data) {
-    case .jpeg: self = try Picture(jpeg: data, name: name)
-    case .png: self = try Picture(png: data, name: name)
-    case .webp: self = try Picture(webp: data, name: name)
+    case .jpeg: self = try Picture(jpeg: data, name: name, mostPixels: most)
+    case .png: self = try Picture(png: data, name: name, mostPixels: most)
+    case .webp: self = try Picture(webp: data, name: name, mostPixels: most)
     case .other(let format): throw PictureError.unsupportedFormat(name: name, format: format)
     case .unknown: throw PictureError.unsupportedFormat(name: name, format: nil)
     }

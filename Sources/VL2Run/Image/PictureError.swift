@@ -16,8 +16,8 @@ public enum PictureError: ReportableError, Equatable {
   case animated(name: String, format: String)
   /// The library that reads this format, from a Debian package, is not installed.
   case libraryMissing(name: String, format: String, library: String, package: String)
-  /// More pixels than `Picture.maximumPixels`.
-  case tooManyPixels(name: String, width: Int, height: Int)
+  /// More pixels than `limit`.
+  case tooManyPixels(name: String, width: Int, height: Int, limit: Int)
   /// A picture file that ends too early.
   case cutShort(name: String, format: String)
   /// A picture file that cannot be decoded; `reason` says why.
@@ -46,9 +46,9 @@ public enum PictureError: ReportableError, Equatable {
     case .animated(let name, let format): "\(name): this is an animated \(format) file"
     case .libraryMissing(let name, let format, let library, _):
       "\(name): reading \(format) files needs \(library), which is not installed"
-    case .tooManyPixels(let name, let width, let height):
+    case .tooManyPixels(let name, let width, let height, let limit):
       "\(name): \(width) x \(height) pixels are over the limit of "
-        + "\(Picture.maximumPixels / 1_000_000) megapixels"
+        + (limit % 1_000_000 == 0 ? "\(limit / 1_000_000) megapixels" : "\(limit)")
     case .cutShort(let name, let format): "\(name): the \(format) file is cut short"
     case .damaged(let name, let format, let reason):
       "\(name): the \(format) file is damaged (\(reason))"

@@ -6,7 +6,9 @@ extension Picture {
 
   /// Decodes a WebP file through libwebp; every version of it gives the same bytes. Animations are refused,
   /// because none of their pictures is the one that was meant.
-  package init(webp data: [UInt8], name: String, library: String = webPLibrary) throws {
+  package init(
+    webp data: [UInt8], name: String, mostPixels: Int = maximumPixels, library: String = webPLibrary
+  ) throws {
     func damaged(_ reason: String) -> PictureError {
       .damaged(name: name, format: "WebP", reason: reason)
     }
@@ -25,8 +27,8 @@ extension Picture {
     guard size(data, data.count, &width, &height) != 0, width > 0, height > 0 else {
       throw damaged("it begins with no picture's header")
     }
-    guard Int(width) * Int(height) <= Picture.maximumPixels else {
-      throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height))
+    guard Int(width) * Int(height) <= mostPixels else {
+      throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height), limit: mostPixels)
     }
     let count = Int(width) * Int(height) * 3
     try Self.checkMemory(count, name: name)

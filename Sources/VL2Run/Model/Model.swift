@@ -11,6 +11,8 @@ package final class Model {
   package let tokenizer: Tokenizer
   package var config: ModelConfig { file.config }
 
+  /// The most tokens of a prompt and its answer together.
+  package let contextLength: Int
   package let arithmetic: Arithmetic
   package let decoder: Decoder
   private let weights: Weights
@@ -30,7 +32,7 @@ package final class Model {
   ///
   /// - Throws: `PackedFileError` for a damaged or foreign file, `FileError` where the config in it is not
   ///   that of a DeepSeek-VL2, `TokenizerError` for a damaged tokeniser, `ModelError` for a model that this
-  ///   version does not run, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
+  ///   version does not run and for a context that it does not have, `MemoryBudgetError.tooSmall` where the model does not run in the memory that it
   ///   may take, `MemoryError` where the system refuses memory.
   package init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
     file = try PackedFile(path: path)
@@ -39,6 +41,11 @@ package final class Model {
     guard tokenizer.count <= file.config.language.vocabularySize else {
       throw ModelError.tokenizerTooLarge(
         tokens: tokenizer.count, vocabulary: file.config.language.vocabularySize)
+    }
+    let most = file.config.language.maxPositions
+    contextLength = options.contextLength ?? most
+    if let length = options.contextLength, length < ModelError.shortestContext || length > most {
+      throw ModelError.contextLength(length, most: most)
     }
     let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
     arithmetic = Arithmetic(pool: WorkerPool(threads: threads), mode: options.activations)
@@ -50,12 +57,14 @@ package final class Model {
     decoder = try Decoder(
       weights, store: recorder ?? plan.experts, keyValues: options.keyValuesInUse, ledger: ledger,
       arithmetic: arithmetic)
-    budget = try Self.makeBudget(plan, file: file, ledger: ledger, decoder: decoder, threads: threads)
+    budget = try Self.makeBudget(
+      plan, file: file, ledger: ledger, decoder: decoder, positions: min(64, contextLength), threads: threads)
     decoder.budget = budget
   }
 
+  /// - Parameter positions: a short question.
   private static func makeBudget(
-    _ plan: WeightPlan, file: PackedFile, ledger: ByteLedger, decoder: Decoder, threads: Int
+    _ plan: WeightPlan, file: PackedFile, ledger: ByteLedger, decoder: Decoder, positions: Int, threads: Int
   ) throws -> MemoryBudget? {
     guard let bytes = plan.bytes, let slots = plan.slots else { return nil }
     var meter = MemoryMeter()
@@ -67,7 +76,6 @@ package final class Model {
       language.workingBytes(rows: rows, chunk: chunk, positions: rows, threads: threads)
     }
     // A short question without a picture, and a picture of one tile.
-    let positions = min(64, language.maxPositions)
     let smallest = budget.smallest(
       decoding: working(positions, smallestChunk) + (try decoder.makeCache(positions: positions).byteCount),
       encoding: file.config.visionBytes(tiles: 1, batch: 1, threads: threads))

@@ -83,7 +83,7 @@ package final class Reading {
     self.model = model
     self.kept = kept?.keeps == true ? kept : nil
     self.owner = owner
-    let context = model.config.language.maxPositions
+    let context = model.contextLength
     var text = try PromptText(
       turns, answer: answer, tokenizer: model.tokenizer, beginToken: model.beginToken,
       endToken: model.endToken, written: written)
@@ -114,7 +114,7 @@ package final class Reading {
     owner = .init()
     text = PromptText(tokens: tokens)
     plan = TilePlanner(model.config).plan(text, limit: .context, room: .max)
-    let context = model.config.language.maxPositions
+    let context = model.contextLength
     prompt = try Prompt(
       text, grids: [], places: ImageTokens(model.config.processor), imageToken: model.tokenizer.imageToken,
       limit: context)
@@ -128,9 +128,12 @@ package final class Reading {
   /// Positions that went through the decoder.
   package var length: Int { conversation?.length ?? 0 }
 
+  /// Positions that there is room for, of those that the decoder keeps.
+  package var capacity: Int { conversation?.capacity ?? 0 }
+
   /// Tokens that can be written after the prompt. The last one needs no position: nothing is computed from it.
   package func room(_ maxTokens: Int) -> Int {
-    min(maxTokens, model.config.language.maxPositions - prompt.tokens.count + 1)
+    min(maxTokens, model.contextLength - prompt.tokens.count + 1)
   }
 
   // MARK: reading

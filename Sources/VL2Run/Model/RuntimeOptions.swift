@@ -10,6 +10,9 @@ public struct RuntimeOptions: Sendable {
   /// How multi-head attention keeps keys and values; with float32 activations they are float32, whatever this
   /// says.
   public var keyValues = KeyValueCode.int8
+  /// The most tokens of a prompt and its answer together, which bounds the memory that a conversation takes: from 64 to
+  /// as many as the model has been made for; nil for these.
+  public var contextLength: Int?
   /// Whether `Model.routes` records which experts were used.
   public var recordsRoutes = false
   /// Where there is a budget, reads are limited to so many bytes a second, to imitate a slow card.

@@ -13,7 +13,8 @@ struct WeightPlan {
   /// - Throws: `MemoryError` where the system refuses address space.
   init(_ file: PackedFile, options: RuntimeOptions, pool: WorkerPool) throws {
     bytes = Self.budget(
-      file, options.memory, keyValues: options.keyValuesInUse, threads: pool.threads)
+      file, options.memory, context: options.contextLength, keyValues: options.keyValuesInUse,
+      threads: pool.threads)
     if let slots = options.slots ?? bytes.map({ max(1, $0 / max(1, SlotExpertStore.slotBytes(file))) }) {
       let queue = ReadQueue(file, checks: options.checks, bytesPerSecond: options.bytesPerSecond)
       weights = try Weights(file, checks: options.checks, reading: queue)
@@ -27,13 +28,13 @@ struct WeightPlan {
 
   /// The budget for everything, in bytes; nil where the file is simply mapped.
   private static func budget(
-    _ file: PackedFile, _ choice: MemoryChoice, keyValues: KeyValueCode, threads: Int
+    _ file: PackedFile, _ choice: MemoryChoice, context: Int?, keyValues: KeyValueCode, threads: Int
   ) -> Int? {
     var meter = MemoryMeter()
     meter.sample()
     // What a mapped model takes: the process as it is, the file, and a conversation of some length.
     let config = file.config
-    let positions = min(1536, config.language.maxPositions)
+    let positions = min(1536, context ?? config.language.maxPositions)
     let mapped =
       meter.peaks.anonymous + MemoryBudget.margin
       + (file.manifest.sections.last.map { $0.offset + $0.storedLength } ?? 0)

@@ -52,7 +52,7 @@ enum SentPicture {
       throw RequestError.field(place, "is not in base64", code: "invalid_image")
     }
     do {
-      return try Picture(data: [UInt8](data), name: place)
+      return try Picture(data: [UInt8](data), name: place, mostPixels: limits.pixels)
     } catch let error as PictureError {
       var told = RequestError(error)
       told.parameter = place

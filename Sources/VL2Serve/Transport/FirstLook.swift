@@ -3,8 +3,9 @@ import Glibc
 /// Looks at a request before libmicrohttpd does.
 ///
 /// Version 0.9.75 sends the head of a refusal of its own twice where Content-Length is no number and where there is no Host:
-/// the client cannot read what it is told. So these are refused here. A head that comes in pieces is not seen whole;
-/// then libmicrohttpd refuses it, and ends the connection too.
+/// the client cannot read what it is told. And it cuts a header at a byte of zero, so that `127.0.0.1\0.attacker` counts
+/// as a name of this machine. So these are refused here, in the first request of a connection, as far as it comes in one
+/// piece. Later requests come from the same client, and from a browser without a byte of zero.
 package enum FirstLook {
   /// What a client is told whose request libmicrohttpd is not to see; nil where it may.
   ///
@@ -15,6 +16,7 @@ package enum FirstLook {
     }
     // An empty line ends the head.
     guard let end = lines.dropLast().firstIndex(of: "") else { return nil }
+    if lines[...end].contains(where: { $0.utf8.contains(0) }) { return "a byte of zero stands in the head" }
     let names = lines[..<end].dropFirst().map { line in
       let name = line.prefix { $0 != ":" }
       return (name.lowercased(), String(line.dropFirst(name.count + 1)).trimmingSpace)

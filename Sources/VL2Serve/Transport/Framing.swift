@@ -3,6 +3,10 @@
 package enum Framing {
   /// What is wrong with a request's head; nil where nothing is.
   package static func fault(_ head: RequestHead) -> (status: Int, problem: String)? {
+    // A proxy might take `Transfer-Encoding :` for what it looks like.
+    for (name, _) in head.headers where name.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
+      return (400, "the name of a header has a blank, or a sign that names do not have")
+    }
     let lengths = head.values("content-length")
     let encodings = head.values("transfer-encoding")
     if lengths.count > 1 { return (400, "more than one Content-Length") }
@@ -24,6 +28,14 @@ package enum Framing {
     // `http://elsewhere/path` and `*` are no paths of this server.
     if head.path.utf8.first != UInt8(ascii: "/") { return (400, "the address does not begin with /") }
     return nil
+  }
+
+  /// Whether a byte may stand in a header's name. Source: RFC 9110, section 5.6.2.
+  private static func isTokenByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+    }
   }
 
   /// The length of the body where the head says it.

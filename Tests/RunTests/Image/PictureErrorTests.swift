@@ -121,11 +121,35 @@ struct PictureErrorTests {
     return data
   }
 
+  /// Callers may want fewer pixels than can be decoded. A file that is cut short shows that nothing is decoded.
+  @Test(arguments: ["wide.jpg", "small.png"]) func fewerPixels(name: String) throws {
+    let data = try bytes(of: Fixtures.path("golden/images/" + name))
+    let picture = try Picture(data: data, name: name)
+    let count = picture.width * picture.height
+    #expect(try Picture(data: data, name: name, mostPixels: count) == picture)
+    let error = pictureError {
+      _ = try Picture(data: Array(data.prefix(data.count * 3 / 4)), name: name, mostPixels: count - 1)
+    }
+    #expect(
+      error
+        == .tooManyPixels(name: name, width: picture.width, height: picture.height, limit: count - 1))
+    #expect(error?.problem.hasSuffix("over the limit of \(count - 1)") == true)
+    let million = PictureError.tooManyPixels(name: name, width: 2000, height: 2000, limit: 3_000_000)
+    #expect(million.problem.hasSuffix("over the limit of 3 megapixels"))
+    // More than can be decoded are not to be had.
+    #expect(
+      try pictureError {
+        _ = try Picture(data: png(width: 10_001, height: 10_000), name: "x", mostPixels: .max)
+      }
+        == .tooManyPixels(name: "x", width: 10_001, height: 10_000, limit: Picture.maximumPixels))
+  }
+
   @Test func morePixelsThanTheLimitAreRefusedBeforeDecoding() throws {
     #expect(try failure(png(width: 37, height: 29)) == nil)
     for (width, height) in [(10_001, 10_000), (100_000_001, 1), (0x7FFF_FFFF, 0x7FFF_FFFF)] {
       let error = try #require(try failure(png(width: UInt32(width), height: UInt32(height))))
-      #expect(error == .tooManyPixels(name: "x.jpg", width: width, height: height))
+      #expect(
+        error == .tooManyPixels(name: "x.jpg", width: width, height: height, limit: Picture.maximumPixels))
       #expect(error.kind == .badData)
       #expect(error.description.contains("\(width) x \(height)"))
       #expect(error.description.contains("100 megapixels"))
@@ -137,7 +161,9 @@ struct PictureErrorTests {
     var jpeg = try pictureFixture("420.jpg")
     let frame = try #require((0..<jpeg.count - 1).first { jpeg[$0] == 0xFF && jpeg[$0 + 1] == 0xC0 })
     jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0xDC, 0xFF, 0xDC])
-    #expect(failure(jpeg) == .tooManyPixels(name: "x.jpg", width: 65_500, height: 65_500))
+    #expect(
+      failure(jpeg)
+        == .tooManyPixels(name: "x.jpg", width: 65_500, height: 65_500, limit: Picture.maximumPixels))
     jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0, 0, 0, 9])
     #expect(failure(jpeg)?.kind == .badData)
   }

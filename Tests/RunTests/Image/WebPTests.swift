@@ -81,8 +81,19 @@ let isWebPInstalled: Bool = {
   @Test(needsLibrary) func morePixelsThanTheLimitAreRefusedBeforeDecoding() {
     for (width, height) in [(16_384, 16_384), (10_001, 10_000)] {
       let data = head(width: UInt32(width), height: UInt32(height))
-      #expect(failure(data) == .tooManyPixels(name: "x.webp", width: width, height: height))
+      #expect(
+        failure(data)
+          == .tooManyPixels(name: "x.webp", width: width, height: height, limit: Picture.maximumPixels))
     }
+  }
+
+  @Test(needsLibrary) func fewerPixels() throws {
+    let data = try pictureFixture("lossy.webp")
+    let picture = try Picture(data: data, name: "x.webp")
+    let most = picture.width * picture.height - 1
+    #expect(
+      pictureError { _ = try Picture(data: data, name: "x.webp", mostPixels: most) }
+        == .tooManyPixels(name: "x.webp", width: picture.width, height: picture.height, limit: most))
   }
 
   @Test(needsLibrary) func randomlyChangedFilesNeverCrash() throws {

@@ -57,6 +57,12 @@ import Testing
     try expectOneLine(
       "vl2", model + ["-"], 65, "over 1 MiB", input: String(repeating: "?", count: 1 << 20 + 1))
     try expectOneLine("vl2", model + [model[2], "What is it?"], 65, "not a picture")
+    try expectOneLine(
+      "vl2", model + ["--context", "9999", "What is it?"], 64,
+      "a context of 9999 tokens: this model takes 64 to 1024; the longest is --context 1024")
+    try expectOneLine("vl2", model + ["--context", "-5", "What is it?"], 64, "the shortest is --context 64")
+    try expectOneLine(
+      "vl2", model + ["--context", "64", String(repeating: "word ", count: 90)], 65, "context of 64")
   }
 
   /// Where a result cannot be written, that is found out before the work.
