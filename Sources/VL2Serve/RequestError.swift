@@ -44,30 +44,36 @@ package struct RequestError: Error, Sendable {
     return error
   }
 
-  /// What is told of an error of the runtime.
+  /// What a client is told of an error.
   init(_ error: any Error) {
     if let error = error as? RequestError {
       self = error
       return
     }
-    guard let error = error as? any ReportableError else {
-      self.init(status: 500, type: "server_error", "something went wrong")
+    guard let error = error as? any ReportableError, let status = Self.status(error) else {
+      self.init(status: 500, type: "server_error", "the server cannot answer; its log says why")
       return
     }
-    let message = error.line(naming: Self.name)
-    switch error.kind {
-    case .usage, .badData, .noInput: self.init(status: 400, message)
-    case .busy: self.init(status: 429, type: "rate_limit_error", message)
-    case .tooLittleMemory: self.init(status: 503, type: "server_error", message, code: "too_little_memory")
-    case .unavailable: self.init(status: 501, type: "server_error", message)
-    case .inputOutput: self.init(status: 500, type: "server_error", message)
-    case .cancelled: self.init(status: 503, type: "service_unavailable_error", message)
-    }
+    self.init(status: status, error.line(naming: Self.name))
+    if status >= 500 { type = "server_error" }
+    if status == 429 { type = "rate_limit_error" }
     if case PromptError.tooLong(let tokens, let limit)? = error as? PromptError {
       type = "exceed_context_size_error"
       code = "context_length_exceeded"
       parameter = "messages"
       details = [("n_prompt_tokens", tokens), ("n_ctx", limit)]
+    }
+  }
+
+  /// The status for an error that says something to clients: of their question, or of what it takes. nil for others, which name
+  /// the server's files.
+  private static func status(_ error: any ReportableError) -> Int? {
+    switch (error, error.kind) {
+    case (_, .tooLittleMemory), (_, .cancelled): 503
+    case (is PictureError, .unavailable): 501
+    case (is PromptError, _), (is SchemaError, _), (is QuestionError, _), (is PictureError, _): 400
+    case (is EngineError, .busy): 429
+    default: nil
     }
   }
 

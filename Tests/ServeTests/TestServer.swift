@@ -21,7 +21,7 @@ final class TestServer: Sendable {
 
   /// - Parameter slow: whether the model is read from a card that is slow, so that nothing is over before it is caught.
   init(
-    pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
+    path: String? = nil, pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
     limits: AskingLimits = AskingLimits(), transport: TransportLimits = TransportLimits(),
     aliases: [String] = ["test"]
   ) async throws {
@@ -31,7 +31,8 @@ final class TestServer: Sendable {
       options.bytesPerSecond = 4 << 20
     }
     engine = try await Engine(
-      path: pocket ? try PackedModels.pocket() : try PackedModels.path("nano-mha", .q4), options: options,
+      path: try path ?? (pocket ? PackedModels.pocket() : PackedModels.path("nano-mha", .q4)),
+      options: options,
       keeping: 1 << 26, mostWaiting: 16)
     server = Server(access: access, limits: limits) { [log] in log.add($0) }
     listener = try Listener(address: .loopback, port: 0, limits: transport, service: server)

@@ -190,6 +190,7 @@ package final class Server: HTTPService {
 
   private func told(_ error: any Error) -> RequestError {
     var told = RequestError(error)
+    if told.status == 500 { log("\((error as? any ReportableError)?.line() ?? "\(error)")") }
     if told.status == 429, told.retryAfter == nil { told.retryAfter = places.retryAfter }
     return told
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestModels
 import TestSupport
 import Testing
 import VL2Base
@@ -150,6 +151,24 @@ import VL2Serve
     #expect([200, 503].contains(second.status))
     if second.status == 503 { #expect(second.value("retry-after") != nil) }
     #expect(try await first.status == 200)
+  }
+
+  /// A model that cannot be read is not the client's fault: it learns no path, the log does.
+  @Test func brokenModel() async throws {
+    let path = NSTemporaryDirectory() + "vl2-broken-\(UUID().uuidString).vl2q"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try PackedModels.copy("nano-mha", to: path)
+    let server = try await TestServer(path: path)
+    let body: [String: Any] = ["messages": messages("a"), "max_tokens": 2]
+    #expect(try await server.post("/v1/chat/completions", body).status == 200)
+    try write(try bytes(of: path).prefix(5000), to: path)
+    let reply = try await server.post("/v1/chat/completions", body)
+    #expect(reply.status == 500)
+    #expect(!reply.text.contains("vl2-broken"))
+    #expect(reply.value("x-should-retry") == "false")
+    #expect(server.log.lines.contains(path))
+    try PackedModels.copy("nano-mha", to: path)
+    #expect(try await server.post("/v1/chat/completions", body).status == 200)
   }
 
   /// `detail: low` is one tile.
