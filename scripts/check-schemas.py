@@ -39,11 +39,22 @@ class Schemas:
 
     def schema(self, depth):
         kinds = ["string", "integer", "number", "boolean", "null", "enum", "const", "types"]
+        kinds += ["long", "any"]
         if depth > 0:
+            kinds += ["oneOf", "dictionary"]
             kinds += 4 * ["object"] + 3 * ["array"] + ["anyOf", "ref"]
         kind = self.random.choice(kinds)
         if kind == "string":
             return {"type": kind, **self.bounds("minLength", "maxLength", 6, 12)}
+        if kind == "long":
+            low = self.random.randint(-(2**63), 2**63 - 1)
+            return {"type": "integer", "minimum": low, "maximum": min(low + 10 ** self.random.randint(0, 19), 2**63 - 1)}
+        if kind == "any":
+            return self.random.choice([{}, {"title": "Extra", "default": None}, {"type": "array", "maxItems": 3}])
+        if kind == "dictionary":
+            return {"type": "object", "additionalProperties": self.schema(depth - 1)}
+        if kind == "oneOf":
+            return {"oneOf": [self.tagged(number, depth - 1) for number in range(self.random.randint(1, 3))] + [{"type": "null"}]}
         if kind in ("integer", "number"):
             return {"type": kind, **self.interval(kind)}
         if kind in ("boolean", "null"):
@@ -68,6 +79,11 @@ class Schemas:
         if self.chance():
             schema["additionalProperties"] = False
         return schema
+
+    def tagged(self, number, depth):
+        """An object that says by a member which it is."""
+        properties = {"kind": {"const": f"k{number}"}, "value": self.schema(depth)}
+        return {"type": "object", "properties": properties, "required": ["kind"], "discriminator": {"propertyName": "kind"}}
 
     def chance(self):
         return self.random.random() < 0.5

@@ -9,9 +9,9 @@ struct SchemaWriter {
   private var state: GrammarMachine.State
   private var masks: [GrammarMachine.State: TokenSet] = [:]
 
-  /// What is kept of a long answer: 4 MB for a vocabulary of 128,000 tokens.
-  private static let mostMasks = 256
-  private static let mostBytesOfStates = 8 << 20
+  /// What is kept of a long answer: of masks, 2 MB for a vocabulary of 128,000 tokens.
+  private static let mostMasks = 128
+  private static let mostBytesOfStates = 4 << 20
   /// Tokens that are decided on: a text that there is no way around.
   private var decided: ArraySlice<Int> = []
   /// The tokens left on the shortest way to the end, once that is the only way.

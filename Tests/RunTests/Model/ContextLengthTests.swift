@@ -13,7 +13,7 @@ import VL2Run
   }
 
   @Test(arguments: [63, 0, -1, 1025, .max]) func refused(length: Int) throws {
-    let error = try #require(throws: ModelError.self) { try model(length) }
+    let error = try #require(thrown { _ = try model(length) } as? ModelError)
     #expect(error == .contextLength(length, most: 1024) && error.kind == .usage)
     #expect(
       error.description.contains("64 to 1024") && error.description.contains(length > 1024 ? "1024" : "64"))
