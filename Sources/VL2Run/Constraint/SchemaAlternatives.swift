@@ -123,8 +123,8 @@ extension JSONValue {
   /// A text that equal numbers share.
   fileprivate var canonicalText: [UInt8] {
     if case .real(let number) = self, let whole = Int(exactly: number) {
-      return JSONValue.integer(whole).jsonText
+      return JSONValue.integer(whole).json
     }
-    return jsonText
+    return json
   }
 }

@@ -142,7 +142,7 @@ struct SchemaCompiler {
       try refuse(keywords, beside: ["enum", "const", "type"], at: path)
       let fitting = values.filter { value in types.isEmpty || types.contains { $0.holds(value) } }
       guard !fitting.isEmpty else { throw malformed(path, "none of the values has the type") }
-      return grammar.add(.choice(fitting.map { grammar.add(.literal($0.jsonText)) }))
+      return grammar.add(.choice(fitting.map { grammar.add(.literal($0.json)) }))
     }
     guard !types.isEmpty else {
       // Says nothing at all, or something of a type that it does not name.
@@ -205,7 +205,7 @@ struct SchemaCompiler {
     for property in properties {
       let name = Self.name(String(decoding: property.key, as: UTF8.self))
       let value = try rule(property.value, at: "\(path)/properties/\(name)")
-      let key = grammar.add(.literal(JSONValue.string(property.key).jsonText + [UInt8(ascii: ":")]))
+      let key = grammar.add(.literal(JSONValue.string(property.key).json + [UInt8(ascii: ":")]))
       members.append(
         Grammar.Member(
           rule: grammar.add(.sequence([key, blank, value])),

@@ -37,39 +37,3 @@ enum SchemaType: String {
     }
   }
 }
-
-extension JSONValue {
-  /// The member of an object; nil where there is none.
-  func member(_ name: String) -> JSONValue? {
-    guard case .object(let members) = self else { return nil }
-    return members.first { $0.key.elementsEqual(name.utf8) }?.value
-  }
-
-  /// The shortest JSON text of the value.
-  var jsonText: [UInt8] {
-    switch self {
-    case .null: return Array("null".utf8)
-    case .bool(let value): return Array("\(value)".utf8)
-    case .integer(let value): return Array("\(value)".utf8)
-    case .real(let value): return Array("\(value)".utf8)
-    case .string(let text):
-      var json = [UInt8(ascii: "\"")]
-      for byte in text {
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): json += [UInt8(ascii: "\\"), byte]
-        case 0..<0x20:
-          let digits = Array("0123456789abcdef".utf8)
-          json += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-        default: json.append(byte)
-        }
-      }
-      return json + [UInt8(ascii: "\"")]
-    case .array(let elements):
-      return [UInt8(ascii: "[")] + elements.map(\.jsonText).joined(separator: [UInt8(ascii: ",")])
-        + [UInt8(ascii: "]")]
-    case .object(let members):
-      let texts = members.map { JSONValue.string($0.key).jsonText + [UInt8(ascii: ":")] + $0.value.jsonText }
-      return [UInt8(ascii: "{")] + texts.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "}")]
-    }
-  }
-}
