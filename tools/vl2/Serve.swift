@@ -26,6 +26,8 @@ struct Serve: AsyncParsableCommand {
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func run() async throws {
+    // The log's reader may end before the server does.
+    signal(SIGPIPE, SIG_IGN)
     let rules = try access.rules()
     let server = Server(access: rules, limits: answering.limits) { Console.tell($0) }
     let listeners = try access.listen(server)

@@ -1,3 +1,4 @@
+import Synchronization
 import VL2Base
 import VL2Run
 
@@ -51,11 +52,14 @@ final class Places: Sendable {
   private static func wait(_ seconds: Double?) -> Int { Int(min(60, max(1, (seconds ?? 5).rounded(.up)))) }
 }
 
-/// One of the places; it is free again when nobody holds this any more.
+/// One of the places. It is free again when its question leaves it, or when nobody holds it any more.
 final class Place: Sendable {
   private let free: @Sendable () -> Void
+  private let isLeft = Atomic<Bool>(false)
 
   init(_ free: @escaping @Sendable () -> Void) { self.free = free }
 
-  deinit { free() }
+  deinit { leave() }
+
+  func leave() { if !isLeft.exchange(true, ordering: .relaxed) { free() } }
 }

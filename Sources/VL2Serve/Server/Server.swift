@@ -63,9 +63,7 @@ package final class Server: HTTPService {
       try check(head)
       return nil
     } catch {
-      var response = Self.response(RequestError(error), path: head.path)
-      if head.method == "HEAD" { response.body = [] }
-      return response
+      return Self.response(RequestError(error), path: head.path)
     }
   }
 
@@ -165,6 +163,7 @@ package final class Server: HTTPService {
         do {
           try ask(request, route, exchange, engine, model, place)
         } catch {
+          place.leave()
           exchange.respond(Self.response(told(error), path: request.head.path))
         }
       }
@@ -235,16 +234,19 @@ package final class Server: HTTPService {
     let delivery = Delivery(exchange, format: format, isStreamed: asked.isStreamed)
     let events = engine.answer(question)
     let pictures = question.turns.reduce(0) { $0 + $1.pictures.count }
+    // Not the whole request: its body is large, and not needed any more.
+    let head = request.head
     state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
     Task { [self] in
       let answer = await delivery.deliver(events) {
         self.events.add(1, ordering: .relaxed)
       } fault: { answer, hadItsTurn in
-        fault(answer, hadItsTurn)
+        // Before the client knows: its next question is to find the place free.
+        place.leave()
+        return fault(answer, hadItsTurn)
       }
       state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = nil }
-      if let answer { record(answer, request.head, pictures: pictures) }
-      withExtendedLifetime(place) {}
+      if let answer { record(answer, head, pictures: pictures) }
     }
   }
 
@@ -252,12 +254,13 @@ package final class Server: HTTPService {
     Task { [self] in
       do {
         let tokens = try await engine.promptTokens(of: question)
+        place.leave()
         exchange.respond(
           HTTPResponse(json: ["object": "response.input_tokens", "input_tokens": .integer(tokens)]))
       } catch {
+        place.leave()
         exchange.respond(told(error).openAIResponse)
       }
-      withExtendedLifetime(place) {}
     }
   }
 

@@ -132,6 +132,25 @@ import VL2Serve
     #expect(server.listener.answering == 0)
   }
 
+  /// Without a queue, whoever asks one question after the other is never refused.
+  @Test func oneAfterTheOther() async throws {
+    var limits = AskingLimits()
+    limits.waiting = 0
+    let server = try await TestServer(limits: limits)
+    let port = server.listener.port
+    let bodies = try [false, true].map {
+      try jsonText(["messages": messages("a"), "max_tokens": 1, "stream": $0])
+    }
+    let statuses = try await offTasks {
+      let connection = try HTTPConnection(port: port)
+      return try (0..<100).map { number in
+        connection.request("POST", "/v1/chat/completions", body: number % 3 == 2 ? "{" : bodies[number % 2])
+        return try connection.reply()?.status
+      }
+    }
+    for (number, status) in statuses.enumerated() { #expect(status == (number % 3 == 2 ? 400 : 200)) }
+  }
+
   /// What is not written when the time is over is left out.
   @Test func deadline() async throws {
     var limits = AskingLimits()
