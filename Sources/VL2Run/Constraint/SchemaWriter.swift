@@ -8,16 +8,15 @@ struct SchemaWriter {
   private var budget: Int
   private var state: GrammarMachine.State
   private var masks: [GrammarMachine.State: TokenSet] = [:]
-
-  /// What is kept of a long answer: of masks, 2 MB for a vocabulary of 128,000 tokens.
-  private static let mostMasks = 128
-  private static let mostBytesOfStates = 4 << 20
   /// Tokens that are decided on: a text that there is no way around.
   private var decided: ArraySlice<Int> = []
   /// The tokens left on the shortest way to the end, once that is the only way.
   private var forced: ArraySlice<Int>?
   private let picksEach: Bool
 
+  /// What is kept of a long answer: of masks, 2 MB for a vocabulary of 128,000 tokens.
+  private static let mostMasks = 128
+  private static let mostBytesOfStates = 4 << 20
   /// The longest text, in bytes, that is decided on at once.
   private static let longestText = 1024
 
@@ -93,11 +92,11 @@ struct SchemaWriter {
     var tokens = tokenizer.encode(text, trusted: false)
     // The model's own last token may hold more than this text. It does not where a blank may follow a colon or a comma:
     // no token goes on after a punctuation mark with a blank.
-    let mayEndInToken =
+    let endsInToken =
       !machine.isAtEnd(end)
       && !([UInt8(ascii: ":"), UInt8(ascii: ",")].contains(bytes.last)
         && machine.state(after: UInt8(ascii: " "), end) != nil)
-    if mayEndInToken { tokens.removeLast() }
+    if endsInToken { tokens.removeLast() }
     guard tokens.count > 1, tokens.count < budget else { return }
     end = state
     for byte in tokens.flatMap(tokenizer.bytes) {

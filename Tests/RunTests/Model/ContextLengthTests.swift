@@ -42,7 +42,7 @@ import VL2Run
     #expect {
       try short.answer(long)
     } throws: { error in
-      guard case PromptError.tooLong(_, limit: 128) = error else { return false }
+      guard case .tooLong(tokens: _, limit: 128)? = error as? PromptError else { return false }
       return true
     }
     _ = try whole.answer(long)
