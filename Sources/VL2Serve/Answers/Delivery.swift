@@ -8,19 +8,20 @@ final class Delivery: Sendable {
     var stream: ResponseStream?
     var hasText = false
     var hadItsTurn = false
-    var events: AnswerEvents?
     var isOver = false
   }
 
   private let exchange: Exchange
+  private let events: AnswerEvents
   private let isStreamed: Bool
   private let state: Monitor<State>
 
   /// Seconds between two signs of work before the first word. Proxies and clients give up after 30 and more.
   private static let signSeconds = 10.0
 
-  init(_ exchange: Exchange, format: any AnswerFormat, isStreamed: Bool) {
+  init(_ events: AnswerEvents, to exchange: Exchange, format: any AnswerFormat, isStreamed: Bool) {
     self.exchange = exchange
+    self.events = events
     self.isStreamed = isStreamed
     state = Monitor(State(format: format))
   }
@@ -32,11 +33,10 @@ final class Delivery: Sendable {
   ///   - fault: what to tell instead of an answer; nil for one that is to be told.
   /// - Returns: the answer, also one that nobody was told.
   func deliver(
-    _ events: AnswerEvents, onProgress: @Sendable () -> Void,
+    onProgress: @Sendable () -> Void,
     fault: (Answer, _ hadItsTurn: Bool) -> RequestError?
   ) async -> Answer? {
-    exchange.onDeparture { events.cancel() }
-    state.withLock { $0.events = events }
+    exchange.onDeparture { [events] in events.cancel() }
     let signs = isStreamed ? Task { await giveSigns() } : nil
     defer {
       state.withLock { $0.isOver = true }
@@ -58,8 +58,7 @@ final class Delivery: Sendable {
 
   /// Ends a question whose turn has not come.
   func endIfWaiting() {
-    let events = state.withLock { $0.hadItsTurn ? nil : $0.events }
-    events?.cancel()
+    if !state.withLock({ $0.hadItsTurn }) { events.cancel() }
   }
 
   private func tell(_ event: AnswerEvent) {

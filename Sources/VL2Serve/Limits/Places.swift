@@ -37,6 +37,8 @@ final class Places: Sendable {
   /// Gives no more places.
   func close() { state.change { $0.isClosed = true } }
 
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
   var taken: Int { state.withLock { $0.taken } }
 
   func learn(_ answer: Answer) {

@@ -119,17 +119,22 @@ struct ChatFormat: AnswerFormat {
     return ["tool_calls": [call]]
   }
 
+  /// The first report is of what had been read before, also where the engine was faster than whoever tells of it.
   private mutating func progress(_ processed: Int, cached: Int) -> [UInt8] {
     guard tellsProgress, processed > self.processed else { return [] }
+    let isFirst = self.processed < 0
     self.processed = processed
-    var value = head("chat.completion.chunk", choices: [choice([:], finishReason: .null)])
-    value.append(
-      "prompt_progress",
-      [
-        "total": .integer(promptTokens), "cache": .integer(cached), "processed": .integer(processed),
-        "time_ms": .integer(Int((ContinuousClock.now - begin) / .milliseconds(1))),
-      ])
-    return Self.event(value)
+    let reports = isFirst && processed > cached ? [cached, processed] : [processed]
+    return reports.flatMap { processed in
+      var value = head("chat.completion.chunk", choices: [choice([:], finishReason: .null)])
+      value.append(
+        "prompt_progress",
+        [
+          "total": .integer(promptTokens), "cache": .integer(cached), "processed": .integer(processed),
+          "time_ms": .integer(Int((ContinuousClock.now - begin) / .milliseconds(1))),
+        ])
+      return Self.event(value)
+    }
   }
 
   // MARK: parts

@@ -231,14 +231,16 @@ package final class Server: HTTPService {
     } else if let speed {
       question.tileLimit = .halfOfTimeLimit(at: speed)
     }
-    let delivery = Delivery(exchange, format: format, isStreamed: asked.isStreamed)
-    let events = engine.answer(question)
+    let delivery = Delivery(
+      engine.answer(question), to: exchange, format: format, isStreamed: asked.isStreamed)
     let pictures = question.turns.reduce(0) { $0 + $1.pictures.count }
     // Not the whole request: its body is large, and not needed any more.
     let head = request.head
     state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
+    // It came while the server was closing.
+    if places.isClosed { delivery.endIfWaiting() }
     Task { [self] in
-      let answer = await delivery.deliver(events) {
+      let answer = await delivery.deliver {
         self.events.add(1, ordering: .relaxed)
       } fault: { answer, hadItsTurn in
         // Before the client knows: its next question is to find the place free.
