@@ -60,9 +60,18 @@ import VL2Run
     let late = try AnswerWriter(question, turns: question.turns, model: model, secondsLeft: 60).answer().plan
     #expect(late?.total == 1)
     let engine = try await Engine(path: try PackedModels.path("nano-mha", .q4))
-    async let other: Void = engine.withModel { _ in Thread.sleep(forTimeInterval: 1) }
-    try await Task.sleep(for: .milliseconds(200))
-    let waited = try await engine.answer(question).answer()
+    // The engine is busy when the question comes.
+    let (begun, begins) = AsyncStream.makeStream(of: Void.self)
+    let end = DispatchSemaphore(value: 0)
+    async let other: Void = engine.withModel { _ in
+      begins.finish()
+      end.wait()
+    }
+    for await _ in begun {}
+    let events = engine.answer(question)
+    try await Task.sleep(for: .milliseconds(600))
+    end.signal()
+    let waited = try await events.answer()
     try await other
     #expect(waited.plan?.total == 1 && waited.counts.seconds.queued > 0.4)
   }
