@@ -93,12 +93,13 @@ struct SchemaAlternatives {
     return values
   }
 
-  /// The required members of an object that have one of a few values.
+  /// The members of an object that are always written and have one of a few values.
   private func tags(of schema: JSONValue) -> [[UInt8]: [[UInt8]]] {
-    guard case .array(let required) = schema.member("required"),
-      case .object(let properties) = schema.member("properties")
-    else { return [:] }
-    let names = Set(required.compactMap { if case .string(let name) = $0 { name } else { nil } })
+    guard case .object(let properties) = schema.member("properties") else { return [:] }
+    var names = Set(properties.filter { $0.value.member("const") != nil }.map(\.key))
+    if case .array(let required) = schema.member("required") {
+      for case .string(let name) in required { names.insert(name) }
+    }
     var tags: [[UInt8]: [[UInt8]]] = [:]
     for property in properties where names.contains(property.key) {
       if case .bool(true) = property.value.member("nullable") { continue }

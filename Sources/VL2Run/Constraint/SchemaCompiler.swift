@@ -201,6 +201,7 @@ struct SchemaCompiler {
     guard case .object(let properties) = keywords["properties"] ?? .object([]) else {
       throw malformed("\(path)/properties", "not an object")
     }
+    // A member with one value only is always written: pydantic leaves such tags out of `required` where they have a default.
     var members: [Grammar.Member] = []
     for property in properties {
       let name = Self.name(String(decoding: property.key, as: UTF8.self))
@@ -209,7 +210,7 @@ struct SchemaCompiler {
       members.append(
         Grammar.Member(
           rule: grammar.add(.sequence([key, blank, value])),
-          isRequired: required.remove(property.key) != nil))
+          isRequired: required.remove(property.key) != nil || property.value.member("const") != nil))
     }
     if let missing = required.map({ Self.name(String(decoding: $0, as: UTF8.self)) }).min() {
       throw malformed("\(path)/required", "\"\(missing)\" is not among the properties")

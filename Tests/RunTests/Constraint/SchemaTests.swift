@@ -145,7 +145,7 @@ extension JSONSchema {
   @Test func structures() throws {
     let object = try JSONSchema(
       text:
-        #"{"type": "object", "properties": {"a": {"type": "null"}, "b": {"enum": [1, 12, "x"]}, "c\"": {"const": [1, {"k": true}]}}, "required": ["b"]}"#
+        #"{"type": "object", "properties": {"a": {"type": "null"}, "b": {"enum": [1, 12, "x"]}, "c\"": {"enum": [[1, {"k": true}]]}}, "required": ["b"]}"#
     )
     for text in [
       #"{"b":1}"#, #"{"a":null,"b":12}"#, #"{"a": null, "b": "x", "c\"": [1,{"k":true}]}"#,
@@ -155,6 +155,11 @@ extension JSONSchema {
       "{}", #"{"a":null}"#, #"{"b":1,"a":null}"#, #"{"b":1,}"#, #"{"b":  1}"#, #"{ "b":1}"#, #"{"b":2}"#,
       #"{"b":1,"d":2}"#,
     ] { #expect(try !takes(text, object), "\(text)") }
+    // What can have one value only is always there.
+    let tagged = try JSONSchema(
+      text: #"{"type": "object", "properties": {"a": {"const": 1}, "b": {"type": "null"}}}"#)
+    for text in [#"{"a":1}"#, #"{"a":1,"b":null}"#] { #expect(try takes(text, tagged), "\(text)") }
+    for text in ["{}", #"{"b":null}"#] { #expect(try !takes(text, tagged), "\(text)") }
     let array = try JSONSchema(
       text:
         #"{"type": "array", "items": {"type": ["boolean", "array"], "items": {"type": "null"}}, "minItems": 1, "maxItems": 3}"#
@@ -188,7 +193,7 @@ extension JSONSchema {
     (#"{"oneOf": [{"const": 1}, {"enum": [2, 1.0]}]}"#, "#/oneOf"),
     (##"{"oneOf": [{"$ref": "#"}, {"type": "null"}]}"##, "#/oneOf"),
     (
-      #"{"oneOf": [{"type": "object", "properties": {"k": {"const": 1}}, "required": ["k"]}, {"type": "object", "properties": {"k": {"const": 2}}}]}"#,
+      #"{"oneOf": [{"type": "object", "properties": {"k": {"const": 1}}, "required": ["k"]}, {"type": "object", "properties": {"k": {"enum": [2, 3]}}}]}"#,
       "#/oneOf"
     ),
     (#"{"allOf": [{"type": "null"}, {}]}"#, "#/allOf"), (#"{"allOf": []}"#, "#/allOf"),
