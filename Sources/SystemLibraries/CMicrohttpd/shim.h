@@ -28,7 +28,7 @@ static size_t vl2_mhd_keep(void *context, struct MHD_Connection *connection, cha
 
 // NULL where it does not start.
 //
-// With epoll, versions 0.9.75 and 1.0.1 do not notice clients that go away while their connections are suspended and resumed:
+// With epoll, version 0.9.75 does not notice clients that go away while their connections are suspended or resumed:
 // such connections stay open until they time out. With poll they are closed at once.
 static inline struct MHD_Daemon *vl2_mhd_start(const struct vl2_mhd_settings *settings) {
   return MHD_start_daemon(
