@@ -29,7 +29,7 @@ help:
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
-	@echo "make test-threads     the engine, its threads and their memory under ThreadSanitizer"
+	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make clean            delete what was built"
 
 dependencies:
