@@ -9,12 +9,14 @@ import VL2Base
 final class Connections: Sendable {
   typealias Number = Int
 
-  /// What a connection is doing; those that come first are ended first where there are too many.
-  private enum Phase: Int { case head, body, writing, answering, over }
+  /// What a connection is doing.
+  private enum Phase { case head, body, writing, answering, over }
 
   private struct Entry {
     var descriptor: Int32
     var phase = Phase.head
+    /// When the phase began.
+    var since = ContinuousClock.now
     /// When the phase has to be over.
     var due: ContinuousClock.Instant?
     var exchange: Exchange?
@@ -56,7 +58,7 @@ final class Connections: Sendable {
     let number = state.withLock { state in
       state.last += 1
       state.entries[state.last] = Entry(descriptor: descriptor, due: .now + .seconds(limits.headSeconds))
-      if state.entries.count > limits.connections { Self.endOldest(&state) }
+      if state.entries.count > limits.connections { Self.endSlowest(&state) }
       return state.last
     }
     tell()
@@ -87,6 +89,7 @@ final class Connections: Sendable {
     state.withLock { state in
       guard state.entries[number]?.phase != .over else { return }
       state.entries[number]?.phase = phase
+      state.entries[number]?.since = .now
       state.entries[number]?.due = .now + .seconds(seconds)
       state.entries[number]?.exchange = nil
     }
@@ -99,11 +102,13 @@ final class Connections: Sendable {
     _ = write(wake, &byte, 1)
   }
 
-  /// Ends the connection that can best be done without.
-  private static func endOldest(_ state: inout State) {
-    let candidates = state.entries.filter { $0.value.phase != .answering && $0.value.phase != .over }
-    let oldest = candidates.min { ($0.value.phase.rawValue, $0.key) < ($1.value.phase.rawValue, $1.key) }
-    if let oldest { end(oldest.key, &state) }
+  /// Ends the connection that has been at the same for the longest time, other than waiting for its answer. Whoever has
+  /// just come has time to ask.
+  private static func endSlowest(_ state: inout State) {
+    let slowest = state.entries.filter { number, entry in
+      number != state.last && entry.phase != .answering && entry.phase != .over
+    }.min { $0.value.since < $1.value.since }
+    if let slowest { end(slowest.key, &state) }
   }
 
   /// libmicrohttpd notices and closes the descriptor, after it took the entry out: it is not another's yet.

@@ -48,6 +48,7 @@ import VL2Serve
     #expect(refusal("GET / HTTP/1.1\r\n\r\n") != nil)
     #expect(refusal("GET / HTTP/1.1\r\nHost: localhost\u{0}.attacker.example\r\n\r\n") != nil)
     #expect(refusal("GET / HTTP/1.1\r\nHost: a\r\n\r\n\u{0}") == nil)
+    #expect(refusal("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n") != nil)
     for length in ["-4", "x", "", "99999999999999999999"] {
       #expect(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\n") != nil, "\(length)")
     }

@@ -153,8 +153,11 @@ import VL2Serve
     }
   }
 
-  /// Connections that do nothing make room for those that ask.
-  @Test func manyConnections() async throws {
+  /// Connections that do nothing, and those that send a byte now and then, make room for those that ask.
+  @Test(arguments: [
+    "GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
+  ])
+  func manyConnections(start: String) async throws {
     var limits = TransportLimits()
     limits.connections = 8
     let listener = try listener(limits)
@@ -163,14 +166,17 @@ import VL2Serve
       let asking = try HTTPConnection(port: listener.port)
       asking.request("GET", "/never")
       Thread.sleep(forTimeInterval: 0.1)
-      let idle = try (0..<40).map { _ in
-        let connection = try HTTPConnection(port: listener.port)
-        connection.send("GET / HTTP/1.1\r\nHo")
-        return connection
+      var idle: [HTTPConnection] = []
+      for round in 0..<4 {
+        for _ in 0..<10 {
+          let connection = try HTTPConnection(port: listener.port)
+          connection.send(start)
+          idle.append(connection)
+        }
+        let honest = try HTTPConnection(port: listener.port, patience: 5)
+        honest.request("POST", "/honest", body: "ab")
+        #expect(try honest.reply()?.text == "/honest 2", "\(round)")
       }
-      let honest = try HTTPConnection(port: listener.port, patience: 5)
-      honest.request("GET", "/honest")
-      #expect(try honest.reply()?.status == 200)
       #expect(listener.answering == 1)
       withExtendedLifetime((asking, idle)) {}
     }
