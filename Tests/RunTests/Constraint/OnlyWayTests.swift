@@ -109,7 +109,7 @@ import VL2Run
       let (answer, isInterrupted) = try answer(interruptedAt: place)
       #expect(answer.tokens == whole.tokens && answer.text == whole.text && answer.ending == whole.ending)
       if !isInterrupted { break }
-      place += 5
+      place += 23
     }
     #expect(place > 40)
   }
