@@ -61,6 +61,9 @@ final class Delivery: Sendable {
     if !state.withLock({ $0.hadItsTurn }) { events.cancel() }
   }
 
+  /// Ends the question.
+  func end() { events.cancel() }
+
   private func tell(_ event: AnswerEvent) {
     state.withLock { state in
       switch event {

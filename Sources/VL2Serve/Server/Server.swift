@@ -56,6 +56,11 @@ package final class Server: HTTPService {
     for delivery in state.withLock({ Array($0.deliveries.values) }) { delivery.endIfWaiting() }
   }
 
+  /// Ends all questions; their clients are told.
+  package func cancel() {
+    for delivery in state.withLock({ Array($0.deliveries.values) }) { delivery.end() }
+  }
+
   // MARK: before the body
 
   package func refusal(of head: RequestHead) -> HTTPResponse? {
