@@ -53,8 +53,11 @@ struct Serve: AsyncParsableCommand {
     manager?.isStopping()
     server.close()
     for listener in listeners { listener.stopAccepting() }
-    await Self.wait(seconds: Self.secondsToEnd) {
-      server.isIdle && listeners.allSatisfy { $0.answering == 0 }
+    let isOver = { server.isIdle && listeners.allSatisfy { $0.answering == 0 } }
+    await Self.wait(seconds: Self.secondsToEnd, for: isOver)
+    if !isOver() {
+      server.cancel()
+      await Self.wait(seconds: 2, for: isOver)
     }
     watchdog?.cancel()
     for listener in listeners { listener.stop() }

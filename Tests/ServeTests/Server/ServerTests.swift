@@ -235,6 +235,27 @@ import VL2Serve
     #expect(try await server.becomesIdle())
   }
 
+  /// Who is still answered at the very end is told that the answer is not complete.
+  @Test func endingAtOnce() async throws {
+    let server = try await TestServer(slow: true)
+    let port = server.listener.port
+    let bodies = [try long(), try long(stream: false)]
+    let replies = try await offTasks {
+      let working = try HTTPConnection(port: port)
+      working.request("POST", "/v1/chat/completions", body: bodies[0])
+      try working.wait(for: 100)
+      let waiting = try HTTPConnection(port: port)
+      waiting.request("POST", "/v1/chat/completions", body: bodies[1])
+      while server.listener.answering < 2 { Thread.sleep(forTimeInterval: 0.01) }
+      server.server.close()
+      server.server.cancel()
+      return [try working.reply(), try waiting.reply()]
+    }
+    #expect(replies[0]?.events.last?.contains("\"message\":\"the server ends\"") == true)
+    #expect(replies[1]?.status == 503)
+    #expect(try await server.becomesIdle())
+  }
+
   /// Streams that are cut at random places leave nothing behind.
   @Test func departures() async throws {
     let server = try await TestServer()

@@ -77,7 +77,7 @@ import Testing
     try withTemporaryFolder { folder in
       let server = try start([], in: folder)
       let connection = try HTTPConnection(port: server.port)
-      connection.request("POST", "/v1/chat/completions", body: try question(400, stream: true))
+      connection.request("POST", "/v1/chat/completions", body: try question(100, stream: true))
       try connection.wait(for: 300)
       #expect(server.end(signal) == 0)
       #expect(try connection.reply()?.events.last == "[DONE]")
