@@ -4,6 +4,8 @@
 SWIFT ?= swift
 # Which tests to run: a regular expression of their names. Empty: all.
 FILTER ?=
+# Which parts of the client tests to run (Tests/ClientTests/README.md). Empty: all.
+PARTS ?=
 # Those that make test-fast leaves out, since they take seconds: suites, and single tests of others.
 SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Session)Tests/
 SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
@@ -17,7 +19,8 @@ CONFIGURATION := release
 # Where make install copies to.
 PREFIX ?= /usr/local
 
-.PHONY: help demo build manual install test test-fast lint bench test-arm64 test-sanitizers test-threads clean dependencies
+.PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-sanitizers test-threads clean
+.PHONY: dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
@@ -26,6 +29,7 @@ help:
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
 	@echo "make test-fast        those tests that take no long time: half a minute"
+	@echo "make test-clients     vl2 serve with the programs that speak to it; PARTS='ollama raw-http' runs some"
 	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
@@ -57,6 +61,10 @@ test: dependencies
 test-fast: dependencies
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests
 	$(SWIFT) test -c $(CONFIGURATION) --skip-build --disable-xctest --skip '$(SLOW)'
+
+test-clients: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh $(PARTS)
 
 lint:
 	@scripts/install-dependencies.sh lint

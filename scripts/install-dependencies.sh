@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what building and testing vl2 needs and this machine lacks, from Debian's packages.
-# Usage: install-dependencies.sh [lint]     lint: also what 'make lint' needs
+# Usage: install-dependencies.sh [lint | clients]     also what 'make lint' or 'make test-clients' needs
 # Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
 # before sudo runs, and where there is nobody to ask, the command to run is printed instead.
 set -euo pipefail
@@ -45,6 +45,10 @@ need_program swift swiftlang
 if [ "${1:-}" = lint ]; then
   need_program python3 python3
   need_program shellcheck shellcheck
+elif [ "${1:-}" = clients ]; then
+  need_program python3 python3
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)      # Debian keeps it apart
+  need_program slowhttptest slowhttptest
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
