@@ -15,7 +15,8 @@ need_library() {                                                        # PKG_CO
   pkg-config --exists "$1" 2>/dev/null || dpkg -s "$2" >/dev/null 2>&1 || missing+=("$2")
 }
 need_shared_library() {                                                 # FILE PACKAGE
-  PATH=$PATH:/sbin ldconfig -p | grep -q "^[[:space:]]$1 " || missing+=("$2")
+  # grep reads to the end: a pipe that is closed early would count as a failure.
+  PATH=$PATH:/sbin ldconfig -p | grep "^[[:space:]]$1 " >/dev/null || missing+=("$2")
 }
 
 # Installs $missing; the arguments go before each command (sudo).
