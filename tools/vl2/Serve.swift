@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import Foundation
 import VL2Base
 import VL2Console
@@ -15,7 +14,7 @@ struct Serve: AsyncParsableCommand {
         vl2 serve --model tiny.vl2q
         vl2 serve --model tiny.vl2q --host 0.0.0.0 --api-key-file keys.txt --allow 192.168.1.20
 
-      It ends at SIGTERM or Ctrl-C, after the answer that is being written.
+      It ends at SIGTERM or Ctrl-C, after the answer that is being written; at the second one at once.
 
       Exit status: 0 ended by a signal; 64 wrong usage; 65 bad model; 66 no such file; 69 not enough memory, or the port is \
       taken.
@@ -31,7 +30,7 @@ struct Serve: AsyncParsableCommand {
     let rules = try access.rules()
     let server = Server(access: rules, limits: answering.limits) { Console.tell($0) }
     let listeners = try access.listen(server)
-    let end = EndSignals()
+    Interruption.watch()
     let manager = ServiceManager()
     let engine = try await options.engine(keeping: nil, mostWaiting: answering.queue + 1)
     if engine.demonstrationNotice != nil, !answering.demo {
@@ -49,7 +48,7 @@ struct Serve: AsyncParsableCommand {
     }
     manager?.isReady()
     let watchdog = manager.map { manager in Task { await Self.giveSigns(manager, server) } }
-    await end.first()
+    while !Interruption.isRequested { try? await Task.sleep(for: .milliseconds(100)) }
     manager?.isStopping()
     server.close()
     for listener in listeners { listener.stopAccepting() }
@@ -212,26 +211,4 @@ struct AccessOptions: ParsableArguments {
     }
     return listeners
   }
-}
-
-/// Waits for the signals that end a service.
-private final class EndSignals: Sendable {
-  private let stream: AsyncStream<Int32>
-
-  init() {
-    let sources = [SIGTERM, SIGINT, SIGHUP].map { number in
-      signal(number, SIG_IGN)
-      return DispatchSource.makeSignalSource(signal: number, queue: .global())
-    }
-    stream = AsyncStream { continuation in
-      for source in sources {
-        source.setEventHandler { continuation.yield(0) }
-        source.activate()
-      }
-      nonisolated(unsafe) let held = sources
-      continuation.onTermination = { _ in for source in held { source.cancel() } }
-    }
-  }
-
-  func first() async { for await _ in stream { return } }
 }
