@@ -422,6 +422,16 @@ def test_stopping_finishes_the_answer(tmp_path, slow_model):
     assert status == 200 and answer["choices"][0]["message"]["content"] is not None
 
 
+def test_every_signal_counts(tmp_path):
+    """One that comes right after the start is not lost: a hundred servers end, each by one SIGTERM."""
+    for number in range(100):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        running = Server(folder)
+        running.get("/v1/models")
+        running.stop(patience=5)
+
+
 def test_stopping_at_rest_is_quick(tmp_path):
     running = Server(tmp_path)
     with socket.create_connection(("127.0.0.1", running.port)):
