@@ -19,10 +19,17 @@ final class TestServer: Sendable {
     var lines: String { text.withLock { $0 } }
   }
 
+  /// Time enough for an emulator. Tests of the deadline have their own.
+  static let patient: AskingLimits = {
+    var limits = AskingLimits()
+    limits.deadline = 3000
+    return limits
+  }()
+
   /// - Parameter slow: whether the model is read from a card that is slow, so that nothing is over before it is caught.
   init(
     path: String? = nil, pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
-    limits: AskingLimits = AskingLimits(), transport: TransportLimits = TransportLimits(),
+    limits: AskingLimits = patient, transport: TransportLimits = TransportLimits(),
     aliases: [String] = ["test"]
   ) async throws {
     var options = RuntimeOptions(threads: 2)
