@@ -39,8 +39,9 @@ struct Serve: AsyncParsableCommand {
       )
     }
     var speeds = SpeedCache(engine, exact: options.exact)
-    let speed: SpeedEstimate
-    if let known = speeds.speed { speed = known } else { speed = try await engine.measureSpeed() }
+    var speed = speeds.speed
+    // It says how many tiles there is time for, which --max-tiles says otherwise.
+    if speed == nil, answering.maxTiles == nil { speed = try await engine.measureSpeed() }
     let model = try ServedModel(engine, aliases: answering.alias)
     server.begin(engine, as: model, speed: speed)
     for listener in listeners {
@@ -60,7 +61,7 @@ struct Serve: AsyncParsableCommand {
     }
     watchdog?.cancel()
     for listener in listeners { listener.stop() }
-    speeds.speed = server.speed
+    if let speed = server.speed { speeds.speed = speed }
   }
 
   /// How long the answer that is being written may go on after a signal. systemd kills after 90 s.

@@ -33,13 +33,7 @@ struct OllamaFormat: AnswerFormat {
 
   func response(_ error: RequestError) -> HTTPResponse { error.ollamaResponse }
 
-  var streamHead: HTTPResponse {
-    HTTPResponse(
-      status: 200,
-      headers: [
-        ("Content-Type", "application/x-ndjson"), ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no"),
-      ])
-  }
+  var streamHead: HTTPResponse { HTTPResponse(streamOf: "application/x-ndjson") }
 
   func piece(_ event: AnswerEvent) -> [UInt8] {
     guard case .text(let text, let probabilities) = event, !text.isEmpty || !probabilities.isEmpty else {

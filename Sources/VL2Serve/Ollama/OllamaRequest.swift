@@ -12,10 +12,7 @@ struct OllamaRequest {
 
   /// - Throws: `RequestError`, `SchemaError`.
   init(_ request: RequestFields, kind: Kind, model: ServedModel, limits: AskingLimits) throws {
-    guard let name = try request.text("model") ?? request.text("name") else {
-      throw request.fault("model", "give the model's name")
-    }
-    try model.check(name)
+    let name = try model.name(in: request)
     isStreamed = try request.flag("stream") ?? true
     var reader = OllamaMessages(limits: limits.pictures)
     let turns = try kind == .chat ? reader.conversation(request) : reader.prompt(request)
@@ -24,7 +21,7 @@ struct OllamaRequest {
     let options = try request.fields("options") ?? RequestFields([:], path: "options")
     let maxTokens = try options.integer("num_predict", in: -2...(.max)) ?? -1
     var asked = try Asked(
-      turns, request: request,
+      turns, request: request, form: Self.form(request),
       maxTokens: maxTokens < 0 ? limits.maxTokens : min(maxTokens, model.contextLength),
       sampling: Sampling(
         temperature: options.number("temperature", in: 0...100), topP: options.number("top_p", in: 0...1),
@@ -32,19 +29,16 @@ struct OllamaRequest {
         seed: options.integer("seed", in: .min...(.max))),
       isStreamed: isStreamed)
     asked.question.stops = try options.stops("stop")
+    self.asked = asked
+  }
+
+  private static func form(_ request: RequestFields) throws -> AnswerForm {
     switch request["format"] {
-    case nil, .string([])?: break
-    case .string(let bytes)? where bytes.elementsEqual("json".utf8):
-      asked.question.form = .schema(.anyObject)
-    case .object(let schema)?:
-      asked.question.form = .schema(try JSONSchema(sent: .object(schema), place: "format"))
+    case nil, .string([])?: .free
+    case .string(let bytes)? where bytes.elementsEqual("json".utf8): .schema(.anyObject)
+    case .object(let schema)?: .schema(try JSONSchema(sent: .object(schema), place: "format"))
     default: throw request.fault("format", "give \"json\" or a JSON Schema")
     }
-    if case .schema = asked.question.form { asked.question.answerBegins = "" }
-    if try request.flag("logprobs") ?? false {
-      asked.question.likeliestTokens = try request.integer("top_logprobs", in: 0...20) ?? 0
-    }
-    self.asked = asked
   }
 }
 

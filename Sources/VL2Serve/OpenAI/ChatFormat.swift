@@ -55,11 +55,7 @@ struct ChatFormat: AnswerFormat {
   // MARK: streamed
 
   var streamHead: HTTPResponse {
-    HTTPResponse(
-      status: 200,
-      headers: [
-        ("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no"),
-      ], body: chunk(["role": "assistant", "content": nil]))
+    HTTPResponse(streamOf: "text/event-stream", begin: chunk(["role": "assistant", "content": nil]))
   }
 
   mutating func piece(_ event: AnswerEvent) -> [UInt8] {

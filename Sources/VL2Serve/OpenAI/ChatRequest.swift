@@ -19,7 +19,7 @@ struct ChatRequest {
       ?? -1
     let messages = try ChatMessages(request, limits: limits.pictures)
     asked = try Asked(
-      messages.turns, request: request,
+      messages.turns, request: request, form: shape.form,
       maxTokens: maxTokens < 0 ? limits.maxTokens : min(maxTokens, model.contextLength),
       sampling: Sampling(
         temperature: request.number("temperature", in: 0...100), topP: request.number("top_p", in: 0...1),
@@ -27,11 +27,6 @@ struct ChatRequest {
           ?? request.number("repeat_penalty", in: 0...100), seed: request.integer("seed", in: .min...(.max))),
       isStreamed: request.flag("stream") ?? false)
     asked.question.stops = try request.stops("stop")
-    asked.question.form = shape.form
-    if try request.flag("logprobs") ?? false {
-      asked.question.likeliestTokens = try request.integer("top_logprobs", in: 0...20) ?? 0
-    }
-    if case .schema = shape.form { asked.question.answerBegins = "" }
     format = ChatFormat(model: model.name, function: shape.function, boxed: asked.boxed)
     format.hasProbabilities = asked.question.likeliestTokens != nil
     format.tellsUsage = try request.fields("stream_options")?.flag("include_usage") ?? false

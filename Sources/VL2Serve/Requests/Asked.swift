@@ -10,7 +10,11 @@ struct Asked: Sendable {
   /// - Parameters:
   ///   - turns: a conversation. Where it ends with an assistant's turn, the answer goes on from there.
   ///   - request: for the fields that all dialects have of this server.
-  init(_ turns: [Turn], request: RequestFields, maxTokens: Int, sampling: Sampling, isStreamed: Bool) throws {
+  ///   - form: a text under a schema begins anew, whatever the assistant's last turn says.
+  init(
+    _ turns: [Turn], request: RequestFields, form: AnswerForm, maxTokens: Int, sampling: Sampling,
+    isStreamed: Bool
+  ) throws {
     var turns = turns
     var begin = ""
     if let last = turns.last, last.role == .assistant {
@@ -23,7 +27,11 @@ struct Asked: Sendable {
       turns[last] = Self.asksForBoxes(turns[last], ground: ground)
     }
     question = Question(turns, maxTokens: maxTokens, sampling: sampling)
-    question.answerBegins = begin
+    question.form = form
+    if case .free = form { question.answerBegins = begin }
+    if try request.flag("logprobs") ?? false {
+      question.likeliestTokens = try request.integer("top_logprobs", in: 0...20) ?? 0
+    }
     boxed = turns.flatMap(\.pictures).last
     self.isStreamed = isStreamed
   }

@@ -58,6 +58,17 @@ package struct ServedModel: Sendable {
     }
   }
 
+  /// The name by which a request of Ollama's clients calls this model; older ones have it in `name`.
+  ///
+  /// - Throws: `RequestError` where it has none, or means another model.
+  func name(in request: RequestFields) throws -> String {
+    guard let name = try request.text("model") ?? request.text("name") else {
+      throw request.fault("model", "give the model's name")
+    }
+    try check(name)
+    return name
+  }
+
   /// - Throws: `RequestError` where a request means another model.
   func check(_ name: String?) throws {
     guard let name, !answers(to: name) else { return }

@@ -150,10 +150,12 @@ package final class Server: HTTPService {
     case .ollamaTags: exchange.respond(HTTPResponse(json: model.ollamaTags))
     case .ollamaRunning: exchange.respond(HTTPResponse(json: model.ollamaRunning))
     case .ollamaShow:
-      _ = try named(request, model)
+      _ = try model.name(in: RequestFields(body: request.body))
       exchange.respond(HTTPResponse(json: model.ollamaDescription))
     case .ollamaPull:
-      let isStreamed = try named(request, model).flag("stream") ?? true
+      let fields = try RequestFields(body: request.body)
+      _ = try model.name(in: fields)
+      let isStreamed = try fields.flag("stream") ?? true
       var response = HTTPResponse(json: ["status": "success"])
       if isStreamed {
         response = HTTPResponse(
@@ -180,16 +182,6 @@ package final class Server: HTTPService {
       guard let engine = state.engine, let model = state.model else { return nil }
       return (engine, model)
     }
-  }
-
-  /// The fields of a request that names the model.
-  private func named(_ request: HTTPRequest, _ model: ServedModel) throws -> RequestFields {
-    let fields = try RequestFields(body: request.body)
-    guard let name = try fields.text("model") ?? fields.text("name") else {
-      throw fields.fault("model", "give the model's name")
-    }
-    try model.check(name)
-    return fields
   }
 
   private func told(_ error: any Error) -> RequestError {

@@ -82,12 +82,19 @@ final class Connections: Sendable {
   /// The response is complete and has only to be taken.
   func writes(_ number: Number) { change(number, .writing, seconds: limits.writeSeconds) }
 
+  /// The same, unless the connection has another request by now: who says so may be late.
+  func writes(_ number: Number, _ exchange: Exchange) {
+    change(number, .writing, seconds: limits.writeSeconds, of: exchange)
+  }
+
   /// A response was taken, and another request may come.
   func isIdle(_ number: Number) { change(number, .head, seconds: limits.idleSeconds) }
 
-  private func change(_ number: Number, _ phase: Phase, seconds: Double) {
+  /// - Parameter exchange: the one that has to be answered at the moment, where that matters.
+  private func change(_ number: Number, _ phase: Phase, seconds: Double, of exchange: Exchange? = nil) {
     state.withLock { state in
       guard state.entries[number]?.phase != .over else { return }
+      if let exchange, state.entries[number]?.exchange !== exchange { return }
       state.entries[number]?.phase = phase
       state.entries[number]?.since = .now
       state.entries[number]?.due = .now + .seconds(seconds)

@@ -86,7 +86,7 @@ package final class Exchange: @unchecked Sendable {
   package var isGone: Bool { state.withLock { $0.isGone } }
 
   /// Has the time run within which the client must have taken the response.
-  package func isComplete() { connections.writes(connectionNumber) }
+  package func isComplete() { connections.writes(connectionNumber, self) }
 
   private func reply(_ reply: Reply) {
     state.withLock { state in

@@ -2,10 +2,11 @@ import Glibc
 
 /// Looks at a request before libmicrohttpd does.
 ///
-/// Version 0.9.75 sends the head of a refusal of its own twice where Content-Length is no number and where there is no Host:
-/// the client cannot read what it is told. And it cuts a header at a byte of zero, so that `127.0.0.1\0.attacker` counts
-/// as a name of this machine, and leaves out a header without a name. So these are refused here, in the first request of a connection, as far as it comes in one
-/// piece. Later requests come from the same client, and from a browser without a byte of zero.
+/// Version 0.9.75 sends the head of a refusal of its own twice where Content-Length is no number and where there is no
+/// Host: the client cannot read what it is told. It cuts a header at a byte of zero, so that `127.0.0.1\0.attacker` counts
+/// as a name of this machine, and leaves out a header without a name. So these are refused here, in the first request of a
+/// connection, as far as it comes in one piece. Later requests come from the same client, and no browser sends a byte of
+/// zero.
 package enum FirstLook {
   /// What a client is told whose request libmicrohttpd is not to see; nil where it may.
   ///

@@ -21,9 +21,7 @@ package enum Framing {
       return (501, "a Transfer-Encoding other than chunked")
     }
     if !encodings.isEmpty, head.version != "HTTP/1.1" {
-      return (
-        400, "Transfer-Encoding in a request of \(head.version == "HTTP/1.0" ? "HTTP/1.0" : "an old version")"
-      )
+      return (400, "Transfer-Encoding in a request of \(head.version)")
     }
     // `http://elsewhere/path` and `*` are no paths of this server.
     if head.path.utf8.first != UInt8(ascii: "/") { return (400, "the address does not begin with /") }

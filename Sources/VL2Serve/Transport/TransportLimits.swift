@@ -1,6 +1,6 @@
 /// What clients may take.
 package struct TransportLimits: Sendable {
-  /// Connections at a time. One more ends the oldest of those that are not being answered.
+  /// Connections at a time. One more ends the one that has been sending or idle for the longest time.
   package var connections = 64
   /// Bytes of a request's head.
   package var headBytes = 32 << 10

@@ -37,6 +37,13 @@ import VL2Serve
           stream.end()
           exchange.isComplete()
         }.start()
+      case "/late":
+        let stream = exchange.stream(HTTPResponse(status: 200, contentType: "text/plain", text: "late"))
+        stream.end()
+        Thread {
+          Thread.sleep(forTimeInterval: 0.3)
+          exchange.isComplete()
+        }.start()
       case "/endless":
         exchange.stream(HTTPResponse(status: 200, contentType: "text/plain", text: "begin ")).send("x")
       default:
@@ -99,6 +106,26 @@ import VL2Serve
     }
     // The connection is over, and another one is served.
     #expect(listener.answering == 0)
+  }
+
+  /// What is said late of one request does not count for the next one on the connection.
+  @Test func lateWords() async throws {
+    let listener = try listener()
+    defer { listener.stop() }
+    try await offTasks {
+      var connection: HTTPConnection? = try HTTPConnection(port: listener.port)
+      connection?.request("GET", "/late")
+      #expect(try connection?.reply()?.text == "late")
+      connection?.request("GET", "/never")
+      Thread.sleep(forTimeInterval: 0.6)
+      #expect(listener.answering == 1)
+      connection = nil
+      let end = ContinuousClock.now + .seconds(20)
+      while self.echo.departures.withLock({ $0 }) == 0, ContinuousClock.now < end {
+        Thread.sleep(forTimeInterval: 0.01)
+      }
+      #expect(self.echo.departures.withLock { $0 } == 1)
+    }
   }
 
   @Test func bodies() async throws {
