@@ -295,7 +295,7 @@ def test_full_queue(serve, slow_model):
     answers = []
 
     def ask():
-        answers.append(running.post("/v1/chat/completions", body("Tell me everything.", max_tokens=60), timeout=120)[0])
+        answers.append(running.post("/v1/chat/completions", body("Tell me everything.", max_tokens=400), timeout=120)[0])
     waiting = in_background(*[ask] * 3)
     time.sleep(1)
     begin = time.monotonic()
