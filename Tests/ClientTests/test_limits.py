@@ -17,9 +17,13 @@ def body(content="Hi", **fields):
     return {"messages": [{"role": "user", "content": content}], **fields}
 
 
+# So that the model is slow on a fast machine too.
+SLOWLY = ["--exact", "--threads", "1"]
+
+
 @pytest.fixture(scope="module")
 def slow_model(tmp_path_factory):
-    """A model of the published size with random weights: a token takes a tenth of a second, a picture many seconds."""
+    """A model of the published size with random weights: with SLOWLY a token takes a tenth of a second."""
     folder = tmp_path_factory.mktemp("slow")
     packed = folder / "tiny.vl2q"
     subprocess.run([PROGRAMS / "vl2-convert", "synthesize", "tiny", "-o", packed], check=True, stderr=subprocess.DEVNULL)
@@ -291,11 +295,11 @@ def in_background(*calls):
 
 def test_full_queue(serve, slow_model):
     """The one at work and as many as may wait are kept; the next is told when to come again."""
-    running = serve("--queue", "2", "--deadline", "60", model=slow_model, patience=120)
+    running = serve("--queue", "2", "--deadline", "60", *SLOWLY, model=slow_model, patience=120)
     answers = []
 
     def ask():
-        answers.append(running.post("/v1/chat/completions", body("Tell me everything.", max_tokens=400), timeout=120)[0])
+        answers.append(running.post("/v1/chat/completions", body("Tell me everything.", max_tokens=60), timeout=120)[0])
     waiting = in_background(*[ask] * 3)
     time.sleep(1)
     begin = time.monotonic()
@@ -315,7 +319,7 @@ def test_full_queue(serve, slow_model):
 
 def test_deadline(serve, slow_model):
     """What is not written by then ends, and says so. Waiting counts."""
-    running = serve("--deadline", "3", model=slow_model, patience=120)
+    running = serve("--deadline", "3", *SLOWLY, model=slow_model, patience=120)
     running.post("/v1/chat/completions", body(max_tokens=1))
     begin = time.monotonic()
     status, _, answer = running.post("/v1/chat/completions", body("Tell me everything.", max_tokens=400))
@@ -344,7 +348,7 @@ def test_deadline(serve, slow_model):
 
 def test_comments_before_the_first_word(serve, slow_model):
     """A stream says every ten seconds that it lives, so that nothing between gives it up."""
-    running = serve(model=slow_model, patience=120)
+    running = serve(*SLOWLY, model=slow_model, patience=120)
     blocking = running.connection()
     blocking.request(
         "POST", "/v1/chat/completions", json.dumps(body("Tell me everything.", max_tokens=3000, stream=True)),
@@ -412,7 +416,7 @@ def test_supervisor(serve, tmp_path_factory):
 
 def test_stopping_finishes_the_answer(tmp_path, slow_model):
     """SIGTERM lets the running answer end, and takes no other."""
-    running = Server(tmp_path, model=slow_model, patience=120)
+    running = Server(tmp_path, SLOWLY, model=slow_model, patience=120)
     got = []
     [asking] = in_background(lambda: got.append(running.post("/v1/chat/completions", body("Tell me everything.", max_tokens=15), timeout=60)))
     time.sleep(0.8)
