@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import VL2Quant
 
 /// What `inspect` shows: a packed file's sections, grouped by the part of the model that they hold.

@@ -1,4 +1,6 @@
-import Foundation
+import FoundationEssentials
+import Glibc
+import VL2Base
 import VL2Run
 
 /// How fast this machine answered before, for each model, way of running it and memory. It is kept in the
@@ -47,7 +49,7 @@ struct SpeedCache {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     guard let data = try? encoder.encode(speeds) else { return }
     try? FileManager.default.createDirectory(
-      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+      atPath: PathText.folder(of: path), withIntermediateDirectories: true)
     try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
   }
 }

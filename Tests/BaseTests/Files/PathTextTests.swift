@@ -1,0 +1,15 @@
+import Foundation
+import Testing
+import VL2Base
+
+@Suite struct PathTextTests {
+  @Test(arguments: ["", "a", "/", "/a", "a/b", "/a/b", "a/b/", "../a", "a/../b", "ä/ö.jpg"])
+  func folders(path: String) {
+    #expect(PathText.folder(of: path) == (path as NSString).deletingLastPathComponent)
+  }
+
+  @Test(arguments: ["", "a", "~", "~/a b", "~root/a", "~nobody-of-this-name/a", "a/~", "~~"])
+  func homes(path: String) {
+    #expect(PathText.expandingHome(path) == (path as NSString).expandingTildeInPath)
+  }
+}
