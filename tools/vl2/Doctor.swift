@@ -41,7 +41,7 @@ struct Doctor: ParsableCommand {
   }
 
   private static func fileSize(_ path: String) throws -> Int {
-    guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
+    guard let size = FileStatus(path)?.bytes else {
       throw Failure(.noInput, "\(path): no such file", "give the packed model")
     }
     return size

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Glibc
 import VL2Base
 import VL2Run
 
@@ -13,7 +12,7 @@ struct SpeedCache {
   init(_ engine: Engine, exact: Bool) {
     path = UserFolder.cache.map { $0 + "/speeds.json" }
     let file = URL(fileURLWithPath: engine.path).resolvingSymlinksInPath()
-    let size = (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
+    let size = FileStatus(file.path)?.bytes ?? 0
     // Free memory differs a little each time; budgets that are nearly the same are equally fast.
     let memory = engine.budgetBytes.map { " memory \(($0 >> 27) << 7)M" } ?? ""
     key =

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import VL2Base
 import VL2Run
@@ -87,10 +86,9 @@ extension EvaluationItem {
     self.file = file
     self.line = line
     for picture in pictures {
-      var isFolder = false
-      let exists = FileManager.default.fileExists(atPath: picture, isDirectory: &isFolder)
-      guard exists, !isFolder, FileManager.default.isReadableFile(atPath: picture) else {
-        let reason = !exists ? "no such file" : isFolder ? "this is a folder" : "not readable"
+      let status = FileStatus(picture)
+      guard status?.isFolder == false, access(picture, R_OK) == 0 else {
+        let reason = status.map { $0.isFolder ? "this is a folder" : "not readable" } ?? "no such file"
         let error = PictureError.unavailable(name: picture, reason: reason)
         throw FileError(error.kind, file, line: line, error.problem, error.hint)
       }
