@@ -20,6 +20,7 @@ CONFIGURATION := release
 PREFIX ?= /usr/local
 
 .PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-sanitizers test-threads clean
+.PHONY: test-newcomer
 .PHONY: dependencies
 
 help:
@@ -35,6 +36,7 @@ help:
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
+	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
 
 dependencies:
@@ -75,6 +77,9 @@ bench: dependencies
 
 test-arm64:
 	scripts/arm64/test.sh
+
+test-newcomer:
+	scripts/test-newcomer.sh
 
 test-sanitizers: dependencies
 	scripts/test-sanitizers.sh

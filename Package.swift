@@ -28,7 +28,7 @@ let package = Package(
     debianLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
     .target(name: "SystemSupport"),
     .target(name: "SIMDKernels"),
-    .target(name: "VL2Base", dependencies: ["CCrypto"]),
+    .target(name: "VL2Base", dependencies: ["SystemSupport", "CCrypto"]),
     .target(name: "VL2Quant", dependencies: ["VL2Base", "SIMDKernels", "SystemSupport", "CZstd"]),
     .target(
       name: "VL2Run",

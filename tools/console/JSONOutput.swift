@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import VL2Base
 
 /// Results for other programs: JSON with snake_case keys. Keys of dictionaries are data and stay unchanged.

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Dispatch
+import FoundationEssentials
 import Glibc
 import VL2Base
 
@@ -7,31 +9,55 @@ public enum Program {
   /// What the program calls itself in messages: the last part of its path.
   static let name = (CommandLine.arguments.first ?? "").split(separator: "/").last.map(String.init) ?? "vl2"
 
-  /// Runs the command that the arguments name. An error becomes one line on standard error and an exit status of
-  /// sysexits(3); a signal that stopped the work ends the program as that signal does.
-  public static func run<Root: ParsableCommand>(_: Root.Type) async {
+  /// Runs the command that the arguments name, and ends the program. An error becomes one line on standard error and an
+  /// exit status of sysexits(3); a signal that stopped the work ends the program as that signal does.
+  public static func run<Root: ParsableCommand>(_: Root.Type) -> Never {
     do {
       var command = try Root.parseAsRoot()
-      if var command = command as? any AsyncParsableCommand {
-        try await command.run()
-      } else {
-        try command.run()
+      // Before anything is waited for: what is refused a thread then waits for ever.
+      try SystemThread.checkRoom(for: 2 * ProcessInfo.processInfo.activeProcessorCount + 8)
+      if let command = command as? any AsyncParsableCommand {
+        runAsynchronously(command) { end(Root.self, $0) }
       }
-    } catch let error as any ReportableError {
+      try command.run()
+      exit(EXIT_SUCCESS)
+    } catch {
+      end(Root.self, error)
+    }
+  }
+
+  private static func runAsynchronously(
+    _ command: any AsyncParsableCommand, failed: @escaping (any Error) -> Never
+  ) -> Never {
+    // The task alone uses them from here on.
+    nonisolated(unsafe) var command = command
+    nonisolated(unsafe) let failed = failed
+    Task {
+      do {
+        try await command.run()
+        exit(EXIT_SUCCESS)
+      } catch {
+        failed(error)
+      }
+    }
+    dispatchMain()
+  }
+
+  private static func end<Root: ParsableCommand>(_: Root.Type, _ error: any Error) -> Never {
+    switch error {
+    case let error as any ReportableError:
       Console.tell(error)
       exit(ExitStatus(error.kind).rawValue)
-    } catch let interruption as Interruption {
-      interruption.endProcess()
-    } catch {
-      // The parser's own message takes several lines. Help, versions and plain exit statuses are not
-      // messages.
-      let message = Root.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
-      let status = Root.exitCode(for: error)
-      if status == .success || error is ExitCode || message.isEmpty { Root.exit(withError: error) }
-      let sentence = message.last == "." ? message.dropLast() : message[...]
-      Console.tell("\(sentence); see '\(helpCommand(Root.self))'")
-      exit(status.rawValue)
+    case let interruption as Interruption: interruption.endProcess()
+    default: break
     }
+    // The parser's own message takes several lines. Help, versions and plain exit statuses are not messages.
+    let message = Root.message(for: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+    let status = Root.exitCode(for: error)
+    if status == .success || error is ExitCode || message.isEmpty { Root.exit(withError: error) }
+    let sentence = message.last == "." ? message.dropLast() : message[...]
+    Console.tell("\(sentence); see '\(helpCommand(Root.self))'")
+    exit(status.rawValue)
   }
 
   /// The command line that prints the help of the command that was asked for.

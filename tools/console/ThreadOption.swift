@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 
 /// `--threads`.
 package struct ThreadOption: ParsableArguments {

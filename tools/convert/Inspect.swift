@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import VL2Base
 import VL2Console
 import VL2Quant
@@ -55,7 +55,7 @@ struct Inspect: ParsableCommand {
     if let license = origin.license {
       let title = license.split(separator: "\n").first { $0.contains { !$0.isWhitespace } } ?? ""
       lines.append(
-        "licence of the weights: \(UntrustedText.line(title.trimmingCharacters(in: .whitespaces)))")
+        "licence of the weights: \(UntrustedText.line(title.trimmed()))")
     }
     lines.append("")
     lines += parts(of: summary).lines

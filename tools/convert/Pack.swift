@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import VL2Base
 import VL2Console
 import VL2Quant

@@ -1,4 +1,4 @@
-import Foundation
+import VL2Base
 import VL2Quant
 
 /// What `inspect` shows: a packed file's sections, grouped by the part of the model that they hold.
@@ -90,8 +90,7 @@ struct PackedFileSummary: Encodable {
   init(_ packed: PackedFile) throws {
     file = packed.path
     formatVersion = PackedFile.formatVersion
-    let attributes = try FileManager.default.attributesOfItem(atPath: packed.path)
-    bytes = attributes[.size] as? Int ?? 0
+    bytes = FileStatus(packed.path)?.bytes ?? 0
     origin = packed.manifest.origin
     recipe = packed.manifest.recipe
     sections = packed.manifest.sections

@@ -16,5 +16,5 @@ struct VL2Convert: ParsableCommand {
     version: packageVersion,
     subcommands: [Pack.self, Inspect.self, Diff.self, Verify.self, Dequantize.self, Synthesize.self])
 
-  static func main() async { await Program.run(VL2Convert.self) }
+  static func main() { Program.run(VL2Convert.self) }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import VL2Base
 import VL2Console
 import VL2Run
@@ -87,7 +87,7 @@ struct Ask: AsyncParsableCommand {
     guard let choices = asking.choices else { return .free }
     return .choices(
       choices.split(separator: ",", omittingEmptySubsequences: false).map {
-        $0.trimmingCharacters(in: .whitespaces)
+        $0.trimmed()
       })
   }
 
@@ -179,13 +179,13 @@ struct Ask: AsyncParsableCommand {
   private static let longestQuestion = 1 << 20
 
   private func readStandardInput() throws -> String {
-    let data: Data?
+    let bytes: [UInt8]
     do {
-      data = try FileHandle.standardInput.read(upToCount: Self.longestQuestion + 1)
+      bytes = try Descriptor.standardInput.bytes(atMost: Self.longestQuestion + 1)
     } catch {
       throw Failure(.noInput, "standard input cannot be read", "give the question as the last argument")
     }
-    guard let text = String(validating: data ?? Data(), as: UTF8.self) else {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
       throw Failure(.badData, "the question on standard input is not UTF-8 text", "give text")
     }
     guard text.utf8.count <= Self.longestQuestion else {

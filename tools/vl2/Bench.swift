@@ -1,5 +1,6 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 import VL2Console
 import VL2Measure
@@ -87,7 +88,7 @@ struct Bench: ParsableCommand {
 
   private func timeKernels() throws {
     let status = StatusLine()
-    let report = KernelReport(KernelTimes { status.show("measuring: \($0)") })
+    let report = KernelReport(try KernelTimes { status.show("measuring: \($0)") })
     status.clear()
     Console.write(json ? try JSONOutput.text(report) : report.table)
   }

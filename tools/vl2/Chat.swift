@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import VL2Base
 import VL2Console
 
@@ -83,7 +83,7 @@ struct Chat: AsyncParsableCommand {
       case .end: return
       case .interrupted: Console.write(Terminal.styled("Ctrl-D or /quit leaves.", .faint) + "\n")
       case .line(let line):
-        let text = line.trimmingCharacters(in: .whitespaces)
+        let text = line.trimmed()
         if text.isEmpty { continue }
         do {
           if text.hasPrefix("/") {
@@ -102,7 +102,7 @@ struct Chat: AsyncParsableCommand {
   /// Returns whether the conversation goes on.
   private func obey(_ text: String, _ talk: inout Talk) throws -> Bool {
     let word = text.prefix { !$0.isWhitespace }
-    let rest = text.dropFirst(word.count).trimmingCharacters(in: .whitespaces)
+    let rest = text.dropFirst(word.count).trimmed()
     switch Command(rawValue: String(word)) {
     case .image: try talk.addPicture(Self.path(rest))
     case .reset: talk.reset()
@@ -121,8 +121,11 @@ struct Chat: AsyncParsableCommand {
     if path.count >= 2, let first = path.first, first == "'" || first == "\"", path.last == first {
       path = String(path.dropFirst().dropLast())
     } else {
-      path = path.replacingOccurrences(of: "\\ ", with: " ")
+      path = text.reduce(into: "") { path, next in
+        if next == " ", path.last == "\\" { path.removeLast() }
+        path.append(next)
+      }
     }
-    return (path as NSString).expandingTildeInPath
+    return PathText.expandingHome(path)
   }
 }

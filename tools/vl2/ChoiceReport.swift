@@ -1,4 +1,3 @@
-import Foundation
 import VL2Run
 
 /// What `vl2 ask --choices --json` prints.

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 import VL2Console
 import VL2Measure
@@ -15,12 +16,11 @@ struct Doctor: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("The packed model. (default: $VL2_MODEL, where that is set)", valueName: "file"),
-    completion: .file(extensions: ["vl2q"]))
+    help: ModelFile.help, completion: .file(extensions: ["vl2q"]))
   var model: String?
 
   func run() throws {
-    let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"].flatMap { $0.isEmpty ? nil : $0 }
+    let path = try ModelFile.path(model)
     let size = try path.map { try Self.fileSize($0) }
     let machine = Machine()
     let storage = path.flatMap { StorageSpeed.measure($0) }
@@ -41,7 +41,7 @@ struct Doctor: ParsableCommand {
   }
 
   private static func fileSize(_ path: String) throws -> Int {
-    guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int else {
+    guard let size = FileStatus(path)?.bytes else {
       throw Failure(.noInput, "\(path): no such file", "give the packed model")
     }
     return size
@@ -132,10 +132,16 @@ struct Doctor: ParsableCommand {
         }
       }
     }
-    if machine.memoryLimit == .unavailable, machine.board?.contains("Raspberry Pi") == true {
-      advice.append(
-        "To limit the memory of a service, add 'cgroup_enable=memory' to /boot/firmware/cmdline.txt and start again."
-      )
+    if machine.memoryLimit == .unavailable {
+      if machine.board?.contains("Raspberry Pi") == true {
+        advice.append(
+          "To limit the memory of a service, add 'cgroup_enable=memory' to /boot/firmware/cmdline.txt and start again."
+        )
+      } else if machine.kernelOptions.contains("cgroup_disable=memory") {
+        advice.append(
+          "To limit the memory of a service, take 'cgroup_disable=memory' off the kernel's command line and start again."
+        )
+      }
     }
     if machine.swap > 0, machine.freeSwap < machine.swap / 2 {
       advice.append("More than half of the swap is in use: the system is short of memory already.")

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import VL2Base
 import VL2Console
 import VL2Measure
@@ -161,7 +161,7 @@ extension Evaluate {
 }
 
 /// The answers, written one by one, so that an evaluation that is stopped keeps the answers it has.
-private struct AnswerFile {
+private final class AnswerFile {
   private struct Line: Encodable {
     var line: Int
     var id: String?
@@ -171,22 +171,23 @@ private struct AnswerFile {
   }
 
   private let path: String
-  private let file: FileHandle
+  private let descriptor: Int32
 
   init(_ path: String) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
       throw OutputError(path, errno)
     }
-    file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     self.path = path
   }
+
+  deinit { close(descriptor) }
 
   func append(_ item: EvaluationItem, answer: String, isRight: Bool) throws {
     let line = Line(line: item.line, id: item.id, task: item.task, answer: answer, right: isRight)
     let text = try JSONOutput.text(line)
     do {
-      try file.write(contentsOf: Data(text.utf8))
+      try Descriptor(descriptor).write(text)
     } catch {
       throw Failure(.inputOutput, "\(path): writing failed", "is the disk full?")
     }

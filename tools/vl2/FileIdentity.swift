@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Identifies a file by what it is, not by how its path is written.
 struct FileIdentity: Equatable {

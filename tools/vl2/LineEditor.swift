@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import VL2Console
 
 /// Reads lines from a terminal, with a movable cursor and the earlier lines at hand. If standard input is not
@@ -81,7 +81,7 @@ struct LineEditor {
   private static func nextByte() -> UInt8? {
     var byte: UInt8 = 0
     while true {
-      let count = Foundation.read(STDIN_FILENO, &byte, 1)
+      let count = Glibc.read(STDIN_FILENO, &byte, 1)
       if count == 1 { return byte }
       if count == 0 || errno != EINTR { return nil }
     }

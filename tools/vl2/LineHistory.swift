@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 
 /// Lines that were typed before, kept in a file that only its owner can read, one a line. It is a
@@ -26,7 +27,7 @@ struct LineHistory {
     lines.append(line)
     if lines.count > Self.longest { lines.removeFirst() }
     guard let path, Self.isKept(line) else { return }
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = PathText.folder(of: path)
     try? FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     // Appends whole lines, so that several conversations can go on at once.
@@ -34,17 +35,18 @@ struct LineHistory {
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
     guard Self.isFile(descriptor), fchmod(descriptor, 0o600) == 0 else { return }
-    let bytes = Array((line + "\n").utf8)
-    _ = write(descriptor, bytes, bytes.count)
+    try? Descriptor(descriptor).write(line + "\n")
   }
 
   /// The lines in a file that can have been typed; nil if there is no such file.
   private static func read(_ path: String) -> [String]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
-    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    guard isFile(descriptor), let data = try? file.read(upToCount: largestFile) else { return nil }
-    return data.split(separator: UInt8(ascii: "\n")).compactMap { bytes in
+    defer { close(descriptor) }
+    guard isFile(descriptor), let bytes = try? Descriptor(descriptor).bytes(atMost: largestFile) else {
+      return nil
+    }
+    return bytes.split(separator: UInt8(ascii: "\n")).compactMap { bytes in
       guard let line = String(validating: bytes, as: UTF8.self), isKept(line) else { return nil }
       return line
     }
@@ -56,9 +58,9 @@ struct LineHistory {
     unlink(next)
     let descriptor = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return }
-    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    defer { close(descriptor) }
     let text = lines.filter { Self.isKept($0) }.map { $0 + "\n" }.joined()
-    if (try? file.write(contentsOf: Data(text.utf8))) != nil { rename(next, path) } else { unlink(next) }
+    if (try? Descriptor(descriptor).write(text)) != nil { rename(next, path) } else { unlink(next) }
   }
 
   private static func isFile(_ descriptor: Int32) -> Bool {

@@ -1,13 +1,14 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Console
+import VL2Measure
 import VL2Run
 
 /// Which model, and how it runs.
 struct ModelOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The packed model. (default: $VL2_MODEL)", valueName: "file"),
-    completion: .file(extensions: ["vl2q"]))
+    help: ModelFile.help, completion: .file(extensions: ["vl2q"]))
   var model: String?
 
   @OptionGroup var threads: ThreadOption
@@ -86,8 +87,9 @@ struct ModelOptions: ParsableArguments {
   }
 
   private func path() throws -> String {
-    guard let path = model ?? ProcessInfo.processInfo.environment["VL2_MODEL"], !path.isEmpty else {
-      throw ValidationError("No model given: use --model FILE, or set VL2_MODEL.")
+    guard let path = try ModelFile.path(model), !path.isEmpty else {
+      throw ValidationError(
+        "No model given: use --model FILE, set VL2_MODEL, or put one into \(InstalledModels.folder).")
     }
     return path
   }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import VL2Base
 import VL2Console
 import VL2Run

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import VL2Base
 import VL2Run
 
 /// How fast this machine answered before, for each model, way of running it and memory. It is kept in the
@@ -11,7 +12,7 @@ struct SpeedCache {
   init(_ engine: Engine, exact: Bool) {
     path = UserFolder.cache.map { $0 + "/speeds.json" }
     let file = URL(fileURLWithPath: engine.path).resolvingSymlinksInPath()
-    let size = (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
+    let size = FileStatus(file.path)?.bytes ?? 0
     // Free memory differs a little each time; budgets that are nearly the same are equally fast.
     let memory = engine.budgetBytes.map { " memory \(($0 >> 27) << 7)M" } ?? ""
     key =
@@ -47,7 +48,7 @@ struct SpeedCache {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     guard let data = try? encoder.encode(speeds) else { return }
     try? FileManager.default.createDirectory(
-      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+      atPath: PathText.folder(of: path), withIntermediateDirectories: true)
     try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import VL2Base
 import VL2Measure
 import VL2Run
@@ -43,7 +43,7 @@ struct TraceStages: ParsableCommand {
     let routesFile = try routes.map { try OutputFile($0) }
     if let output { try StoredTensor.makeFolder(output) }
     let model = try options.open(recordsRoutes: routes != nil)
-    let folder = (cases as NSString).deletingLastPathComponent
+    let folder = PathText.folder(of: cases)
     for item in loaded {
       let pictures = try item.images.map {
         try Picture(contentsOf: $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0)

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Where a user's programs keep what they remember. Source: XDG Base Directory Specification; relative paths in the
 /// variables are invalid.

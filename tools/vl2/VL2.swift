@@ -18,5 +18,5 @@ struct VL2: ParsableCommand {
       Ask.self, Chat.self, Serve.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self, Doctor.self,
     ])
 
-  static func main() async { await Program.run(VL2.self) }
+  static func main() { Program.run(VL2.self) }
 }

@@ -12,6 +12,8 @@ void vl2_futex_wait(const uint32_t *word, uint32_t expected);
 void vl2_futex_wake(const uint32_t *word, int count);
 // A hint that this thread is spinning.
 void vl2_spin_hint(void);
+// Name this thread, as top and debuggers show it; the system keeps 15 bytes.
+void vl2_name_thread(const char *name);
 
 // CRC-32C (Castagnoli) of bytes that follow those of which `crc` is the checksum; 0 to begin.
 uint32_t vl2_crc32c(uint32_t crc, const void *bytes, size_t count);

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// A file that cannot be written.
 public struct OutputError: ReportableError, Equatable {
@@ -40,7 +41,8 @@ package struct OutputFile {
       guard path.last != "/" else { throw OutputError(path, EISDIR) }
       isReplaced = true
     }
-    guard !isReplaced || access(Self.folder(of: target), W_OK | X_OK) == 0 else {
+    let folder = PathText.folder(of: target)
+    guard !isReplaced || access(folder.isEmpty ? "." : folder, W_OK | X_OK) == 0 else {
       throw OutputError(path, errno)
     }
   }
@@ -72,14 +74,10 @@ package struct OutputFile {
   }
 
   private func write(_ data: Data, to descriptor: Int32) throws {
-    try data.withUnsafeBytes { bytes in
-      var rest = bytes[...]
-      while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { throw OutputError(path, errno) }
-        rest = rest.dropFirst(count)
-      }
+    do {
+      try data.withUnsafeBytes { try Descriptor(descriptor).write($0) }
+    } catch let failure as Descriptor.Failure {
+      throw OutputError(path, failure.number)
     }
   }
 
@@ -88,10 +86,5 @@ package struct OutputFile {
     guard let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }
     return String(cString: resolved)
-  }
-
-  private static func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }

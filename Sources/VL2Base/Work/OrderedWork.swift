@@ -1,5 +1,3 @@
-import Foundation
-
 /// Does numbered pieces of work on several threads and hands the results on in order.
 ///
 /// Pieces are taken in order, and only as many as fit into `budget`, so that finished results that wait for
@@ -18,7 +16,7 @@ package struct OrderedWork {
   ///   - costs: how much of the budget each piece takes.
   ///   - make: does one piece; called on any of the threads.
   ///   - finish: takes the results, called on this thread in order.
-  /// - Throws: what `make` threw for the earliest piece, or what `finish` threw. All threads have ended by then.
+  /// - Throws: what `make` threw for the earliest piece, what `finish` threw, or `ThreadError`. All threads have ended by then.
   package func run<Result: Sendable>(
     costs: [Int], make: @escaping @Sendable (Int) throws -> Result, finish: (Int, Result) throws -> Void
   ) throws {
@@ -28,9 +26,13 @@ package struct OrderedWork {
       return
     }
     let board = Board<Result>(costs: costs, budget: budget)
-    for _ in 0..<count { Thread { board.work(make) }.start() }
+    var workers = 0
     do {
-      defer { board.close(workers: count) }
+      defer { board.close(workers: workers) }
+      for _ in 0..<count {
+        try SystemThread.start("vl2-work") { board.work(make) }
+        workers += 1
+      }
       for index in costs.indices {
         guard let result = board.take(index) else { break }
         try finish(index, result)
@@ -43,7 +45,7 @@ package struct OrderedWork {
 
 /// What the threads share. Everything that changes is guarded by `condition`.
 private final class Board<Result: Sendable>: @unchecked Sendable {
-  private let condition = NSCondition()
+  private let condition = Condition()
   private let costs: [Int]
   private let budget: Int
   private var next = 0

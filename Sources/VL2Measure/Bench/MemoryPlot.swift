@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import VL2Base
 
 /// A plot of a sweep over budgets: tokens a second over memory.
@@ -81,8 +81,8 @@ package struct MemoryPlot {
         <path d="M\(number(Self.left)) \(number(y(speed)))H\(number(Self.width - Self.right))" stroke="#ddd"/>
 
         """
-      svg += text(Self.left - 8, y(speed) + 4, "end", String(format: "%g", speed))
-      svg += text(x(memory), Self.height - Self.bottom + 18, "middle", String(format: "%g", memory))
+      svg += text(Self.left - 8, y(speed) + 4, "end", NumberText.general(speed))
+      svg += text(x(memory), Self.height - Self.bottom + 18, "middle", NumberText.general(memory))
     }
     svg += text((Self.left + Self.width) / 2, Self.height - 12, "middle", "MiB for everything")
     svg += text(8, Self.top - 8, "start", "tokens/s")
@@ -102,15 +102,16 @@ package struct MemoryPlot {
   private func dashes(_ line: Line) -> String { line.dashes ? " stroke-dasharray=\"5 4\"" : "" }
 
   private func drawing(of line: Line) -> String {
-    let places = line.points.map { String(format: "%.1f %.1f", x($0.memory), y($0.speed)) }
+    let places = line.points.map {
+      "\(NumberText.fixed(x($0.memory), 1)) \(NumberText.fixed(y($0.speed), 1))"
+    }
     var svg =
       "<path d=\"M\(places.joined(separator: "L"))\" fill=\"none\" stroke=\"\(line.color)\" stroke-width=\"2\""
       + "\(dashes(line))/>\n"
     if line.dashes { return svg }
     for point in line.points {
-      svg += String(
-        format: "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%@\"/>\n", x(point.memory), y(point.speed),
-        line.color)
+      let (across, down) = (NumberText.fixed(x(point.memory), 1), NumberText.fixed(y(point.speed), 1))
+      svg += "<circle cx=\"\(across)\" cy=\"\(down)\" r=\"3\" fill=\"\(line.color)\"/>\n"
     }
     return svg
   }

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import VL2Base
 import VL2Run
 
@@ -42,7 +42,7 @@ extension EvaluationItem {
   /// - Parameter limit: items to read at the most; nil for all.
   /// - Throws: `FileError` for the first line that is not an item, or that names a picture that is not there.
   package static func load(_ path: String, limit: Int? = nil) throws -> [EvaluationItem] {
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = PathText.folder(of: path)
     var items: [EvaluationItem] = []
     let lines = try bytes(of: path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, text) in lines.enumerated() where items.count < limit ?? .max {
@@ -54,21 +54,16 @@ extension EvaluationItem {
   }
 
   private static func bytes(of path: String) throws -> [UInt8] {
-    guard let file = FileHandle(forReadingAtPath: path) else {
-      throw FileError(.noInput, path, "no such file, or not readable", "give a file of items")
+    let unreadable = FileError(.noInput, path, "no such file, or not readable", "give a file of items")
+    // It may be a pipe.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw unreadable }
+    defer { close(descriptor) }
+    guard let bytes = try? Descriptor(descriptor).bytes(atMost: maximumFileBytes + 1) else {
+      throw unreadable
     }
-    var bytes: [UInt8] = []
-    do {
-      while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
-        bytes += piece
-        guard bytes.count <= maximumFileBytes else {
-          throw FileError(.badData, path, "over \(maximumFileBytes >> 20) MiB", "split the file")
-        }
-      }
-    } catch let error as FileError {
-      throw error
-    } catch {
-      throw FileError(.noInput, path, "not readable", "give a file of items")
+    guard bytes.count <= maximumFileBytes else {
+      throw FileError(.badData, path, "over \(maximumFileBytes >> 20) MiB", "split the file")
     }
     return bytes
   }
@@ -91,10 +86,9 @@ extension EvaluationItem {
     self.file = file
     self.line = line
     for picture in pictures {
-      var isFolder: ObjCBool = false
-      let exists = FileManager.default.fileExists(atPath: picture, isDirectory: &isFolder)
-      guard exists, !isFolder.boolValue, FileManager.default.isReadableFile(atPath: picture) else {
-        let reason = !exists ? "no such file" : isFolder.boolValue ? "this is a folder" : "not readable"
+      let status = FileStatus(picture)
+      guard status?.isFolder == false, access(picture, R_OK) == 0 else {
+        let reason = status.map { $0.isFolder ? "this is a folder" : "not readable" } ?? "no such file"
         let error = PictureError.unavailable(name: picture, reason: reason)
         throw FileError(error.kind, file, line: line, error.problem, error.hint)
       }

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import VL2Base
 import VL2Quant
 import VL2Run

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Run
 
 /// What Linux says about the computer that runs this.
@@ -31,6 +32,8 @@ package struct Machine: Sendable, Equatable {
   package var board: String?
   /// For example "AMD EPYC 7B13"; nil if the system names the cores only.
   package var processor: String?
+  /// What the kernel was started with.
+  package var kernelOptions: [String]
   /// The fastest first.
   package var cores: [Cores]
   /// The instruction sets that are there, of those that kernels exist for and those that they might exist
@@ -56,7 +59,7 @@ package struct Machine: Sendable, Equatable {
     func text(_ path: String) -> String? {
       guard let data = FileManager.default.contents(atPath: root + path) else { return nil }
       let text = String(decoding: data, as: UTF8.self)
-        .trimmingCharacters(in: .whitespacesAndNewlines.union(CharacterSet(charactersIn: "\0")))
+        .trimmed { $0.isWhitespace || $0 == "\0" }
       return text.isEmpty ? nil : text
     }
     func number(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
@@ -66,6 +69,7 @@ package struct Machine: Sendable, Equatable {
 
     let info = CPUInfo(text("/proc/cpuinfo") ?? "")
     board = text("/proc/device-tree/model")
+    kernelOptions = (text("/proc/cmdline") ?? "").split(separator: " ").map(String.init)
     processor = info.modelName
     features = info.features
     cores = Self.cores(
@@ -127,8 +131,8 @@ private struct CPUInfo {
     var present: Set<Substring> = []
     for line in text.split(separator: "\n") {
       let parts = line.split(separator: ":", maxSplits: 1)
-      guard let key = parts.first?.trimmingCharacters(in: .whitespaces) else { continue }
-      let value = parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+      guard let key = parts.first?.trimmed() else { continue }
+      let value = parts.count > 1 ? parts[1].trimmed() : ""
       switch key {
       case "processor": cores.append((Int(value) ?? cores.count, nil))
       case "model name" where modelName == nil: modelName = value

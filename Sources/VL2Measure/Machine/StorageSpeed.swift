@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import SystemSupport
 
 /// How fast a file can be read from its storage.

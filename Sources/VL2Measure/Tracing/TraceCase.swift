@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import VL2Base
 import VL2Run
 

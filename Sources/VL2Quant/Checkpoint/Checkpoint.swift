@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import VL2Base
 
 /// A folder in the published format of DeepSeek-VL2: config files, a tokeniser, and weights in safetensors files.

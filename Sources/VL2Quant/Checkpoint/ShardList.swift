@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 
 /// Which safetensors files make up a checkpoint, and which tensors its index promises.

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 
 /// Reads the files of a checkpoint other than the weights: from its folder, or from the base model's folder
@@ -41,9 +42,7 @@ final class SourceTexts {
     for (index, folder) in folders.enumerated() {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       let files = try names.filter { $0.uppercased().hasPrefix("LICENSE") }.sorted().filter { name in
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: folder + "/" + name, isDirectory: &isFolder)
-          && !isFolder.boolValue
+        FileStatus(folder + "/" + name)?.isFolder == false
       }.map {
         Checkpoint.Source(name: $0, isFromBase: index > 0, file: try InputFile(path: folder + "/" + $0))
       }

@@ -1,4 +1,3 @@
-import Foundation
 import VL2Base
 
 /// The table of contents of a packed file, stored as JSON. Holds integers, strings and one boolean.
@@ -65,7 +64,7 @@ extension Manifest.Origin {
     guard demonstration else { return nil }
     // The text comes from the file and must not fill a screen.
     let note = String(String.UnicodeScalarView((demonstrationNote ?? "").unicodeScalars.prefix(300)))
-    let line = UntrustedText.line(note).trimmingCharacters(in: .whitespaces)
+    let line = UntrustedText.line(note).trimmed()
     return line.isEmpty ? "this is a demonstration model: it shows how things work and knows little" : line
   }
 }

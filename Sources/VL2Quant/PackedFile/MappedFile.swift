@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Synchronization
 import SystemSupport
 import VL2Base
@@ -69,7 +69,7 @@ final class MappedFile: @unchecked Sendable {
 
   private static func open(_ path: String) throws -> (Int32, stat) {
     // O_NONBLOCK, because opening a pipe would wait for a writer.
-    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(path) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {

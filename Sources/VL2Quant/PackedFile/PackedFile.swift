@@ -1,5 +1,5 @@
 import CZstd
-import Foundation
+import Glibc
 import SIMDKernels
 import SystemSupport
 import VL2Base
@@ -26,7 +26,7 @@ public final class PackedFile: @unchecked Sendable {
   let manifestOffset: Int
   private let sectionIndex: [String: Int]
   private let places: [String: Place]
-  private let lock = NSLock()
+  private let lock = Condition()
   /// Raw bytes of the zstd sections used so far.
   private var unpacked: [Int: UnsafeRawBufferPointer] = [:]
   /// The head as it was opened. It holds the checksum of the manifest, which tells this model from another.

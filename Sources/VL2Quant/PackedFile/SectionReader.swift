@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import SystemSupport
 import VL2Base
 

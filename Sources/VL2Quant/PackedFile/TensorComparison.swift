@@ -1,5 +1,3 @@
-import Foundation
-
 extension PackedFile {
   /// The tensors of a section that have different packed bytes in another file. Reads the section in both
   /// files if their checksums differ.

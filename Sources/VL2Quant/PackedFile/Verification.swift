@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 import SystemSupport
 import VL2Base
 
@@ -12,17 +12,17 @@ extension PackedFile {
     surviveFaults()
     let sections = manifest.sections
     let total = max(1, sections.reduce(0) { $0 + $1.storedLength })
-    let state = VerificationState()
+    let state = Monitor(VerificationState())
     DispatchQueue.concurrentPerform(iterations: sections.count) { index in
       let damage = damage(of: index)
-      state.lock.lock()
-      defer { state.lock.unlock() }
-      if let damage, index < state.first { (state.first, state.damage) = (index, damage) }
-      state.done += sections[index].storedLength
-      progress?(Double(state.done) / Double(total))
+      state.withLock { state in
+        if let damage, index < state.first { (state.first, state.damage) = (index, damage) }
+        state.done += sections[index].storedLength
+        progress?(Double(state.done) / Double(total))
+      }
     }
     try checkUnchanged()
-    if let damage = state.damage { throw damage }
+    if let damage = state.withLock({ $0.damage }) { throw damage }
     let end = sections.last.map { $0.offset + $0.storedLength } ?? FileHead.length
     if !isZero(end..<manifestOffset) {
       throw PackedFileError.damagedPadding(path: path, before: "the manifest")
@@ -47,8 +47,7 @@ extension PackedFile {
   }
 }
 
-private final class VerificationState: @unchecked Sendable {
-  let lock = NSLock()
+private struct VerificationState {
   var done = 0
   var first = Int.max
   var damage: PackedFileError?

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import VL2Base
 
 /// How likely the model thinks each of several given answers is.

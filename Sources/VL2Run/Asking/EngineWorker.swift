@@ -1,4 +1,3 @@
-import Foundation
 import SystemSupport
 import VL2Base
 
@@ -37,22 +36,24 @@ final class EngineWorker: @unchecked Sendable {
 
   /// Starts the thread, which opens the model and answers until `stop`.
   ///
-  /// - Throws: what `open` throws.
+  /// - Throws: `ThreadError`, and what `open` throws.
   func start<Facts: Sendable>(
     open: @escaping @Sendable () throws -> (Model, ReadingCache), facts: @escaping @Sendable (Model) -> Facts
   ) async throws -> Facts {
     try await withCheckedThrowingContinuation { continuation in
-      let thread = Thread {
-        do {
-          let (model, kept) = try open()
-          continuation.resume(returning: facts(model))
-          self.serve(model, kept)
-        } catch {
-          continuation.resume(throwing: error)
+      do {
+        try SystemThread.start("vl2-engine") {
+          do {
+            let (model, kept) = try open()
+            continuation.resume(returning: facts(model))
+            self.serve(model, kept)
+          } catch {
+            continuation.resume(throwing: error)
+          }
         }
+      } catch {
+        continuation.resume(throwing: error)
       }
-      thread.name = "vl2-engine"
-      thread.start()
     }
   }
 

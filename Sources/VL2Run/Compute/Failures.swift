@@ -1,17 +1,16 @@
-import Foundation
+import VL2Base
 
 /// Keeps the first error of work items that run on several threads.
-final class Failures: @unchecked Sendable {
-  private let lock = NSLock()
-  private var first: (any Error)?
+final class Failures: Sendable {
+  private let first = Monitor<(any Error)?>(nil)
 
   func catching(_ body: () throws -> Void) {
     do {
       try body()
     } catch {
-      lock.withLock { if first == nil { first = error } }
+      first.withLock { if $0 == nil { $0 = error } }
     }
   }
 
-  func throwFirst() throws { if let first { throw first } }
+  func throwFirst() throws { if let error = first.withLock({ $0 }) { throw error } }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The largest memory seen, in bytes.
 public struct MemoryPeaks: Sendable, Equatable {
   /// Memory that belongs to the process alone and cannot be read back from a file.

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Anonymous memory at a fixed address: the system gives pages when they are first written and takes them
 /// back on `release`.

@@ -1,6 +1,6 @@
-import Foundation
 import Synchronization
 import SystemSupport
+import VL2Base
 
 /// Threads that share one job at a time. Work is handed out so that each thread reads memory-mapped weights
 /// in address order. Between jobs a thread spins for a limited time, then sleeps.
@@ -39,7 +39,8 @@ package final class WorkerPool: @unchecked Sendable {
   }
 
   /// - Parameter threads: at least 1.
-  package init(threads: Int) {
+  /// - Throws: `ThreadError` where the system makes fewer threads.
+  package init(threads: Int) throws(ThreadError) {
     self.threads = max(1, threads)
     jobNumber = .allocate(capacity: 1)
     jobNumber.initialize(to: Atomic(0))
@@ -50,9 +51,15 @@ package final class WorkerPool: @unchecked Sendable {
     guard self.threads > 1 else { return }
     unfinished.pointee.store(UInt32(self.threads - 1), ordering: .releasing)
     for worker in 1..<self.threads {
-      let thread = Thread { self.serve(as: worker) }
-      thread.name = "vl2-worker-\(worker)"
-      thread.start()
+      do {
+        try SystemThread.start("vl2-worker-\(worker)") { self.serve(as: worker) }
+      } catch {
+        let missing = UInt32(self.threads - worker)
+        unfinished.pointee.wrappingSubtract(missing, ordering: .sequentiallyConsistent)
+        waitUntilFinished()
+        end(workers: worker - 1)
+        throw error
+      }
     }
     waitUntilFinished()
   }
@@ -60,7 +67,12 @@ package final class WorkerPool: @unchecked Sendable {
   /// Ends the threads and waits until they have left; no job may be run afterwards.
   package func stop() {
     guard threads > 1, !stopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    unfinished.pointee.store(UInt32(threads - 1), ordering: .releasing)
+    end(workers: threads - 1)
+  }
+
+  private func end(workers: Int) {
+    stopping.store(true, ordering: .releasing)
+    unfinished.pointee.store(UInt32(workers), ordering: .releasing)
     announce()
     waitUntilFinished()
   }

@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 
 /// What an answer has to look like, in a subset of JSON Schema (2020-12) that docs/SCHEMA.md states.

@@ -1,7 +1,7 @@
 /// Memory that the feed-forward parts of all layers share, since one layer works at a time.
 package final class FeedForwardScratch {
   /// An expert with the rows that picked it.
-  struct Task: BitwiseCopyable {
+  struct ExpertTask: BitwiseCopyable {
     private let firstPair, endPair: Int
     let weights: GatedWeights
 
@@ -30,7 +30,7 @@ package final class FeedForwardScratch {
   /// By group: whether the store gave the expert.
   var isGiven = PlainList<Bool>()
   var ready = PlainList<ReadyExpert>()
-  var tasks = PlainList<Task>()
+  var tasks = PlainList<ExpertTask>()
   var products = PlainList<Product>()
   /// For each expert the place of its next pair.
   var next = PlainList<Int>()

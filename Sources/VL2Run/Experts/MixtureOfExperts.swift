@@ -149,10 +149,11 @@ package final class MixtureOfExperts {
   /// Computes experts with consecutive pairs, at most as many pairs at a time as `outputs` has rows, and adds
   /// their outputs to `sum` at once.
   private func runInOrder(
-    _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, _ input: PreparedRows, outputs: Rows, sum: Rows
+    _ tasks: UnsafeBufferPointer<FeedForwardScratch.ExpertTask>, _ input: PreparedRows, outputs: Rows,
+    sum: Rows
   ) {
     guard let first = tasks.first, let last = tasks.last else { return }
-    func run(_ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, _ places: Range<Int>) {
+    func run(_ tasks: UnsafeBufferPointer<FeedForwardScratch.ExpertTask>, _ places: Range<Int>) {
       self.run(tasks, dense: nil, input, outputs: outputs, placesFrom: places.lowerBound, sum: sum)
       combine(outputs, places: places, into: sum)
     }
@@ -160,7 +161,7 @@ package final class MixtureOfExperts {
     // One expert may have more pairs than fit.
     for start in stride(from: first.pairs.lowerBound, to: first.pairs.upperBound, by: outputs.count) {
       let pairs = start..<min(first.pairs.upperBound, start + outputs.count)
-      let part = FeedForwardScratch.Task(pairs: pairs, weights: first.weights)
+      let part = FeedForwardScratch.ExpertTask(pairs: pairs, weights: first.weights)
       withUnsafePointer(to: part) { run(.init(start: $0, count: 1), pairs) }
     }
   }
@@ -203,7 +204,7 @@ package final class MixtureOfExperts {
   ///   - outputs: [pairs][hidden]: a pair's output is written to its place minus `placesFrom`.
   ///   - sum: [count][hidden]: the shared output is written to its row.
   private func run(
-    _ tasks: UnsafeBufferPointer<FeedForwardScratch.Task>, dense: Range<Int>?, _ input: PreparedRows,
+    _ tasks: UnsafeBufferPointer<FeedForwardScratch.ExpertTask>, dense: Range<Int>?, _ input: PreparedRows,
     outputs: Rows, placesFrom: Int, sum: Rows
   ) {
     var pairs = 0

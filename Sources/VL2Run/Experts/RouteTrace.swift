@@ -1,4 +1,3 @@
-import Foundation
 import VL2Quant
 
 /// What a model's layers asked an expert store for, in order: enough to replay it under any policy and budget.

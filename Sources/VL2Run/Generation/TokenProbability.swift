@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import SIMDKernels
 
 /// A token that was written, and how likely the model thought it and others.

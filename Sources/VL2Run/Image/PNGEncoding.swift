@@ -1,5 +1,6 @@
 import CSpng
-import Foundation
+import FoundationEssentials
+import Glibc
 import VL2Base
 
 extension Picture {

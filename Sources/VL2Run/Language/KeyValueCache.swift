@@ -1,5 +1,3 @@
-import Foundation
-
 /// The KV cache: what attention keeps of earlier positions, for all layers of one conversation.
 ///
 /// Address space is reserved for the whole context at once, and the operating system fills pages with zeros

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Cosines and sines of rotary position embeddings, computed when a position is first reached.
 ///

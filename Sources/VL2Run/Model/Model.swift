@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import SIMDKernels
 import SystemSupport
 import VL2Quant
@@ -48,7 +48,7 @@ package final class Model {
       throw ModelError.contextLength(length, most: most)
     }
     let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
-    arithmetic = Arithmetic(pool: WorkerPool(threads: threads), mode: options.activations)
+    arithmetic = Arithmetic(pool: try WorkerPool(threads: threads), mode: options.activations)
     plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
     weights = plan.weights
     recorder = options.recordsRoutes ? RecordingExpertStore(plan.experts, file) : nil

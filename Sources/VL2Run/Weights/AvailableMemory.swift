@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// The memory that a process may still take on this machine.
 package struct AvailableMemory {

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// A control group that limits memory: one that this process is in, or one above it. Sources: cgroups(7), and the
 /// kernel's documentation of the memory controllers of version 1 and 2.
@@ -80,6 +80,6 @@ package struct ControlGroup {
   private static func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
 
   private static func number(_ path: String) -> Int? {
-    text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    text(path).flatMap { Int($0.trimmed()) }
   }
 }

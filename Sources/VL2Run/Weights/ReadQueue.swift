@@ -1,5 +1,6 @@
-import Foundation
+import Glibc
 import SystemSupport
+import VL2Base
 import VL2Quant
 
 /// One section that is being read into memory. Only the queue uses its variables.
@@ -42,7 +43,7 @@ package final class ReadQueue: @unchecked Sendable {
   private let checks: Bool
   private let bytesPerSecond: Int?
   private let reader: SectionReader
-  private let condition = NSCondition()
+  private let condition = Condition()
   private var urgent: [SectionLoad] = []
   private var prefetches: [SectionLoad] = []
   private var counts = Counts()
@@ -99,15 +100,23 @@ package final class ReadQueue: @unchecked Sendable {
     condition.lock()
     if isUrgent { urgent.append(load) } else { prefetches.append(load) }
     if !isRunning {
-      isRunning = true
-      let thread = Thread { self.serve() }
-      thread.name = "vl2-reader"
-      thread.stackSize = 1 << 20
-      thread.start()
+      startThread()
     }
     condition.broadcast()
     condition.unlock()
     return load
+  }
+
+  /// The lock is held. Where the system makes no thread, every load fails.
+  private func startThread() {
+    do {
+      try SystemThread.start("vl2-reader", stackBytes: 1 << 20) { self.serve() }
+      isRunning = true
+    } catch {
+      for load in urgent + prefetches { load.state = .failed(error) }
+      urgent.removeAll()
+      prefetches.removeAll()
+    }
   }
 
   /// Makes a prefetch urgent.
@@ -282,6 +291,6 @@ package final class ReadQueue: @unchecked Sendable {
     let first = begun - nextRead < Self.latestWaking ? nextRead : begun
     nextRead = first + .seconds(Double(bytes) / Double(bytesPerSecond))
     let now = ContinuousClock.now
-    if nextRead > now { Thread.sleep(forTimeInterval: (nextRead - now) / .seconds(1)) }
+    if nextRead > now { usleep(UInt32(clamping: Int((nextRead - now) / .microseconds(1)))) }
   }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import VL2Base
 
 extension ServedModel {

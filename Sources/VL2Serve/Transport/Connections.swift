@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import VL2Base
 
@@ -33,7 +32,8 @@ final class Connections: Sendable {
   /// A pipe's two ends: a byte wakes the thread.
   private let wakes, wake: Int32
 
-  init(_ limits: TransportLimits) {
+  /// - Throws: `ThreadError`.
+  init(_ limits: TransportLimits) throws {
     self.limits = limits
     var ends: [Int32] = [-1, -1]
     pipe(&ends)
@@ -42,9 +42,7 @@ final class Connections: Sendable {
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)
     }
     (wakes, wake) = (ends[0], ends[1])
-    let thread = Thread { self.watch() }
-    thread.name = "vl2-connections"
-    thread.start()
+    try SystemThread.start("vl2-connections") { self.watch() }
   }
 
   deinit {

@@ -17,11 +17,11 @@ package final class Listener: @unchecked Sendable {
     let ledger: BodyLedger
     let local: NetworkAddress
 
-    init(_ service: any HTTPService, _ limits: TransportLimits, local: NetworkAddress) {
+    init(_ service: any HTTPService, _ limits: TransportLimits, local: NetworkAddress) throws {
       self.service = service
       self.limits = limits
       self.local = local
-      connections = Connections(limits)
+      connections = try Connections(limits)
       ledger = BodyLedger(limit: limits.allBodyBytes)
     }
   }
@@ -29,7 +29,7 @@ package final class Listener: @unchecked Sendable {
   /// Listens.
   ///
   /// - Parameter port: 0 for one that is free.
-  /// - Throws: `ListenerError`.
+  /// - Throws: `ListenerError` and `ThreadError`.
   package init(
     address: NetworkAddress, port: UInt16, limits: TransportLimits = TransportLimits(),
     service: any HTTPService
@@ -37,7 +37,12 @@ package final class Listener: @unchecked Sendable {
     self.address = address
     let (socket, bound) = try Self.listen(address, port)
     self.port = bound
-    context = Context(service, limits, local: address)
+    do {
+      context = try Context(service, limits, local: address)
+    } catch {
+      close(socket)
+      throw error
+    }
     var settings = vl2_mhd_settings()
     settings.socket = socket
     settings.head_bytes = limits.headBytes

@@ -24,6 +24,7 @@ import VL2Measure
       "/proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\0",
       "/proc/meminfo":
         "MemTotal:        8255024 kB\nMemAvailable:    7000000 kB\nSwapTotal:        204784 kB\nSwapFree:         204784 kB\n",
+      "/proc/cmdline": "coherent_pool=1M cgroup_disable=memory root=PARTUUID=1 rootwait\n",
       "/proc/self/cgroup": "0::/user.slice/session-1.scope\n",
       "/proc/self/mounts": "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n",
       "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io pids\n",
@@ -40,6 +41,7 @@ import VL2Measure
     #expect(machine.swap == 204_784 << 10 && machine.freeSwap == machine.swap)
     // As it comes, this system has no memory controller.
     #expect(machine.memoryLimit == .unavailable)
+    #expect(machine.kernelOptions.contains("cgroup_disable=memory"))
     #expect(machine.governor == "ondemand" && machine.temperature == 61.45 && machine.isThrottled == true)
   }
 

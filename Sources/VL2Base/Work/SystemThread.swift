@@ -1,0 +1,82 @@
+import Glibc
+import SystemSupport
+
+/// The system makes no more threads for this process.
+public struct ThreadError: ReportableError, Equatable {
+  public var kind: ErrorKind { .unavailable }
+  /// What the system said.
+  public var reason: String
+
+  public var problem: String { "this system makes no more threads for this program: \(reason)" }
+
+  public var hint: Hint {
+    "allow it more tasks (systemd: TasksMax; a container: its limit of processes; a shell: ulimit -u)"
+  }
+}
+
+/// Threads of the system that do one thing each and then end.
+package enum SystemThread {
+  /// What a thread is to do, on its way to it.
+  private final class Start {
+    let name: String
+    let body: @Sendable () -> Void
+
+    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+  }
+
+  /// Starts a thread.
+  ///
+  /// - Parameters:
+  ///   - name: what top and debuggers call it; the system keeps 15 bytes.
+  ///   - stackBytes: the size of its stack; nil for the system's own.
+  /// - Throws: `ThreadError`.
+  package static func start(
+    _ name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void
+  ) throws(ThreadError) {
+    pthread_detach(try make(name, stackBytes: stackBytes, body))
+  }
+
+  /// Finds out whether the system lets this process have so many more threads at once, by starting and ending them. A
+  /// library that is refused a thread later waits for ever.
+  ///
+  /// - Throws: `ThreadError`.
+  package static func checkRoom(for count: Int, stackBytes: Int? = nil) throws(ThreadError) {
+    let isOver = Monitor(false)
+    var threads: [pthread_t] = []
+    defer {
+      isOver.change { $0 = true }
+      for thread in threads { pthread_join(thread, nil) }
+    }
+    for _ in 0..<count {
+      threads.append(try make("vl2-room", stackBytes: stackBytes) { isOver.wait { $0 ? () : nil } })
+    }
+  }
+
+  private static func make(
+    _ name: String, stackBytes: Int?, _ body: @escaping @Sendable () -> Void
+  ) throws(ThreadError) -> pthread_t {
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    if let stackBytes { pthread_attr_setstacksize(&attributes, stackBytes) }
+    let start = Unmanaged.passRetained(Start(name, body))
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, &attributes,
+      { start in
+        guard let start else { return nil }
+        let taken = Unmanaged<Start>.fromOpaque(start).takeRetainedValue()
+        vl2_name_thread(taken.name)
+        taken.body()
+        return nil
+      }, start.toOpaque())
+    if status != 0 {
+      start.release()
+      throw ThreadError(reason: String(cString: strerror(status)))
+    }
+    return thread
+  }
+}
