@@ -16,11 +16,13 @@ SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mu
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
 
+# Which packages make deb makes: amd64, arm64. Empty: both.
+ARCH ?=
 # Where make install copies to.
 PREFIX ?= /usr/local
 
 .PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-sanitizers test-threads clean
-.PHONY: dependencies
+.PHONY: dependencies deb tarball check-packages test-packages
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
@@ -33,6 +35,10 @@ help:
 	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
+	@echo "make deb              Debian packages in .build-packages; ARCH=arm64 or amd64 one of them (root; docs/INSTALLING.md)"
+	@echo "make tarball          both programs with their libraries for amd64, in .build-packages (root)"
+	@echo "make check-packages   the packages' symbols, dependencies and unit, without a machine (root)"
+	@echo "make test-packages    installs, serves, upgrades and purges in bare roots of Debian 12 and 13 (root)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make clean            delete what was built"
@@ -76,6 +82,18 @@ bench: dependencies
 test-arm64:
 	scripts/arm64/test.sh
 
+deb:
+	packaging/deb.sh $(ARCH)
+
+tarball:
+	packaging/tarball.sh
+
+check-packages:
+	packaging/check.sh
+
+test-packages:
+	packaging/check-roots.sh
+
 test-sanitizers: dependencies
 	scripts/test-sanitizers.sh
 
@@ -83,4 +101,4 @@ test-threads: dependencies
 	scripts/test-threads.sh $(if $(FILTER),'$(FILTER)')
 
 clean:
-	rm -rf .build .build-arm64 .build-threads
+	rm -rf .build .build-arm64 .build-threads .build-packages .build-amd64-static .build-arm64-static .build-amd64-manual
