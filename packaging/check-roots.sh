@@ -15,11 +15,13 @@ cd "$(dirname "$0")/.."
 
 scripts/install-dependencies.sh packages
 packaging/deb.sh amd64
-VERSION=0.0.9 packaging/deb.sh amd64
 packaging/tarball.sh
 version=$(sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)
-
 made=.build-packages
+# The same tree as an older version, to upgrade from.
+SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct) \
+  scripts/arm64/in-host.sh "$(packaging/place.sh)" packaging/pack-deb.sh amd64 0.0.9 "$made/vl2_0.0.9_amd64.deb"
+
 work=$(mktemp -d)
 leave() {
   umount --recursive "$work"/*/dev "$work"/*/proc 2>/dev/null || true
@@ -44,26 +46,28 @@ make_root() {                               # make_root SUITE FOLDER: a copy of 
 }
 in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"; }
 apt() { in_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends "$@"; }
-# Everything there is, and what is in the files of /etc, but for what apt, dpkg and ldconfig write for themselves, and the
-# lists of users.
+# Everything there is, and what is in the files of /etc, but for what apt, dpkg, debconf and ldconfig write for themselves, and
+# the lists of users.
 list_files() {                              # list_files OUT
   (cd "$root" &&
     find . -xdev \( -path ./proc -o -path ./dev -o -path ./tmp -o -path ./var/lib/apt -o -path ./var/lib/dpkg \
-      -o -path ./var/cache/apt -o -path ./var/log -o -path ./var/cache/ldconfig -o -path ./etc/ld.so.cache \) -prune \
+      -o -path ./run -o -path ./var/log -o -path ./var/cache/apt -o -path ./var/cache/debconf -o -path ./var/cache/ldconfig \
+      -o -path ./etc/ld.so.cache -o -path ./etc/.pwd.lock -o -path './etc/passwd*' -o -path './etc/group*' \
+      -o -path './etc/shadow*' -o -path './etc/gshadow*' \) -prune \
       -o -printf '%p %y %m %u %g\n' &&
     find etc -type f ! -name ld.so.cache ! -name 'passwd*' ! -name 'group*' ! -name 'shadow*' ! -name 'gshadow*' \
       -exec sha256sum {} +) | LC_ALL=C sort >"$1"
 }
-purge() { apt purge vl2 && apt autoremove --purge; }
+# With what came along, also where something else recommends it (glibc libidn2).
+purge() { apt purge vl2 && apt autoremove --purge -oAPT::AutoRemove::RecommendsImportant=false; }
 leaves_nothing() {                          # leaves_nothing BEFORE: nothing but the lists of users has changed
   list_files "$work/after"
-  # The copies of them that adding a user makes.
-  diff "$1" <(grep -vE '^\./etc/(passwd|group|shadow|gshadow)- |^\./etc/\.pwd\.lock ' "$work/after")
+  diff "$1" "$work/after"
 }
 has_user() { in_root getent passwd vl2 | tee /dev/stderr | grep ':/usr/sbin/nologin$' >/dev/null; }
 is_installed() { [ "$(in_root dpkg-query --show --showformat="\${Version}" vl2)" = "$1" ]; }
 serves() {                                  # the program as the service runs it, asked by curl
-  local log=$work/serve.log url="" answer server
+  local log=$work/serve.log url="" answer
   chroot --userspec=vl2:vl2 "$root" /usr/bin/env -i PATH=/usr/bin XDG_CACHE_HOME=/var/cache \
     VL2_MODEL=/usr/share/vl2/pocket/pocket.vl2q /usr/bin/vl2 serve --demo --port 0 2>"$log" &
   server=$!
@@ -73,7 +77,7 @@ serves() {                                  # the program as the service runs it
     [ -z "$url" ] || break
     sleep 0.1
   done
-  printf '{"stream": false, "prompt": "What colour is the star?", "images": ["%s"]}' \
+  printf '{"model": "pocket", "stream": false, "prompt": "What colour is the star?", "images": ["%s"]}' \
     "$(base64 -w0 models/pocket/demo.png)" >"$work/request"
   answer=$(curl --silent --show-error --max-time 60 "$url/api/generate" --data "@$work/request")
   printf '%s\n' "$answer"

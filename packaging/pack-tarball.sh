@@ -25,14 +25,18 @@ needs() { readelf --dynamic --wide "$@" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
 
 # Takes a library, its licence, and what it needs itself.
 take() {                                    # take SONAME
-  local file package needed
+  local file package documents needed
   if from_system "$1" || [ -e "$tree/lib/$1" ]; then return 0; fi
   file=$(find "$libraries" -name "$1" | head -n 1)
   [ -n "$file" ] || { printf 'No package in %s has %s\n' "$libraries" "$1" >&2; exit 1; }
   install -m 644 "$(readlink -f "$file")" "$tree/lib/$1"
   patchelf --set-rpath "\$ORIGIN" "$tree/lib/$1"
   package=${file#"$libraries"/} package=${package%%/*}
-  install -m 644 "$libraries/$package/usr/share/doc/${package%%_*}/copyright" "$tree/licences/${package%%_*}"
+  documents=${package%%_*}                  # another package may have the documents
+  if [ -L "$libraries/$package/usr/share/doc/$documents" ]; then
+    documents=$(readlink "$libraries/$package/usr/share/doc/$documents")
+  fi
+  install -m 644 "$libraries/${documents}_"*"/usr/share/doc/$documents/copyright" "$tree/licences/${package%%_*}"
   printf '%s from %s\n' "$1" "${package/_/ }" >>"$tree/licences/LIBRARIES"
   for needed in $(needs "$tree/lib/$1"); do take "$needed"; done
 }
