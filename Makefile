@@ -22,23 +22,23 @@ ARCH ?=
 PREFIX ?= /usr/local
 
 .PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-sanitizers test-threads clean
-.PHONY: dependencies deb tarball check-packages test-packages
+.PHONY: dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
 	@echo "make build            vl2 and vl2-convert, optimised, in .build/release"
 	@echo "make manual           manual pages of both programs, in .build/manual"
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
+	@echo "make deb              Debian packages in .build-packages; ARCH=arm64 or amd64 one of them (root; docs/INSTALLING.md)"
+	@echo "make tarball          both programs with their libraries for amd64, in .build-packages (root)"
+	@echo "make check-packages   the packages' symbols, dependencies and unit, without a machine (root)"
+	@echo "make test-packages    installs, serves, upgrades and purges in bare roots of Debian 12 and 13 (root)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
 	@echo "make test-fast        those tests that take no long time: half a minute"
 	@echo "make test-clients     vl2 serve with the programs that speak to it; PARTS='ollama raw-http' runs some"
 	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
-	@echo "make deb              Debian packages in .build-packages; ARCH=arm64 or amd64 one of them (root; docs/INSTALLING.md)"
-	@echo "make tarball          both programs with their libraries for amd64, in .build-packages (root)"
-	@echo "make check-packages   the packages' symbols, dependencies and unit, without a machine (root)"
-	@echo "make test-packages    installs, serves, upgrades and purges in bare roots of Debian 12 and 13 (root)"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make clean            delete what was built"
@@ -59,6 +59,19 @@ manual: dependencies
 
 install:
 	@scripts/install.sh $(PREFIX)
+
+.PHONY: deb tarball check-packages test-packages
+deb:
+	packaging/deb.sh $(ARCH)
+
+tarball:
+	packaging/tarball.sh
+
+check-packages:
+	packaging/check.sh
+
+test-packages:
+	packaging/check-roots.sh
 
 test: dependencies
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests
@@ -81,18 +94,6 @@ bench: dependencies
 
 test-arm64:
 	scripts/arm64/test.sh
-
-deb:
-	packaging/deb.sh $(ARCH)
-
-tarball:
-	packaging/tarball.sh
-
-check-packages:
-	packaging/check.sh
-
-test-packages:
-	packaging/check-roots.sh
 
 test-sanitizers: dependencies
 	scripts/test-sanitizers.sh
