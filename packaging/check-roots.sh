@@ -66,10 +66,14 @@ leaves_nothing() {                          # leaves_nothing BEFORE: nothing but
 }
 has_user() { in_root getent passwd vl2 | tee /dev/stderr | grep ':/usr/sbin/nologin$' >/dev/null; }
 is_installed() { [ "$(in_root dpkg-query --show --showformat="\${Version}" vl2)" = "$1" ]; }
+takes_only_model() {
+  install -m 644 "$root/usr/share/vl2/pocket/pocket.vl2q" "$root/var/lib/vl2/"
+  [ "$(in_root vl2 ask /usr/share/vl2/pocket/demo.png "What colour is the star?")" = red ]
+}
 serves() {                                  # the program as the service runs it, asked by curl
   local log=$work/serve.log url="" answer
   chroot --userspec=vl2:vl2 "$root" /usr/bin/env -i PATH=/usr/bin XDG_CACHE_HOME=/var/cache \
-    VL2_MODEL=/usr/share/vl2/pocket/pocket.vl2q /usr/bin/vl2 serve --demo --port 0 2>"$log" &
+    /usr/bin/vl2 serve --demo --port 0 2>"$log" &
   server=$!
   trap 'kill "$server" 2>/dev/null || true' EXIT
   for _ in $(seq 300); do
@@ -122,6 +126,7 @@ for suite in "$@"; do
   check "$suite: apt installs the package" apt install "/tmp/vl2_${version}_amd64.deb"
   check "$suite: the service has a user, who cannot log in" has_user
   check "$suite: pocket answers" answers /usr/share/vl2/pocket in_root vl2
+  check "$suite: the only model in /var/lib/vl2 is taken where none is named" takes_only_model
   check "$suite: vl2 serve answers curl, and ends with 0" serves
   check "$suite: purges" purge
   check "$suite: nothing is left but the user" leaves_nothing "$work/bare"
