@@ -28,6 +28,7 @@ leave() {
   rm -rf --one-file-system "$work"
 }
 trap leave EXIT
+# shellcheck source=/dev/null
 . packaging/checks.sh
 
 make_root() {                               # make_root SUITE FOLDER: a copy of a bare Debian

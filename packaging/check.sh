@@ -20,6 +20,7 @@ version=$(sed -n '1s/.*(\(.*\)).*/\1/p' packaging/debian/changelog)
 made=.build-packages
 work=$(mktemp -d)
 trap 'rm -rf "$work"; chown -R --reference=Package.swift "$made" 2>/dev/null || true' EXIT
+# shellcheck source=/dev/null
 . packaging/checks.sh
 
 is_small() {                                # is_small FILE BYTES
