@@ -16,6 +16,8 @@ SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mu
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
 
+# Which packages make deb makes: amd64, arm64. Empty: both.
+ARCH ?=
 # Where make install copies to.
 PREFIX ?= /usr/local
 
@@ -28,6 +30,10 @@ help:
 	@echo "make build            vl2 and vl2-convert, optimised, in .build/release"
 	@echo "make manual           manual pages of both programs, in .build/manual"
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
+	@echo "make deb              Debian packages in .build-packages; ARCH=arm64 or amd64 one of them (root; docs/INSTALLING.md)"
+	@echo "make tarball          both programs with their libraries for amd64, in .build-packages (root)"
+	@echo "make check-packages   the packages' symbols, dependencies and unit, without a machine (root)"
+	@echo "make test-packages    installs, serves, upgrades and purges in bare roots of Debian 12 and 13 (root)"
 	@echo "make test             all tests; FILTER=Regex runs those whose names match"
 	@echo "make test-fast        those tests that take no long time: half a minute"
 	@echo "make test-clients     vl2 serve with the programs that speak to it; PARTS='ollama raw-http' runs some"
@@ -55,6 +61,19 @@ manual: dependencies
 
 install:
 	@scripts/install.sh $(PREFIX)
+
+.PHONY: deb tarball check-packages test-packages
+deb:
+	packaging/deb.sh $(ARCH)
+
+tarball:
+	packaging/tarball.sh
+
+check-packages:
+	packaging/check.sh
+
+test-packages:
+	packaging/check-roots.sh
 
 test: dependencies
 	$(SWIFT) build -c $(CONFIGURATION) --build-tests
@@ -88,4 +107,4 @@ test-threads: dependencies
 	scripts/test-threads.sh $(if $(FILTER),'$(FILTER)')
 
 clean:
-	rm -rf .build .build-arm64 .build-threads
+	rm -rf .build .build-arm64 .build-threads .build-packages .build-amd64-static .build-arm64-static .build-amd64-manual

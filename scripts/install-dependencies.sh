@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Install what building and testing vl2 needs and this machine lacks, from Debian's packages.
-# Usage: install-dependencies.sh [lint | clients]     also what 'make lint' or 'make test-clients' needs
+# Usage: install-dependencies.sh [lint | clients | packages]
+#   also what 'make lint', 'make test-clients', or 'make check-packages' and 'make test-packages' need
 # Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
 # before sudo runs, and where there is nobody to ask, the command to run is printed instead.
 set -euo pipefail
@@ -50,6 +51,13 @@ elif [ "${1:-}" = clients ]; then
   need_program python3 python3
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)      # Debian keeps it apart
   need_program slowhttptest slowhttptest
+elif [ "${1:-}" = packages ]; then
+  need_program lintian lintian
+  need_program readelf binutils
+  need_program systemd-analyze systemd
+  need_program qemu-aarch64-static qemu-user-static
+  need_program debootstrap debootstrap
+  need_program curl curl
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -17,7 +17,7 @@ else
   complain "this Swift has no 'swift format' (it comes with Swift 6.0 and newer); formatting was not checked"
 fi
 
-mapfile -t shell_scripts < <(files '*.sh' .ci/run)
+mapfile -t shell_scripts < <(files '*.sh' .ci/run 'packaging/debian/p*')
 shellcheck "${shell_scripts[@]}" || complain "shellcheck found faults in the scripts named above"
 
 mapfile -t python_scripts < <(files '*.py')
