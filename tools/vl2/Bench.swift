@@ -88,7 +88,7 @@ struct Bench: ParsableCommand {
 
   private func timeKernels() throws {
     let status = StatusLine()
-    let report = KernelReport(try KernelTimes { status.show("measuring: \($0)") })
+    let report = KernelReport(KernelTimes { status.show("measuring: \($0)") })
     status.clear()
     Console.write(json ? try JSONOutput.text(report) : report.table)
   }

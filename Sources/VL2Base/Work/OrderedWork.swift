@@ -16,7 +16,7 @@ package struct OrderedWork {
   ///   - costs: how much of the budget each piece takes.
   ///   - make: does one piece; called on any of the threads.
   ///   - finish: takes the results, called on this thread in order.
-  /// - Throws: what `make` threw for the earliest piece, what `finish` threw, or `ThreadError`. All threads have ended by then.
+  /// - Throws: what `make` threw for the earliest piece, or what `finish` threw. All threads have ended by then.
   package func run<Result: Sendable>(
     costs: [Int], make: @escaping @Sendable (Int) throws -> Result, finish: (Int, Result) throws -> Void
   ) throws {
@@ -27,12 +27,13 @@ package struct OrderedWork {
     }
     let board = Board<Result>(costs: costs, budget: budget)
     var workers = 0
+    // Where the system makes fewer threads, there are fewer.
+    while workers < count, (try? SystemThread.start("vl2-work") { board.work(make) }) != nil { workers += 1 }
+    if workers == 0 {
+      return try OrderedWork(threads: 1, budget: budget).run(costs: costs, make: make, finish: finish)
+    }
     do {
       defer { board.close(workers: workers) }
-      for _ in 0..<count {
-        try SystemThread.start("vl2-work") { board.work(make) }
-        workers += 1
-      }
       for index in costs.indices {
         guard let result = board.take(index) else { break }
         try finish(index, result)

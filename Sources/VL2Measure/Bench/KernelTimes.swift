@@ -39,7 +39,7 @@ package struct KernelTimes: Sendable {
   /// - Parameters:
   ///   - seconds: for each kernel.
   ///   - progress: is told which instruction set is measured next.
-  package init(seconds: Double = 0.05, progress: (String) -> Void = { _ in }) throws {
+  package init(seconds: Double = 0.05, progress: (String) -> Void = { _ in }) {
     let operands = Operands()
     var index = 0
     while let table = vl2_kernels_at(index) {
@@ -47,7 +47,7 @@ package struct KernelTimes: Sendable {
       let kernels = table.pointee
       let isa = String(cString: kernels.name)
       progress(isa)
-      var peak = PeakSpeed(pool: try WorkerPool(threads: 1), kernels: kernels)
+      var peak = PeakSpeed(pool: WorkerPool(threads: 1), kernels: kernels)
       for _ in 0..<3 { peak.measure() }
       peaks.append(Peak(isa: isa, int8: peak.int8, float32: peak.float32))
       for work in operands.works(kernels) {

@@ -8,8 +8,8 @@ import VL2Base
 /// Only one thread at a time may call `run`; it takes part in the work. The threads keep the pool alive until `stop`,
 /// which its owner calls (`Arithmetic` does).
 package final class WorkerPool: @unchecked Sendable {
-  /// Threads that work on a job, the caller's included.
-  package let threads: Int
+  /// Threads that work on a job, the caller's included: as many as were wanted, or as the system makes.
+  package private(set) var threads: Int
   /// Counts jobs and waiting here, and stages elsewhere; nil unless time is measured.
   package var clock: StageClock?
 
@@ -39,8 +39,7 @@ package final class WorkerPool: @unchecked Sendable {
   }
 
   /// - Parameter threads: at least 1.
-  /// - Throws: `ThreadError` where the system makes fewer threads.
-  package init(threads: Int) throws(ThreadError) {
+  package init(threads: Int) {
     self.threads = max(1, threads)
     jobNumber = .allocate(capacity: 1)
     jobNumber.initialize(to: Atomic(0))
@@ -56,9 +55,8 @@ package final class WorkerPool: @unchecked Sendable {
       } catch {
         let missing = UInt32(self.threads - worker)
         unfinished.pointee.wrappingSubtract(missing, ordering: .sequentiallyConsistent)
-        waitUntilFinished()
-        end(workers: worker - 1)
-        throw error
+        self.threads = worker
+        break
       }
     }
     waitUntilFinished()
@@ -67,12 +65,7 @@ package final class WorkerPool: @unchecked Sendable {
   /// Ends the threads and waits until they have left; no job may be run afterwards.
   package func stop() {
     guard threads > 1, !stopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    end(workers: threads - 1)
-  }
-
-  private func end(workers: Int) {
-    stopping.store(true, ordering: .releasing)
-    unfinished.pointee.store(UInt32(workers), ordering: .releasing)
+    unfinished.pointee.store(UInt32(threads - 1), ordering: .releasing)
     announce()
     waitUntilFinished()
   }

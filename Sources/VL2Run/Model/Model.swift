@@ -47,8 +47,9 @@ package final class Model {
     if let length = options.contextLength, length < ModelError.shortestContext || length > most {
       throw ModelError.contextLength(length, most: most)
     }
-    let threads = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
-    arithmetic = Arithmetic(pool: try WorkerPool(threads: threads), mode: options.activations)
+    let wanted = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
+    arithmetic = Arithmetic(pool: WorkerPool(threads: wanted), mode: options.activations)
+    let threads = arithmetic.pool.threads
     plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
     weights = plan.weights
     recorder = options.recordsRoutes ? RecordingExpertStore(plan.experts, file) : nil

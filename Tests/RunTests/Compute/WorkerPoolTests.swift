@@ -4,8 +4,8 @@ import Testing
 import VL2Run
 
 @Suite struct WorkerPoolTests {
-  @Test(arguments: [1, 2, 3, 8]) func everyItemOnce(threads: Int) throws {
-    let pool = try WorkerPool(threads: threads)
+  @Test(arguments: [1, 2, 3, 8]) func everyItemOnce(threads: Int) {
+    let pool = WorkerPool(threads: threads)
     defer { pool.stop() }
     for items in [0, 1, 2, 7, 1000] {
       let counts = (0..<max(1, items)).map { _ in Counter() }
@@ -14,8 +14,8 @@ import VL2Run
     }
   }
 
-  @Test(arguments: [1, 2, 3, 8]) func rangesCoverEverythingOnce(threads: Int) throws {
-    let pool = try WorkerPool(threads: threads)
+  @Test(arguments: [1, 2, 3, 8]) func rangesCoverEverythingOnce(threads: Int) {
+    let pool = WorkerPool(threads: threads)
     defer { pool.stop() }
     for units in [0, 1, 2, 7, 1000] {
       for smallest in [1, 3, 5000] {
@@ -37,8 +37,8 @@ import VL2Run
   }
 
   /// Threads that went to sleep between jobs are woken.
-  @Test func jobsAfterAPause() throws {
-    let pool = try WorkerPool(threads: 3)
+  @Test func jobsAfterAPause() {
+    let pool = WorkerPool(threads: 3)
     defer { pool.stop() }
     let counter = Counter()
     for _ in 0..<20 {
@@ -51,8 +51,8 @@ import VL2Run
     #expect(counter.value == 60)
   }
 
-  @Test func workersAreDistinct() throws {
-    let pool = try WorkerPool(threads: 4)
+  @Test func workersAreDistinct() {
+    let pool = WorkerPool(threads: 4)
     defer { pool.stop() }
     let busy = (0..<4).map { _ in Counter() }
     let clashes = Counter()
@@ -63,9 +63,9 @@ import VL2Run
     #expect(clashes.value == 0)
   }
 
-  @Test func poolsComeAndGo() throws {
+  @Test func poolsComeAndGo() {
     for _ in 0..<200 {
-      let pool = try WorkerPool(threads: 3)
+      let pool = WorkerPool(threads: 3)
       let counter = Counter()
       pool.run(10) { _, _ in counter.add() }
       #expect(counter.value == 10)
@@ -75,10 +75,10 @@ import VL2Run
   }
 
   /// The threads let go of a pool when its owner goes, and end.
-  @Test func nobodyKeepsAPoolWhoseOwnerIsGone() throws {
+  @Test func nobodyKeepsAPoolWhoseOwnerIsGone() {
     weak var pool: WorkerPool?
     do {
-      let arithmetic = Arithmetic(pool: try WorkerPool(threads: 3), mode: .int8)
+      let arithmetic = Arithmetic(pool: WorkerPool(threads: 3), mode: .int8)
       pool = arithmetic.pool
       let counter = Counter()
       arithmetic.pool.run(10) { _, _ in counter.add() }

@@ -104,7 +104,7 @@ import VL2Run
           blocks: UnsafeRawPointer(weights).assumingMemoryBound(to: UInt8.self), block_step: size * 64,
           code: UInt32(VL2_CODE_F32), rows: UInt32(size), columns: UInt32(size))), bias: added,
       routing: routing,
-      arithmetic: Arithmetic(pool: try WorkerPool(threads: 1), mode: .int8))
+      arithmetic: Arithmetic(pool: WorkerPool(threads: 1), mode: .int8))
     var input = rows.flatMap { $0 }
     var picks = ExpertPicks()
     input.withUnsafeMutableBufferPointer {

@@ -89,11 +89,11 @@ private final class LatentCase: CustomTestStringConvertible {
   func run(
     chunk: Int, written: Int? = nil, threads: Int = 2, mode: ActivationMode = .float32,
     scratch: AttentionScratch? = nil
-  ) throws -> [Float] {
+  ) -> [Float] {
     let attention = LatentAttention(
       weights, shape: shape, rotary: RotaryTable(size: shape.rope, theta: 10000),
       scratch: scratch ?? AttentionScratch(threads: threads),
-      arithmetic: Arithmetic(pool: try WorkerPool(threads: threads), mode: mode))
+      arithmetic: Arithmetic(pool: WorkerPool(threads: threads), mode: mode))
     let cache = AlignedBuffer()
     let floats = attention.cacheBytes(capacity: count) / 4
     let kept = cache.reserve(floats, of: Float.self)
@@ -196,18 +196,18 @@ private final class LatentCase: CustomTestStringConvertible {
   }
 
   @Test(arguments: seeds)
-  func expandedIsThePublishedDefinition(seed: UInt64) throws {
+  func expandedIsThePublishedDefinition(seed: UInt64) {
     let item = LatentCase(seed)
-    let error = worstRow(item.exact(), try item.run(chunk: item.chunk), columns: item.hidden)
+    let error = worstRow(item.exact(), item.run(chunk: item.chunk), columns: item.hidden)
     #expect(error < 1e-4, "\(item.testDescription)")
   }
 
   @Test(arguments: seeds)
-  func absorbedEqualsExpanded(seed: UInt64) throws {
+  func absorbedEqualsExpanded(seed: UInt64) {
     let item = LatentCase(seed)
-    let expanded = try item.run(chunk: item.chunk).map(Double.init)
+    let expanded = item.run(chunk: item.chunk).map(Double.init)
     for written in [0, item.count / 2] {
-      let absorbed = try item.run(chunk: 1, written: written)
+      let absorbed = item.run(chunk: 1, written: written)
       let error = worstRow(expanded, absorbed, columns: item.hidden)
       #expect(error < 1e-4, "\(item.testDescription), written from \(written) on")
     }
@@ -215,12 +215,12 @@ private final class LatentCase: CustomTestStringConvertible {
 
   /// A row has the same bits in any chunk and with any number of threads.
   @Test(arguments: seeds.prefix(12), [ActivationMode.float32, .int8])
-  func chunksAndThreads(seed: UInt64, mode: ActivationMode) throws {
+  func chunksAndThreads(seed: UInt64, mode: ActivationMode) {
     let item = LatentCase(seed)
     for written in [0, item.count / 2, item.count] {
-      let expected = try item.run(chunk: item.count, written: written, threads: 1, mode: mode)
+      let expected = item.run(chunk: item.count, written: written, threads: 1, mode: mode)
       for (chunk, threads) in [(1, 1), (item.chunk, 2), (7, 3)] {
-        let found = try item.run(chunk: chunk, written: written, threads: threads, mode: mode)
+        let found = item.run(chunk: chunk, written: written, threads: threads, mode: mode)
         #expect(
           sameBits(found, expected, found.count),
           "\(item.testDescription): chunks of \(chunk), \(threads) threads, written from \(written) on")
@@ -229,20 +229,20 @@ private final class LatentCase: CustomTestStringConvertible {
   }
 
   /// A layer keeps the latent and the rotary key of each position, whatever the number of heads.
-  @Test func cacheHoldsLatents() throws {
+  @Test func cacheHoldsLatents() {
     let item = LatentCase(2)
     let attention = LatentAttention(
       item.weights, shape: item.shape, rotary: RotaryTable(size: item.shape.rope, theta: 10000),
       scratch: AttentionScratch(threads: 1),
-      arithmetic: Arithmetic(pool: try WorkerPool(threads: 1), mode: .float32))
+      arithmetic: Arithmetic(pool: WorkerPool(threads: 1), mode: .float32))
     #expect(attention.cacheBytes(capacity: 4096) == 4 * 4096 * (item.shape.rank + item.shape.rope))
   }
 
   /// A budget counts on it.
-  @Test(arguments: 0..<24) func memoryOfReading(seed: UInt64) throws {
+  @Test(arguments: 0..<24) func memoryOfReading(seed: UInt64) {
     let latent = LatentCase(seed)
     let scratch = AttentionScratch(threads: 2)
-    _ = try latent.run(chunk: latent.chunk, scratch: scratch)
+    _ = latent.run(chunk: latent.chunk, scratch: scratch)
     let shape = latent.shape
     let row = shape.heads * (shape.key + shape.value) + shape.kept + (shape.queryRank ?? 0)
     let most =
@@ -252,7 +252,7 @@ private final class LatentCase: CustomTestStringConvertible {
   }
 
   /// Keys and values of some heads at a time are what a long prompt takes, not those of all.
-  @Test func memoryOfLongPrompts() throws {
+  @Test func memoryOfLongPrompts() {
     let small = LatentAttention.Shape(heads: 16, queryRank: nil, rank: 512, nope: 128, rope: 64, value: 128)
     let all = 3500 * 16 * (small.expanded + small.key) * 4
     #expect(LatentAttention.expandedBytes(small, positions: 3500) < all / 2)
