@@ -10,8 +10,6 @@
 /* What older ones have. */
 extern long old_strtol(const char *, char **, int) __asm__("strtol");
 extern long long old_strtoll(const char *, char **, int) __asm__("strtoll");
-extern unsigned long old_strtoul(const char *, char **, int) __asm__("strtoul");
-extern unsigned long long old_strtoull(const char *, char **, int) __asm__("strtoull");
 extern int old_vsscanf(const char *, const char *, va_list) __asm__("__isoc99_vsscanf");
 
 #if defined(__aarch64__)
@@ -29,8 +27,6 @@ __asm__(".symver old_fmodf, fmodf@" FIRST);
 /* glibc 2.38 gave the functions that read numbers other names for those compiled as C23, which know 0b101. */
 long __isoc23_strtol(const char *text, char **end, int base) { return old_strtol(text, end, base); }
 long long __isoc23_strtoll(const char *text, char **end, int base) { return old_strtoll(text, end, base); }
-unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return old_strtoul(text, end, base); }
-unsigned long long __isoc23_strtoull(const char *text, char **end, int base) { return old_strtoull(text, end, base); }
 int __isoc23_sscanf(const char *text, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -49,11 +45,7 @@ size_t strlcpy(char *to, const char *from, size_t size) {
   }
   return length;
 }
-size_t strlcat(char *to, const char *from, size_t size) {
-  size_t length = strnlen(to, size);
-  return length == size ? length + strlen(from) : length + strlcpy(to + length, from, size - length);
-}
 
-/* New versions in 2.38, which do not set errno. */
+/* New versions in 2.38, without SVID's way with errors. */
 double fmod(double x, double y) { return old_fmod(x, y); }
 float fmodf(float x, float y) { return old_fmodf(x, y); }

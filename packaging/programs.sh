@@ -28,8 +28,10 @@ compile() {                                 # compile ARCHITECTURE
   mkdir -p "$out/$arch"
   in_host "$clang" "${target[@]}" -O2 -fPIC -fno-builtin -Wall -Wextra -Werror -c packaging/glibc-floor.c \
     -o "$out/$arch/glibc-floor.o"
-  # All addresses are resolved at start and then read-only; no symbols are kept.
-  build+=(--static-swift-stdlib -Xlinker "/package/$out/$arch/glibc-floor.o"
+  # All addresses are resolved at start and then read-only; no symbols are kept. Nor are hashes of Swift's intermediate code,
+  # which are others each time.
+  build+=(--static-swift-stdlib -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen
+    -Xlinker "/package/$out/$arch/glibc-floor.o"
     -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker -s)
   products=$("${build[@]}" --show-bin-path | tail -n 1)
   products=${products#/package/}

@@ -29,10 +29,19 @@ public enum Program {
   private static func runAsynchronously(
     _ command: any AsyncParsableCommand, failed: @escaping (any Error) -> Never
   ) -> Never {
-    // The task alone uses them from here on.
-    nonisolated(unsafe) var command = command
-    nonisolated(unsafe) let failed = failed
-    Task {
+    let handed = HandedOver(command: command, failed: failed)
+    Task { await handed.run() }
+    dispatchMain()
+  }
+
+  /// A command on its way to the task that alone uses it from there on. A type of its own, because Swift 6.0.3 crashes
+  /// where a task's closure changes a value of a type that is not known.
+  private struct HandedOver: @unchecked Sendable {
+    let command: any AsyncParsableCommand
+    let failed: (any Error) -> Never
+
+    func run() async -> Never {
+      var command = command
       do {
         try await command.run()
         exit(EXIT_SUCCESS)
@@ -40,7 +49,6 @@ public enum Program {
         failed(error)
       }
     }
-    dispatchMain()
   }
 
   private static func end<Root: ParsableCommand>(_: Root.Type, _ error: any Error) -> Never {
