@@ -6,6 +6,9 @@ SWIFT ?= swift
 FILTER ?=
 # Which parts of the client tests to run (Tests/ClientTests/README.md). Empty: all.
 PARTS ?=
+# The machine of test-board: a76, a72, 16k, no-memory-controller, 512M, bookworm; or in VARIANTS several, or all.
+VARIANT ?= a76
+VARIANTS ?= $(VARIANT)
 # Those that make test-fast leaves out, since they take seconds: suites, and single tests of others.
 SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Session)Tests/
 SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
@@ -21,9 +24,8 @@ ARCH ?=
 # Where make install copies to.
 PREFIX ?= /usr/local
 
-.PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-sanitizers test-threads clean
-.PHONY: test-newcomer
-.PHONY: dependencies
+.PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-board test-sanitizers
+.PHONY: test-threads test-newcomer clean dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
@@ -40,6 +42,7 @@ help:
 	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
+	@echo "make test-board       the arm64 package in an emulated board (root; see CONTRIBUTING.md); VARIANTS=all: all boards"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
@@ -99,6 +102,9 @@ test-arm64:
 
 test-newcomer:
 	scripts/test-newcomer.sh
+
+test-board:
+	scripts/board/test.sh $(VARIANTS)
 
 test-sanitizers: dependencies
 	scripts/test-sanitizers.sh

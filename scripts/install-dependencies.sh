@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what building and testing vl2 needs and this machine lacks, from Debian's packages.
-# Usage: install-dependencies.sh [lint | clients | packages]
-#   also what 'make lint', 'make test-clients', or 'make check-packages' and 'make test-packages' need
+# Usage: install-dependencies.sh [lint | clients | packages | board]
+#   also what 'make lint', 'make test-clients', 'make check-packages' and 'make test-packages', or 'make test-board' need
 # Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
 # before sudo runs, and where there is nobody to ask, the command to run is printed instead.
 set -euo pipefail
@@ -58,6 +58,15 @@ elif [ "${1:-}" = packages ]; then
   need_program qemu-aarch64-static qemu-user-static
   need_program debootstrap debootstrap
   need_program curl curl
+elif [ "${1:-}" = board ]; then
+  PATH=$PATH:/usr/sbin:/sbin
+  need_program python3 python3
+  need_program qemu-system-aarch64 qemu-system-arm
+  need_program debootstrap debootstrap
+  need_program mke2fs e2fsprogs
+  need_program depmod kmod
+  need_program cpio cpio
+  need_program xz xz-utils
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

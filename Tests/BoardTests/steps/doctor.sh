@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# vl2 doctor knows this machine: its kernels, its pages, its memory, and whether memory can be limited.
+report=$(vl2 doctor)
+echo "$report"
+expect_match "doctor" "^page size +$(($(getconf PAGESIZE) / 1024)) KiB" "$report"
+expect_match "doctor" "^cores +$(nproc)\b" "$report"
+if grep -q asimddp /proc/cpuinfo; then wanted=dotprod; else wanted=neon; fi
+expect_match "doctor" "^kernels +$wanted" "$report"
+if grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
+  if grep -Eqi "no memory controller" <<<"$report"; then fail "doctor misses a memory controller that is there"; fi
+else
+  expect_match "doctor" "no memory controller" "$report"
+  expect_match "doctor's advice" "take 'cgroup_disable=memory' off" "$report"
+fi
+note "$(grep -E '^(kernels|page size|memory|cgroup) ' <<<"$report" | sed 's/  */ /g; s/ (.*//' | paste -sd ';')"
