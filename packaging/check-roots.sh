@@ -99,13 +99,13 @@ tarball_answers() {
   in_root "$folder/bin/vl2-convert" verify "$folder/share/vl2/pocket/pocket.vl2q"
   answers "$folder/share/vl2/pocket" in_root "$folder/bin/vl2"
 }
-own_libraries() {                           # the tarball's programs take nothing from the system but the C library
+own_libraries() {                           # the tarball's programs take the C and C++ libraries alone from the system
   local program
   for program in vl2 vl2-convert; do
     in_root ldd "/tmp/tarball/vl2-$version/bin/$program"
   done >"$work/ldd"
   cat "$work/ldd"
-  ! grep -vE '/tmp/tarball/|linux-vdso|lib(c|m|dl|pthread|rt)\.so|ld-linux' "$work/ldd"
+  ! grep -vE '/tmp/tarball/|linux-vdso|lib(c|m|dl|pthread|rt|stdc\+\+|gcc_s)\.so|ld-linux' "$work/ldd"
 }
 keeps_models_and_settings() {
   [ -s "$root/var/lib/vl2/mine.vl2q" ] && grep -q '^VL2_SERVE_OPTIONS="--demo"$' "$root/etc/vl2/serve.env"
@@ -114,6 +114,10 @@ is_enabled() { [ -L "$root/etc/systemd/system/multi-user.target.wants/vl2.servic
 enable() { in_root systemctl enable vl2.service && is_enabled; }
 is_disabled() { ! is_enabled; }
 
+mkdir "$work/tarball"
+tar -xf "$made/vl2-$version-linux-amd64.tar.xz" --strip-components=1 -C "$work/tarball"
+check "the tarball: no symbol above GLIBC_2.35 and GLIBCXX_3.4.30" runs_on_old_systems "$work"/tarball/{bin,lib}/*
+
 for suite in "$@"; do
   root=$work/$suite
   make_root "$suite" "$root"
@@ -121,7 +125,7 @@ for suite in "$@"; do
   apt update
 
   check "$suite: the tarball answers where nothing is installed" tarball_answers
-  check "$suite: the tarball's programs take the C library alone from the system" own_libraries
+  check "$suite: the tarball's programs take the C and C++ libraries alone from the system" own_libraries
 
   list_files "$work/bare"
   check "$suite: apt installs the package" apt install "/tmp/vl2_${version}_amd64.deb"

@@ -6,8 +6,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# glibc of Ubuntu 22.04, libstdc++ of Debian 12 and Ubuntu 22.04.
-newest_glibc=2.35 newest_glibcxx=3.4.30
 most_bytes=25000000                         # of a program; Foundation with its ICU data would be 59 MB
 needed="ld-linux libc.so.6 libcrypto.so.3 libgcc_s.so.1 libm.so.6 libmicrohttpd.so.12 libspng.so.0 libstdc++.so.6"
 needed+=" libturbojpeg.so.0 libzstd.so.1"   # of both programs together
@@ -28,14 +26,6 @@ is_small() {                                # is_small FILE BYTES
   size=$(stat -c %s "$1")
   echo "$1 has $size bytes, $2 are allowed"
   [ "$size" -le "$2" ]
-}
-wants_no_newer() {                          # wants_no_newer NAME VERSION FILE...: symbols of no version above this one
-  local name=$1 most=$2 newest
-  shift 2
-  newest=$(readelf --version-info --wide "$@" | grep -oE "\b${name}_[0-9][0-9.]*" | sed "s/${name}_//" | sort -Vu | tail -n 1)
-  echo "The newest symbols are $name ${newest:-none}, $most is allowed. They are:"
-  readelf --dyn-syms --wide "$@" | grep "@${name}_$newest\b" | awk '{ print $8 }' | sort -u | head -n 20
-  [ -n "$newest" ] && [ "$(printf '%s\n' "$most" "$newest" | sort -V | tail -n 1)" = "$most" ]
 }
 needs_exactly() {                           # needs_exactly LIBRARIES FILE...
   local libraries=$1
@@ -86,8 +76,7 @@ for arch in arm64 amd64; do
   for program in "${programs[@]}"; do
     check "$arch: $(basename "$program") is below $most_bytes bytes" is_small "$program" "$most_bytes"
   done
-  check "$arch: no symbol above GLIBC_$newest_glibc" wants_no_newer GLIBC "$newest_glibc" "${programs[@]}"
-  check "$arch: no symbol above GLIBCXX_$newest_glibcxx" wants_no_newer GLIBCXX "$newest_glibcxx" "${programs[@]}"
+  check "$arch: no symbol above GLIBC_2.35 and GLIBCXX_3.4.30" runs_on_old_systems "${programs[@]}"
   check "$arch: needs the libraries that Depends names, and no others" needs_exactly "$needed" "${programs[@]}"
   check "$arch: manual, completions, unit, user, settings, pocket and licences are there" has_files "$tree" \
     /usr/share/man/man1/{vl2,vl2.ask,vl2.serve,vl2-convert,vl2-convert.pack}.1.gz \

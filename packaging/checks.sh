@@ -31,6 +31,16 @@ says_nothing() {                            # says_nothing COMMAND...
   said=$("$@" 2>&1) || { printf '%s\n' "$said"; return 1; }
   [ -z "$said" ] || { printf '%s\n' "$said"; return 1; }
 }
+wants_no_newer() {                          # wants_no_newer NAME VERSION FILE...: symbols of no version above this one
+  local name=$1 most=$2 newest
+  shift 2
+  newest=$(readelf --version-info --wide "$@" | grep -oE "\b${name}_[0-9][0-9.]*" | sed "s/${name}_//" | sort -Vu | tail -n 1)
+  echo "The newest symbols are of ${name}_${newest:-none}, $most is allowed:"
+  readelf --dyn-syms --wide "$@" | grep "@${name}_$newest\b" | awk '{ print $8 }' | sort -u
+  [ -n "$newest" ] && [ "$(printf '%s\n' "$most" "$newest" | sort -V | tail -n 1)" = "$most" ]
+}
+# glibc of Ubuntu 22.04, libstdc++ of Debian 12 and Ubuntu 22.04.
+runs_on_old_systems() { wants_no_newer GLIBC 2.35 "$@" && wants_no_newer GLIBCXX 3.4.30 "$@"; }
 # pocket's answers are the same on every machine.
 answers() {                                 # answers FOLDER_OF_POCKET VL2...
   local pocket=$1 answer

@@ -14,10 +14,12 @@ tree=$work/$name
 mkdir -p "$tree/lib" "$tree/licences"
 packaging/fill-tree.sh amd64 "$tree"
 
-# What the system has to have: the C library, in the version that the programs and Debian 12's libraries want.
+# What the system has to have: the C library, and the C++ library, since Debian 12's would want a newer C library than the
+# programs do.
 from_system() {
   case $1 in
     libc.so.6 | libm.so.6 | libdl.so.2 | libpthread.so.0 | librt.so.1 | ld-linux-x86-64.so.2) return 0 ;;
+    libstdc++.so.6 | libgcc_s.so.1) return 0 ;;
     *) return 1 ;;
   esac
 }

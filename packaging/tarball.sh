@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Make a tarball for x86-64 Linux that needs nothing of a system but a C library (glibc 2.36 or newer): both programs, and
-# the libraries they need as Debian 12 has them.
+# Make a tarball for x86-64 Linux that needs nothing of a system but its C and C++ libraries (glibc 2.35, GCC 12 or newer):
+# both programs, and what else they need as Debian 12 has it.
 # Usage: tarball.sh      as root (see place.sh)
 # It is .build-packages/vl2-VERSION-linux-amd64.tar.xz. The same commit and the same libraries give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 made=.build-packages
-packages=(libturbojpeg0 libspng0 libssl3 libzstd1 libmicrohttpd12 libwebp7 libstdc++6 libgcc-s1)
+packages=(libturbojpeg0 libspng0 libssl3 libzstd1 libmicrohttpd12 libwebp7)
 
 trap 'chown -R --reference=Package.swift .build-packages .build-*-static .build-amd64-manual 2>/dev/null || true' EXIT
 SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct)
