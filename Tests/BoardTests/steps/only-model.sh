@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Without settings of a model the service takes the only one in /var/lib/vl2; where there are two it says so and does not guess.
+# Without settings of a model the service takes the only one in /var/lib/vl2; where there are two it says so and does not
+# guess.
 stop_service
 cp -a /etc/vl2/serve.env "$WORK/serve.env"
 trap 'rm -f /var/lib/vl2/second.vl2q; cp -a "$WORK/serve.env" /etc/vl2/serve.env' EXIT
