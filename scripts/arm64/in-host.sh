@@ -35,6 +35,7 @@ while read -r key url; do
   mount_at "${folder%/}" "${folder%/}"
 done < <(git config --get-regexp '^url\..*\.insteadof$' || true)
 
-exec chroot "$host" /usr/bin/env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LANG=C.UTF-8 \
+# At the same addresses each time (-R): the order of some of the Swift compiler's instructions depends on them.
+exec setarch -R chroot "$host" /usr/bin/env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LANG=C.UTF-8 \
   ${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH"} \
   /bin/sh -c 'cd /package && exec "$@"' sh "$@"
