@@ -50,7 +50,14 @@ package struct ControlGroup {
       $0 + (AvailableMemory.field(prefix + $1, of: statistics) ?? 0)
     }
     self.limit = limit
-    self.used = used - min(cached, used)
+    var kept = used - min(cached, used)
+    // The kernel adds up memory.stat late: file pages that were just read are in memory.current and not yet there. What is
+    // no file page is there by itself, since Linux 5.18.
+    if isVersion2, let kernel = AvailableMemory.field("kernel", of: statistics) {
+      let processes = ["anon", "shmem"].reduce(0) { $0 + (AvailableMemory.field($1, of: statistics) ?? 0) }
+      kept = min(kept, processes + kernel)
+    }
+    self.used = kept
   }
 
   /// A mount point of control groups that have the memory controller.

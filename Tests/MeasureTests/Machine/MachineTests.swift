@@ -100,6 +100,24 @@ import VL2Measure
     #expect(try machine(files).memoryLimit == .unavailable)
   }
 
+  /// File pages that were just read are in memory.current before they are in memory.stat.
+  @Test func lateStatistics() throws {
+    let group = "/sys/fs/cgroup/service"
+    var files = [
+      "/proc/self/cgroup": "0::/service\n",
+      "/proc/self/mounts": "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n",
+      "/sys/fs/cgroup/cgroup.controllers": "cpu memory pids\n",
+      group + "/memory.max": "9000\n",
+      group + "/memory.current": "6000\n",
+      group + "/memory.stat":
+        "anon 700\nfile 1100\nkernel 300\nshmem 100\ninactive_file 600\nactive_file 400\n",
+    ]
+    #expect(try machine(files).memoryLimit == .limited(9000, used: 1100))
+    // Older kernels do not say what they take themselves.
+    files[group + "/memory.stat"] = "anon 700\nfile 1100\nshmem 100\ninactive_file 600\nactive_file 400\n"
+    #expect(try machine(files).memoryLimit == .limited(9000, used: 5000))
+  }
+
   /// Whatever is missing or nonsense is left out.
   @Test func nothingKnown() throws {
     let empty = try machine([:])
