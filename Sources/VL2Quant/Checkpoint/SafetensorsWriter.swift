@@ -53,14 +53,10 @@ package final class SafetensorsWriter {
 
   /// Writes the next bytes of the tensors.
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
-    var done = 0
-    while done < bytes.count {
-      let count = write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw Self.failure(path)
-      }
-      done += count
+    do throws(Descriptor.Failure) {
+      try Descriptor(descriptor).write(bytes)
+    } catch {
+      throw OutputError(path, error.number)
     }
   }
 
