@@ -45,8 +45,10 @@ struct WeightPlan {
     case .mapped: return nil
     case .bytes(let bytes): return mapped <= bytes ? nil : bytes
     case .automatic:
-      guard let available = AvailableMemory.read()?.available else { return nil }
-      // Some memory is left for the page cache and for other processes.
+      guard let free = AvailableMemory.read()?.available else { return nil }
+      // A budget counts what this process has already. Some memory is left for the page cache and for other
+      // processes.
+      let available = free + meter.peaks.anonymous
       return mapped <= available / 10 * 9 ? nil : available / 100 * 85
     }
   }
