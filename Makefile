@@ -25,7 +25,7 @@ ARCH ?=
 PREFIX ?= /usr/local
 
 .PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-board test-sanitizers
-.PHONY: test-threads test-newcomer clean dependencies
+.PHONY: test-threads test-task-limits test-newcomer clean dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
@@ -45,6 +45,7 @@ help:
 	@echo "make test-board       the arm64 package in an emulated board (root; see CONTRIBUTING.md); VARIANTS=all: all boards"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
+	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
 
@@ -111,6 +112,9 @@ test-sanitizers: dependencies
 
 test-threads: dependencies
 	scripts/test-threads.sh $(if $(FILTER),'$(FILTER)')
+
+test-task-limits: dependencies
+	scripts/test-task-limits.sh
 
 clean:
 	rm -rf .build .build-arm64 .build-threads .build-packages .build-amd64-static .build-arm64-static .build-amd64-manual

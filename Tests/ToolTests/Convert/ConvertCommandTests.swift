@@ -181,7 +181,7 @@ import VL2Quant
       ["pack", golden, "-o", "x", "--threads", "0"], ["pack", golden, "-o", "x", "--sections", "gzip"],
       ["synthesize", "huge", "-o", "x"], ["inspect"], ["inspect", "x", "--json", "--recipe"],
       ["pack", golden, "-o", "x", "--recipe", "r", "--weights", "q4"],
-      ["dequantize", "x", "-o", "y", "--threads", "9999"],
+      ["dequantize", "x", "-o", "y", "--threads", "-1"],
     ] {
       let run = try tool.run(words)
       #expect(run.status == 64, "\(words)")
