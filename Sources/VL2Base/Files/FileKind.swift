@@ -33,7 +33,7 @@ public enum FileKind: String, Sendable, CaseIterable {
   case pyTorch = "a PyTorch file (pickle)"
   case hdf5 = "an HDF5 file"
   // Others.
-  case lfsPointer = "a Git LFS pointer, not the file that it stands for"
+  case lfsPointer = "a Git LFS pointer in place of the file"
   case json = "a JSON text"
   case archive = "an archive"
 
