@@ -22,6 +22,13 @@ public final class Checkpoint: Sendable {
     var file: InputFile
   }
 
+  /// A file with weights.
+  struct Shard {
+    var source: Source
+    /// Bytes before the first weight.
+    var headerLength: Int
+  }
+
   /// The folder's path: as it was given, or the snapshot in the root of a Hugging Face cache that was given.
   public let folder: String
   /// What the model is called: the last component of the folder's path, with links and dots resolved, or the name in
@@ -45,8 +52,10 @@ public final class Checkpoint: Sendable {
   /// The sentence under that key; nil if it is just `true`.
   public let demonstrationNote: String?
 
-  /// Everything that goes into a packed file.
-  let sources: [Source]
+  /// The files besides the shards that go into a packed file.
+  let texts: [Source]
+  /// Sorted by the bytes of their names.
+  let shards: [Shard]
   private let tensors: [String: Tensor]
 
   /// The files that a packed file embeds, and whether a checkpoint must have them.
@@ -84,15 +93,8 @@ public final class Checkpoint: Sendable {
     (isDemonstration, demonstrationNote) = (mark.isSet, mark.sentence)
     tokenizerJSON = try texts.bytes("tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
     license = try texts.license(atMost: Self.longestLicense)
-    tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
-    // Each shard once: many tensors share a file.
-    let shards = Dictionary(
-      tensors.values.map { ($0.file.path, $0.file) }, uniquingKeysWith: { first, _ in first })
-    sources =
-      texts.sources
-      + shards.map {
-        Source(name: String($0.key.dropFirst(folder.count + 1)), isFromBase: false, file: $0.value)
-      }
+    self.texts = texts.sources
+    (shards, tensors) = try Self.read(try ShardList(folder: folder), folder: folder)
     // PEFT's names for the matrices of an adapter. They may also stand beside the model's own matrices.
     let unmerged = tensorNames.first { $0.contains(".lora_A.") || $0.contains(".lora_B.") }
     if let tensor = unmerged.flatMap({ tensors[$0] }) {
@@ -133,16 +135,21 @@ public final class Checkpoint: Sendable {
 
   // MARK: - Opening
 
-  private static func tensors(of shards: ShardList, folder: String) throws -> [String: Tensor] {
+  /// The shards that hold tensors, and these.
+  private static func read(_ list: ShardList, folder: String) throws -> ([Shard], [String: Tensor]) {
+    var shards: [Shard] = []
     var tensors: [String: Tensor] = [:]
-    for path in shards.paths {
+    for path in list.paths {
       let file: InputFile
       do {
         file = try InputFile(path: path)
-      } catch InputError.missing where shards.index != nil {
-        throw CheckpointError.missingShard(path: path, index: shards.index ?? "")
+      } catch InputError.missing where list.index != nil {
+        throw CheckpointError.missingShard(path: path, index: list.index ?? "")
       }
-      for entry in try SafetensorsHeader(of: file).tensors {
+      let header = try SafetensorsHeader(of: file)
+      let source = Source(name: String(path.dropFirst(folder.count + 1)), isFromBase: false, file: file)
+      if !header.tensors.isEmpty { shards.append(Shard(source: source, headerLength: header.byteCount)) }
+      for entry in header.tensors {
         let tensor = Tensor(
           name: entry.name, type: entry.type, shape: entry.shape, file: file, offset: entry.range.lowerBound)
         if let other = tensors.updateValue(tensor, forKey: entry.name) {
@@ -151,12 +158,13 @@ public final class Checkpoint: Sendable {
       }
     }
     // Sorted, so that the same folder always gives the same message.
-    for (name, file) in shards.promised.sorted(by: { $0.key < $1.key })
+    for (name, file) in list.promised.sorted(by: { $0.key < $1.key })
     where tensors[name]?.file.path != folder + "/" + file {
       throw CheckpointError.malformed(
         path: folder + "/" + file,
-        problem: "does not hold the tensor \(UntrustedText.quoted(name)), as \(shards.index ?? "") says")
+        problem: "does not hold the tensor \(UntrustedText.quoted(name)), as \(list.index ?? "") says")
     }
-    return tensors
+    shards.sort { $0.source.name.utf8.lexicographicallyPrecedes($1.source.name.utf8) }
+    return (shards, tensors)
   }
 }

@@ -14,6 +14,8 @@ package struct SafetensorsHeader {
     package var range: Range<Int>
   }
 
+  /// Bytes up to the first tensor's.
+  let byteCount: Int
   /// In the order of their bytes in the file.
   package let tensors: [Tensor]
 
@@ -45,6 +47,7 @@ package struct SafetensorsHeader {
     tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     try Self.checkCover(tensors, start: start, file: file)
     self.tensors = tensors
+    byteCount = start
   }
 
   private static func entries(_ json: [UInt8], path: String) throws -> [JSONValue.Member] {
