@@ -35,9 +35,11 @@ public struct Tool: Sendable {
   /// Starts the program; the caller must wait for it or stop it.
   public func start(
     _ arguments: [String], input: FileHandle = .nullDevice, output: Any? = FileHandle.nullDevice,
-    errors: Any? = FileHandle.nullDevice, environment: [String: String] = [:], largestFile: Int? = nil
+    errors: Any? = FileHandle.nullDevice, environment: [String: String] = [:], largestFile: Int? = nil,
+    script: String? = nil
   ) throws -> Process {
     var words = Self.launcher + [program] + arguments
+    if let script { words = ["/bin/sh", "-c", script, "sh"] + words }
     if let largestFile {
       // POSIX counts in units of 512 bytes.
       let limit = "trap '' XFSZ; ulimit -f \(largestFile / 512); exec \"$@\""
@@ -59,9 +61,12 @@ public struct Tool: Sendable {
 
   /// Runs the program to its end.
   ///
-  /// - Parameter largestFile: bytes beyond which writing a file fails, as on a full disk.
+  /// - Parameters:
+  ///   - largestFile: bytes beyond which writing a file fails, as on a full disk.
+  ///   - script: what a shell does that runs the program as `"$@"`; nil for no shell.
   public func run(
-    _ arguments: [String], input: String = "", environment: [String: String] = [:], largestFile: Int? = nil
+    _ arguments: [String], input: String = "", environment: [String: String] = [:], largestFile: Int? = nil,
+    script: String? = nil
   ) throws -> ToolRun {
     try withTemporaryFolder { folder in
       // Files rather than pipes, so that no amount of output can block the program.
@@ -74,7 +79,7 @@ public struct Tool: Sendable {
       )
       let process = try start(
         arguments, input: files.0, output: files.1, errors: files.2, environment: environment,
-        largestFile: largestFile)
+        largestFile: largestFile, script: script)
       process.waitUntilExit()
       let written = try paths.dropFirst().map { String(decoding: try bytes(of: $0), as: UTF8.self) }
       return ToolRun(

@@ -185,7 +185,7 @@ struct Ask: AsyncParsableCommand {
     } catch {
       throw Failure(.noInput, "standard input cannot be read", "give the question as the last argument")
     }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
+    guard let text = String(validating: ByteOrderMark.dropped(from: bytes), as: UTF8.self) else {
       throw Failure(.badData, "the question on standard input is not UTF-8 text", "give text")
     }
     guard text.utf8.count <= Self.longestQuestion else {

@@ -45,7 +45,7 @@ struct CompareModels {
       throw Failure(
         .noInput, "\(path): no such file, or not readable", "give a file with one question a line")
     }
-    guard let text = String(validating: data, as: UTF8.self) else {
+    guard let text = String(validating: ByteOrderMark.dropped(from: data), as: UTF8.self) else {
       throw Failure(.badData, "\(path): not UTF-8 text", "give a file with one question a line")
     }
     let lines = text.split(whereSeparator: \.isNewline).map(String.init).filter {

@@ -18,7 +18,7 @@ public struct SystemReason: Sendable, Equatable {
     switch number {
     case ENOENT, ENOTDIR: SystemReason("no such file", "check the path", kind: .noInput)
     case EACCES, EPERM: SystemReason(text(number), "let this user read it", kind: .noInput)
-    case ENOMEM: SystemReason(text(number), "close other programs", kind: .tooLittleMemory)
+    case ENOMEM: memory(AddressSpaceLimit.read())
     default: SystemReason(text(number), "check the storage, or copy the file again")
     }
   }
@@ -32,6 +32,15 @@ public struct SystemReason: Sendable, Equatable {
     case ENOSPC, EDQUOT, EFBIG: SystemReason(text(number), "make room, or give a path where there is some")
     default: SystemReason(text(number), "give another path")
     }
+  }
+
+  /// Why memory is refused.
+  private static func memory(_ limit: AddressSpaceLimit?) -> SystemReason {
+    guard let limit else {
+      return SystemReason(text(ENOMEM), "close other programs", kind: .tooLittleMemory)
+    }
+    return SystemReason(
+      "\(text(ENOMEM)): \(limit.problem)", AddressSpaceLimit.hint, kind: .tooLittleMemory)
   }
 
   /// The system's message, in a form that fits inside a line.

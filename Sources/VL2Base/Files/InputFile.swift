@@ -60,9 +60,11 @@ package final class InputFile: Sendable {
   }
 
   package func bytes(_ range: Range<Int>) throws -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: range.count)
-    try bytes.withUnsafeMutableBytes { try read(into: $0, at: range.lowerBound) }
-    return bytes
+    try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+      let room = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]))
+      try read(into: room, at: range.lowerBound)
+      count = range.count
+    }
   }
 
   /// Tells the kernel that these bytes are not needed again, so that a checkpoint of many gigabytes does not

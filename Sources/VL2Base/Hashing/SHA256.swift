@@ -18,6 +18,14 @@ package final class SHA256 {
     precondition(done == 1, "libcrypto has no SHA-256")
   }
 
+  /// The digest of what was appended so far; more can be appended.
+  package func soFar() -> String {
+    let copy = SHA256()
+    let done = EVP_MD_CTX_copy_ex(copy.context, context)
+    precondition(done == 1, "libcrypto has no SHA-256")
+    return copy.finish()
+  }
+
   /// The digest in lower-case hexadecimal digits. Nothing can be appended afterwards.
   package func finish() -> String {
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))

@@ -1,10 +1,18 @@
 /// Reads one JSON text (RFC 8259) from bytes, strictly: valid UTF-8, no duplicate keys, nothing after the
-/// value, at most 128 levels deep.
+/// value, at most 128 levels deep. A byte-order mark before it, as editors write one, is skipped.
 package struct JSONReader {
   /// Where reading stopped and why.
   package struct Failure: Error {
     package var offset: Int
     package var problem: String
+  }
+
+  /// Who writes a text.
+  package enum Writer {
+    /// People, with editors that put a mark before it.
+    case anybody
+    /// This program, or one that writes the same format.
+    case program
   }
 
   private static let deepest = 128
@@ -21,12 +29,19 @@ package struct JSONReader {
 
   /// The value in `bytes`.
   ///
-  /// - Parameter mostValues: more are refused, those inside others included. A value takes up to a hundred times the
-  ///   memory of its text.
+  /// - Parameters:
+  ///   - mostValues: more are refused, those inside others included. A value takes up to a hundred times the memory
+  ///     of its text.
+  ///   - writer: who writes such texts; a program writes no byte-order mark.
   /// - Throws: `Failure`.
-  package static func read(_ bytes: [UInt8], mostValues: Int = .max) throws -> JSONValue {
+  package static func read(_ bytes: [UInt8], mostValues: Int = .max, writer: Writer = .anybody) throws
+    -> JSONValue
+  {
     var reader = JSONReader(bytes, mostValues: mostValues)
     guard String(validating: bytes, as: UTF8.self) != nil else { throw reader.failure("not valid UTF-8") }
+    if writer == .anybody, bytes.starts(with: ByteOrderMark.utf8) {
+      reader.position = ByteOrderMark.utf8.count
+    }
     reader.skipSpace()
     let value = try reader.value(depth: 0)
     reader.skipSpace()
@@ -128,7 +143,7 @@ package struct JSONReader {
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     if whole, let value = Int(text) { return .integer(value) }
     guard let value = Double(text), value.isFinite else { throw failure("the number is too large") }
-    return .real(value)
+    return whole ? .wideInteger(Array(bytes[start..<position])) : .real(value)
   }
 
   private mutating func digits() throws {

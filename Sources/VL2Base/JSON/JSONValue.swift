@@ -11,7 +11,9 @@ package enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
   case integer(Int)
-  /// A number that is written with a fraction or an exponent, or that does not fit into `Int`.
+  /// A whole number that does not fit into `Int`: its digits as they are written, after its sign.
+  case wideInteger([UInt8])
+  /// A number that is written with a fraction or an exponent.
   case real(Double)
   /// UTF-8, always valid.
   case string([UInt8])
@@ -25,10 +27,21 @@ package enum JSONValue: Equatable, Sendable {
     case .null: "null"
     case .bool(let value): value ? "true" : "false"
     case .integer(let value): String(value)
+    case .wideInteger(let digits): String(decoding: digits, as: UTF8.self)
     case .real(let value): String(value)
     case .string(let bytes): UntrustedText.quoted(bytes)
     case .array: "an array"
     case .object: "an object"
+    }
+  }
+
+  /// The value of a number, rounded where a `Double` cannot hold it; nil for what is no number.
+  package var number: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .wideInteger(let digits): Double(String(decoding: digits, as: UTF8.self))
+    case .real(let value): value
+    default: nil
     }
   }
 
@@ -38,6 +51,10 @@ package enum JSONValue: Equatable, Sendable {
     switch (self, other) {
     case (.integer(let whole), .real(let value)), (.real(let value), .integer(let whole)):
       return Int(exactly: value) == whole
+    case (.wideInteger(let digits), .real(let value)), (.real(let value), .wideInteger(let digits)):
+      // Beyond 128 bits as near as a Double can tell.
+      let whole = Int128(String(decoding: digits, as: UTF8.self))
+      return whole.map { Int128(exactly: value) == $0 } ?? (value == JSONValue.wideInteger(digits).number)
     case (.array(let mine), .array(let others)):
       return mine.count == others.count && zip(mine, others).allSatisfy { $0.isEquivalent(to: $1) }
     case (.object(let mine), .object(let others)):

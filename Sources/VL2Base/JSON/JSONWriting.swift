@@ -41,6 +41,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
     case .null: out += "null".utf8
     case .bool(let value): out += (value ? "true" : "false").utf8
     case .integer(let value): out += "\(value)".utf8
+    case .wideInteger(let digits): out += digits
     // JSON has no word for what is no number.
     case .real(let value): out += (value.isFinite ? "\(value)" : "null").utf8
     case .string(let bytes): Self.write(bytes, to: &out)

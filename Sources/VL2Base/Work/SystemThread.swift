@@ -7,10 +7,20 @@ public struct ThreadError: ReportableError, Equatable {
   /// What the system said.
   public var reason: String
 
-  public var problem: String { "this system makes no more threads for this program: \(reason)" }
+  public var problem: String {
+    "this system makes no more threads for this program: \(reason)"
+      + (addresses.map { ": \($0.problem)" } ?? "")
+  }
 
   public var hint: Hint {
-    "allow it more tasks (systemd: TasksMax; a container: its limit of processes; a shell: ulimit -u)"
+    addresses == nil
+      ? "allow it more tasks (systemd: TasksMax; a container: its limit of processes; a shell: ulimit -u)"
+      : AddressSpaceLimit.hint
+  }
+
+  /// The limit of this process where it leaves no room for the stacks of a few threads.
+  private var addresses: AddressSpaceLimit? {
+    AddressSpaceLimit.read().flatMap { $0.left < 64 << 20 ? $0 : nil }
   }
 }
 

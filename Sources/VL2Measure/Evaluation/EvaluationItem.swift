@@ -44,7 +44,8 @@ extension EvaluationItem {
   package static func load(_ path: String, limit: Int? = nil) throws -> [EvaluationItem] {
     let folder = PathText.folder(of: path)
     var items: [EvaluationItem] = []
-    let lines = try bytes(of: path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let text = ByteOrderMark.dropped(from: try bytes(of: path))
+    let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, text) in lines.enumerated() where items.count < limit ?? .max {
       if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
       items.append(try EvaluationItem(Array(text), file: path, line: index + 1, folder: folder))

@@ -68,7 +68,7 @@ package final class ModelComparison {
     // From here on the model reads what the reference writes.
     mine.rewind()
     var written: [Int] = []
-    let (end, room) = (reference.endToken, theirs.room(maxTokens))
+    let room = theirs.room(maxTokens)
     while written.count < room {
       let next = theirs.likeliest
       let divergence = Self.divergence(theirs.logits, mine.logits)
@@ -76,7 +76,7 @@ package final class ModelComparison {
       answer.agreeing += mine.likeliest == next ? 1 : 0
       answer.divergence += divergence
       answer.largestDivergence = max(answer.largestDivergence, divergence)
-      if next == end { break }
+      if reference.endsAnswer(next) { break }
       written.append(next)
       if written.count == room { break }
       try theirs.append(next)
@@ -155,7 +155,7 @@ private final class ReadPrompt {
     var tokens: [Int] = []
     while tokens.count < room(maxTokens) {
       let next = likeliest
-      if next == model.endToken { break }
+      if model.endsAnswer(next) { break }
       tokens.append(next)
       if tokens.count < room(maxTokens) { try append(next) }
     }

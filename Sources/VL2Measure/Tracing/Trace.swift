@@ -34,7 +34,7 @@ extension Model {
     }
 
     var greedy: [Int] = []
-    while greedy.count < newTokens && next != endToken {
+    while greedy.count < newTokens && !endsAnswer(next) {
       greedy.append(next)
       if greedy.count == reading.room(newTokens) { break }
       next = decoder.likeliest(try reading.logits(after: greedy))

@@ -25,7 +25,7 @@ package struct TraceCase: Decodable, Sendable {
       throw FileError(.noInput, path, "no such file, or not readable", "give a file of cases")
     }
     do {
-      let cases = try JSONDecoder().decode([TraceCase].self, from: data)
+      let cases = try JSONDecoder().decode([TraceCase].self, from: Data(ByteOrderMark.dropped(from: data)))
       for item in cases {
         let plain = !item.name.isEmpty && item.name != ".." && item.name != "." && !item.name.contains("/")
         guard plain else {

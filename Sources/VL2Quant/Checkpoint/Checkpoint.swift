@@ -22,11 +22,23 @@ public final class Checkpoint: Sendable {
     var file: InputFile
   }
 
-  /// The folder's path as it was given.
+  /// A file with weights.
+  struct Shard {
+    var source: Source
+    /// Bytes before the first weight.
+    var headerLength: Int
+  }
+
+  /// The folder's path: as it was given, or the snapshot in the root of a Hugging Face cache that was given.
   public let folder: String
+  /// What the model is called: the last component of the folder's path, with links and dots resolved, or the name in
+  /// that of a cache.
+  public let name: String
   /// The folder of the model that this one was made from. Config and tokeniser files that `folder` lacks come
   /// from there.
   public let base: String?
+  /// What the base model is called; nil if there is none.
+  public let baseName: String?
   public let config: ModelConfig
   /// The config files unchanged: file name to text.
   public let configFiles: [String: String]
@@ -40,8 +52,10 @@ public final class Checkpoint: Sendable {
   /// The sentence under that key; nil if it is just `true`.
   public let demonstrationNote: String?
 
-  /// Everything that goes into a packed file.
-  let sources: [Source]
+  /// The files besides the shards that go into a packed file.
+  let texts: [Source]
+  /// Sorted by the bytes of their names.
+  let shards: [Shard]
   private let tensors: [String: Tensor]
 
   /// The files that a packed file embeds, and whether a checkpoint must have them.
@@ -55,15 +69,17 @@ public final class Checkpoint: Sendable {
   /// Opens the folder and checks the config files and the header of every shard.
   ///
   /// - Parameters:
-  ///   - folder: the folder with the weights.
+  ///   - folder: the folder with the weights, or the root of a Hugging Face cache with one snapshot of it.
   ///   - base: the folder of the model that this one was made from. Config files, tokeniser and licence that
   ///     `folder` lacks are taken from it. nil for a complete checkpoint.
-  /// - Throws: `CheckpointError`; `InputError` if a file cannot be read; `FileError` for a config file (also
-  ///   for a model that is not DeepSeek-VL2).
+  /// - Throws: `CheckpointError`; `ForeignSourceError` for what is no checkpoint in published format; `InputError` if a
+  ///   file cannot be read; `FileError` for a config file (also for a model that is not DeepSeek-VL2).
   public init(folder: String, base: String? = nil) throws {
-    self.folder = folder
-    self.base = base
-    try Self.refuseAdapter(folder)
+    let own = try CheckpointFolder(folder)
+    let below = try base.map { try CheckpointFolder($0) }
+    try own.refuseOtherFormats()
+    (self.folder, name, self.base, baseName) = (own.path, own.name, below?.path, below?.name)
+    let (folder, base) = (own.path, below?.path)
     let texts = SourceTexts(folder: folder, base: base)
     var configFiles: [String: String] = [:]
     for (name, required) in Self.configNames {
@@ -71,20 +87,14 @@ public final class Checkpoint: Sendable {
     }
     self.configFiles = configFiles
     config = try ModelConfig(configFiles: configFiles)
-    let mark = try ConfigObject(text: configFiles["config.json"] ?? "{}", file: "config.json")
-      .demonstrationMark("vl2_demonstration")
+    let root = try ConfigObject(text: configFiles["config.json"] ?? "{}", file: "config.json")
+    try ForeignTensors.refuseQuantization(root, path: folder + "/config.json")
+    let mark = try root.demonstrationMark("vl2_demonstration")
     (isDemonstration, demonstrationNote) = (mark.isSet, mark.sentence)
     tokenizerJSON = try texts.bytes("tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
     license = try texts.license(atMost: Self.longestLicense)
-    tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
-    // Each shard once: many tensors share a file.
-    let shards = Dictionary(
-      tensors.values.map { ($0.file.path, $0.file) }, uniquingKeysWith: { first, _ in first })
-    sources =
-      texts.sources
-      + shards.map {
-        Source(name: String($0.key.dropFirst(folder.count + 1)), isFromBase: false, file: $0.value)
-      }
+    self.texts = texts.sources
+    (shards, tensors) = try Self.read(try ShardList(folder: folder), folder: folder)
     // PEFT's names for the matrices of an adapter. They may also stand beside the model's own matrices.
     let unmerged = tensorNames.first { $0.contains(".lora_A.") || $0.contains(".lora_B.") }
     if let tensor = unmerged.flatMap({ tensors[$0] }) {
@@ -92,31 +102,11 @@ public final class Checkpoint: Sendable {
     }
   }
 
-  /// Refuses a folder that PEFT wrote if it holds no model besides the adapter.
-  private static func refuseAdapter(_ folder: String) throws {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let isAdapter = names.contains { $0 == "adapter_config.json" || $0.hasPrefix("adapter_model.") }
-    let hasModel = names.contains {
-      $0 == "model.safetensors.index.json" || ($0.hasSuffix(".safetensors") && !$0.hasPrefix("adapter_"))
-    }
-    if isAdapter, !hasModel { throw CheckpointError.adapter(path: folder) }
-  }
-
   /// The bytes of a `tokenizer.json`. They are checked by `CompiledTokenizer`, not here.
   ///
   /// - Throws: `InputError` if it cannot be read, `CheckpointError` if it is longer than any vocabulary.
   public static func tokenizerSource(at path: String) throws -> [UInt8] {
-    try SourceTexts.bytes(of: try InputFile(path: path), atMost: longestTokenizer)
-  }
-
-  /// The last component of the folder's path, with links and dots resolved.
-  public var name: String { Self.name(of: folder) }
-
-  /// The same for the base model's folder; nil if there is none.
-  public var baseName: String? { base.map(Self.name) }
-
-  private static func name(of folder: String) -> String {
-    URL(fileURLWithPath: folder).standardizedFileURL.lastPathComponent
+    try SourceTexts.bytes(of: try InputFile(path: path), atMost: longestTokenizer, expected: .json)
   }
 
   /// The names of all tensors, sorted by their bytes.
@@ -124,33 +114,42 @@ public final class Checkpoint: Sendable {
 
   /// The tensor with this name and shape. Its type must be one that weights are read from.
   ///
-  /// - Throws: `CheckpointError.missingTensor`, `.wrongShape`, `.wrongType`.
+  /// - Throws: `CheckpointError.missingTensor`, `.wrongShape`, `.wrongType`; `ForeignSourceError` where another program
+  ///   named or quantised the tensors.
   func tensor(_ name: String, shape: [Int]) throws -> Tensor {
     guard let tensor = tensors[name] else {
+      if let cause = foreign.cause(ofMissing: name) { throw cause }
       throw CheckpointError.missingTensor(name: name, folder: folder)
     }
-    guard tensor.shape == shape else {
-      throw CheckpointError.wrongShape(
-        tensor: name, path: tensor.file.path, found: tensor.shape, expected: shape)
-    }
-    guard tensor.type.weightBytes != nil else {
+    let isRead = tensor.type.weightBytes != nil
+    if tensor.shape == shape, isRead { return tensor }
+    if let cause = foreign.quantization() { throw cause }
+    guard isRead else {
       throw CheckpointError.wrongType(tensor: name, path: tensor.file.path, found: tensor.type.name)
     }
-    return tensor
+    throw CheckpointError.wrongShape(
+      tensor: name, path: tensor.file.path, found: tensor.shape, expected: shape)
   }
+
+  private var foreign: ForeignTensors { ForeignTensors(folder: folder, names: tensorNames) }
 
   // MARK: - Opening
 
-  private static func tensors(of shards: ShardList, folder: String) throws -> [String: Tensor] {
+  /// The shards that hold tensors, and these.
+  private static func read(_ list: ShardList, folder: String) throws -> ([Shard], [String: Tensor]) {
+    var shards: [Shard] = []
     var tensors: [String: Tensor] = [:]
-    for path in shards.paths {
+    for path in list.paths {
       let file: InputFile
       do {
         file = try InputFile(path: path)
-      } catch InputError.missing where shards.index != nil {
-        throw CheckpointError.missingShard(path: path, index: shards.index ?? "")
+      } catch InputError.missing where list.index != nil {
+        throw CheckpointError.missingShard(path: path, index: list.index ?? "")
       }
-      for entry in try SafetensorsHeader(of: file).tensors {
+      let header = try SafetensorsHeader(of: file)
+      let source = Source(name: String(path.dropFirst(folder.count + 1)), isFromBase: false, file: file)
+      if !header.tensors.isEmpty { shards.append(Shard(source: source, headerLength: header.byteCount)) }
+      for entry in header.tensors {
         let tensor = Tensor(
           name: entry.name, type: entry.type, shape: entry.shape, file: file, offset: entry.range.lowerBound)
         if let other = tensors.updateValue(tensor, forKey: entry.name) {
@@ -159,12 +158,13 @@ public final class Checkpoint: Sendable {
       }
     }
     // Sorted, so that the same folder always gives the same message.
-    for (name, file) in shards.promised.sorted(by: { $0.key < $1.key })
+    for (name, file) in list.promised.sorted(by: { $0.key < $1.key })
     where tensors[name]?.file.path != folder + "/" + file {
       throw CheckpointError.malformed(
         path: folder + "/" + file,
-        problem: "does not hold the tensor \(UntrustedText.quoted(name)), as \(shards.index ?? "") says")
+        problem: "does not hold the tensor \(UntrustedText.quoted(name)), as \(list.index ?? "") says")
     }
-    return tensors
+    shards.sort { $0.source.name.utf8.lexicographicallyPrecedes($1.source.name.utf8) }
+    return (shards, tensors)
   }
 }

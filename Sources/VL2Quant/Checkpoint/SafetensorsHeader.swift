@@ -14,6 +14,8 @@ package struct SafetensorsHeader {
     package var range: Range<Int>
   }
 
+  /// Bytes up to the first tensor's.
+  let byteCount: Int
   /// In the order of their bytes in the file.
   package let tensors: [Tensor]
 
@@ -22,10 +24,12 @@ package struct SafetensorsHeader {
 
   /// - Throws: `CheckpointError` or `InputError`, naming the file, the tensor and the contradiction.
   package init(of file: InputFile) throws {
+    let firstBytes = try file.bytes(0..<min(FileKind.bytesNeeded, file.length))
+    try ForeignSourceError.refuse(firstBytes, of: file.path, expected: .safetensors)
     guard file.length >= 8 else {
       throw InputError.truncated(path: file.path, expected: 8, actual: file.length)
     }
-    let length = try file.bytes(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let length = firstBytes.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length <= Self.longest else {
       throw CheckpointError.malformed(
         path: file.path,
@@ -43,12 +47,13 @@ package struct SafetensorsHeader {
     tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     try Self.checkCover(tensors, start: start, file: file)
     self.tensors = tensors
+    byteCount = start
   }
 
   private static func entries(_ json: [UInt8], path: String) throws -> [JSONValue.Member] {
     let value: JSONValue
     do {
-      value = try JSONReader.read(json)
+      value = try JSONReader.read(json, writer: .program)
     } catch let failure as JSONReader.Failure {
       throw CheckpointError.malformed(
         path: path, problem: "the header is not valid JSON at byte \(8 + failure.offset): \(failure.problem)")

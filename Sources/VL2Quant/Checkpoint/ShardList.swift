@@ -52,7 +52,9 @@ struct ShardList {
     guard file.length <= longestIndex else { throw wrong("\(file.length) bytes are too long for an index") }
     let value: JSONValue
     do {
-      value = try JSONReader.read(try file.bytes(0..<file.length))
+      let bytes = try file.bytes(0..<file.length)
+      try ForeignSourceError.refuse(bytes, of: file.path, expected: .json)
+      value = try JSONReader.read(bytes)
     } catch let failure as JSONReader.Failure {
       throw wrong("not valid JSON at byte \(failure.offset): \(failure.problem)")
     }

@@ -18,7 +18,7 @@ final class SourceTexts {
       do {
         let file = try InputFile(path: folder + "/" + name)
         sources.append(.init(name: name, isFromBase: index > 0, file: file))
-        return try Self.bytes(of: file, atMost: limit)
+        return try Self.bytes(of: file, atMost: limit, expected: .json)
       } catch InputError.missing {
         continue
       }
@@ -48,18 +48,22 @@ final class SourceTexts {
       }
       if files.isEmpty { continue }
       sources += files
-      return try files.map { String(decoding: try Self.bytes(of: $0.file, atMost: limit), as: UTF8.self) }
-        .joined(separator: "\n")
+      return try files.map {
+        String(decoding: try Self.bytes(of: $0.file, atMost: limit, expected: nil), as: UTF8.self)
+      }
+      .joined(separator: "\n")
     }
     return nil
   }
 
-  /// All bytes of a file. A file longer than `limit` is refused.
-  static func bytes(of file: InputFile, atMost limit: Int) throws -> [UInt8] {
+  /// All bytes of a file. One that is longer than `limit` or of another kind than `expected` is refused.
+  static func bytes(of file: InputFile, atMost limit: Int, expected: FileKind?) throws -> [UInt8] {
     guard file.length <= limit else {
       throw CheckpointError.malformed(
         path: file.path, problem: "\(file.length) bytes are too long, at most \(limit) are read")
     }
-    return try file.bytes(0..<file.length)
+    let bytes = try file.bytes(0..<file.length)
+    try ForeignSourceError.refuse(bytes, of: file.path, expected: expected)
+    return bytes
   }
 }

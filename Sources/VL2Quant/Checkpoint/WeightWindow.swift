@@ -17,28 +17,43 @@ final class WeightWindow {
   ///   finite.
   func weights(of tensor: Checkpoint.Tensor, _ range: Range<Int>) throws -> UnsafeMutableBufferPointer<Float>
   {
-    guard let size = tensor.type.weightBytes else {
-      throw CheckpointError.wrongType(tensor: tensor.name, path: tensor.file.path, found: tensor.type.name)
+    let size = try Self.weightBytes(of: tensor)
+    if raw.count < range.count * size {
+      raw.deallocate()
+      raw = .allocate(byteCount: range.count * size, alignment: 64)
     }
-    reserve(range.count)
     let bytes = UnsafeMutableRawBufferPointer(rebasing: raw[..<(range.count * size)])
-    let weights = UnsafeMutableBufferPointer(rebasing: floats[..<range.count])
     let offset = tensor.offset + range.lowerBound * size
     try tensor.file.read(into: bytes, at: offset)
     tensor.file.release(offset..<offset + bytes.count)
-    tensor.type.widen(UnsafeRawBufferPointer(bytes), into: weights)
+    return try weights(of: tensor, UnsafeRawBufferPointer(bytes))
+  }
+
+  /// Weights of a tensor as float32, of their bytes in its file, which begin where a UInt32 may. The result is valid until
+  /// the next call.
+  ///
+  /// - Throws: `CheckpointError` if a weight has another type or is not finite.
+  func weights(of tensor: Checkpoint.Tensor, _ bytes: UnsafeRawBufferPointer) throws
+    -> UnsafeMutableBufferPointer<Float>
+  {
+    let count = bytes.count / (try Self.weightBytes(of: tensor))
+    if floats.count < count {
+      floats.deallocate()
+      floats = .allocate(capacity: count)
+    }
+    let weights = UnsafeMutableBufferPointer(rebasing: floats[..<count])
+    tensor.type.widen(bytes, into: weights)
     guard Self.areFinite(weights) else {
       throw CheckpointError.notFinite(tensor: tensor.name, path: tensor.file.path)
     }
     return weights
   }
 
-  private func reserve(_ count: Int) {
-    guard floats.count < count else { return }
-    raw.deallocate()
-    floats.deallocate()
-    raw = .allocate(byteCount: count * MemoryLayout<Float>.size, alignment: 64)
-    floats = .allocate(capacity: count)
+  private static func weightBytes(of tensor: Checkpoint.Tensor) throws -> Int {
+    guard let size = tensor.type.weightBytes else {
+      throw CheckpointError.wrongType(tensor: tensor.name, path: tensor.file.path, found: tensor.type.name)
+    }
+    return size
   }
 
   /// A weight with all exponent bits set is infinite or not a number. The check takes a maximum over

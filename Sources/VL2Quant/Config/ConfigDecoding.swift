@@ -106,9 +106,6 @@ extension LanguageConfig {
     try root.require("hidden_act", oneOf: ["silu"])
     try root.require("attention_bias", false)
     try root.require("tie_word_embeddings", false)
-    guard !root.has("rope_scaling") else {
-      throw root.failure("rope_scaling", "is \(root.kind("rope_scaling"))", "this program knows null only")
-    }
     let vocabularySize = try root.size("vocab_size", default: 102_400)
     self.vocabularySize = vocabularySize
     hiddenSize = try root.integer("hidden_size", in: 1...1 << 16) ?? 4096
@@ -116,18 +113,18 @@ extension LanguageConfig {
     denseWidth = try root.size("intermediate_size", default: 11008)
     expertWidth = try root.size("moe_intermediate_size", default: 1407)
     normEpsilon = Float(try root.positive("rms_norm_eps", default: 1e-6))
-    ropeTheta = Float(try root.positive("rope_theta", default: 10000))
+    ropeTheta = Float(try root.ropeTheta())
     maxPositions = try root.size("max_position_embeddings", default: 2048)
-    func token(_ key: String, default id: Int) throws -> Int {
-      let id = try root.integer(key, in: 0...vocabularySize - 1) ?? id
-      guard id < vocabularySize else {
+    let ids = 0...vocabularySize - 1
+    func fallback(_ key: String, _ id: Int) throws -> Int {
+      guard ids.contains(id) else {
         throw root.failure(
           key, "is not there, and the default \(id) is beyond the vocab_size of \(vocabularySize)")
       }
       return id
     }
-    beginToken = try token("bos_token_id", default: 100_000)
-    endToken = try token("eos_token_id", default: 100_001)
+    beginToken = try root.integer("bos_token_id", in: ids) ?? fallback("bos_token_id", 100_000)
+    endTokens = try root.integers("eos_token_id", in: ids) ?? [fallback("eos_token_id", 100_001)]
     attention = try Self.attention(root, hidden: hiddenSize)
     routing = try Self.routing(root)
     firstDenseLayers = try root.integer("first_k_dense_replace", in: 0...1024) ?? 0

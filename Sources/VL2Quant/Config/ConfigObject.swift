@@ -74,6 +74,20 @@ struct ConfigObject {
     }
   }
 
+  /// One whole number in `range`, or a list of such numbers; nil if there is none.
+  func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {
+    guard case .array(let list) = value(key) else { return try integer(key, in: range).map { [$0] } }
+    let numbers = list.compactMap { element -> Int? in
+      guard case .integer(let number) = element, range.contains(number) else { return nil }
+      return number
+    }
+    guard numbers.count == list.count, !list.isEmpty else {
+      throw failure(
+        key, "is not a list of whole numbers from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return numbers
+  }
+
   func size(_ key: String, default value: Int) throws -> Int {
     try integer(key, in: 1...ConfigObject.largestSize) ?? value
   }
@@ -82,12 +96,9 @@ struct ConfigObject {
   static let largestSize = 1 << 20
 
   func number(_ key: String) throws -> Double? {
-    switch value(key) {
-    case .null: return nil
-    case .integer(let number): return Double(number)
-    case .real(let number): return number
-    default: throw unexpected(key, "a number")
-    }
+    guard value(key) != .null else { return nil }
+    guard let number = value(key).number else { throw unexpected(key, "a number") }
+    return number
   }
 
   /// A number that is still positive as float32.
@@ -140,11 +151,10 @@ struct ConfigObject {
 
   func numbers(_ key: String) throws -> [Double]? {
     try list(key)?.map {
-      switch $0 {
-      case .integer(let number): return Double(number)
-      case .real(let number): return number
-      default: throw failure(key, "holds \($0.kind), not numbers alone")
+      guard let number = $0.number else {
+        throw failure(key, "holds \($0.kind), not numbers alone")
       }
+      return number
     }
   }
 

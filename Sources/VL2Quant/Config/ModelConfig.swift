@@ -79,7 +79,11 @@ public struct LanguageConfig: Sendable, Equatable {
   public var ropeTheta: Float
   public var maxPositions: Int
   public var beginToken: Int
-  public var endToken: Int
+  /// Each of these ends an answer; there is one at least.
+  public var endTokens: [Int]
+
+  /// The token that is written at the end of a turn.
+  public var endToken: Int { endTokens[0] }
 
   /// Whether layer `index` has routed experts.
   public func hasExperts(layer index: Int) -> Bool {

@@ -1,4 +1,5 @@
 import SystemSupport
+import VL2Base
 
 /// The first 64 bytes of a packed file. Numbers are little-endian.
 ///
@@ -49,6 +50,9 @@ struct FileHead: Equatable {
   /// - Throws: `PackedFileError` for anything that a writer would not write.
   init(_ file: UnsafeRawBufferPointer, path: String) throws {
     guard file.count >= 8, file.prefix(8).elementsEqual(Self.magic) else {
+      if let kind = FileKind(file), kind != .packedModel {
+        throw PackedFileError.otherKind(path: path, kind: kind)
+      }
       throw PackedFileError.notPacked(path: path)
     }
     guard file.count >= Self.length else {

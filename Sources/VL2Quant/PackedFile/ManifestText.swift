@@ -20,7 +20,7 @@ extension Manifest {
   init(text: [UInt8]) throws {
     let value: JSONValue
     do {
-      value = try JSONReader.read(text)
+      value = try JSONReader.read(text, writer: .program)
     } catch let failure as JSONReader.Failure {
       throw ManifestFailure(problem: "is not JSON at byte \(failure.offset): \(failure.problem)")
     }

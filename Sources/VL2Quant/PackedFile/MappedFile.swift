@@ -38,7 +38,7 @@ final class MappedFile: @unchecked Sendable {
   /// Grows each time the file is opened again.
   var generation: Int { state.withLock { $0.generation } }
 
-  /// - Throws: `PackedFileError.missing`, `.system`, or `.notPacked` if it is not a regular file or has fewer
+  /// - Throws: `PackedFileError.missing`, `.system`, `.folder`, or `.notPacked` if it is not a regular file or has fewer
   ///   than 8 bytes.
   init(path: String) throws {
     self.path = path
@@ -79,7 +79,8 @@ final class MappedFile: @unchecked Sendable {
     }
     guard status.st_mode & S_IFMT == S_IFREG, status.st_size >= 8 else {
       close(descriptor)
-      throw PackedFileError.notPacked(path: path)
+      guard status.st_mode & S_IFMT == S_IFDIR else { throw PackedFileError.notPacked(path: path) }
+      throw PackedFileError.folder(path: path, isCheckpoint: FileStatus(path + "/config.json") != nil)
     }
     return (descriptor, status)
   }

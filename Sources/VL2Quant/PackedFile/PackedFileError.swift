@@ -11,8 +11,12 @@ public enum PackedFileError: ReportableError, Equatable {
   /// Work that was begun cannot be resumed; `difference` says what has changed, and `setting` which choice
   /// that is, if any.
   case otherWork(path: String, difference: String, setting: Setting?)
-  /// The file does not begin like a packed file.
+  /// The file does not begin like a packed file, nor like any other kind that is known.
   case notPacked(path: String)
+  /// It is a file of another kind.
+  case otherKind(path: String, kind: FileKind)
+  /// It is a folder.
+  case folder(path: String, isCheckpoint: Bool)
   case otherVersion(path: String, version: Int)
   /// The file is shorter or longer than its head says.
   case length(path: String, actual: Int, expected: Int)
@@ -45,6 +49,9 @@ public enum PackedFileError: ReportableError, Equatable {
     case .busy(let path): "\(path): another program is writing it"
     case .otherWork(let path, let difference, _): "\(path): cannot be gone on with: \(difference)"
     case .notPacked(let path): "\(path): not a packed model"
+    case .otherKind(let path, let kind): "\(path): this is \(kind.rawValue), not a packed model"
+    case .folder(let path, true): "\(path): this is the folder of a checkpoint, not a packed model"
+    case .folder(let path, false): "\(path): this is a folder, not a packed model"
     case .otherVersion(let path, let version):
       "\(path): packed in version \(version) of the format, this program reads version \(PackedFile.formatVersion)"
     case .length(let path, let actual, let expected) where actual > expected:
@@ -67,7 +74,12 @@ public enum PackedFileError: ReportableError, Equatable {
     case .busy: "wait until that ends"
     case .otherWork(_, _, let setting?): "give the same \(setting), or pack without \(.resume) to begin anew"
     case .otherWork(_, _, nil): "pack without \(.resume) to begin anew"
-    case .notPacked: "make one with \(.packing)"
+    case .otherKind(_, .lfsPointer): "fetch the file itself: 'git lfs pull' in its folder"
+    case .otherKind(_, .webPage), .otherKind(_, .response):
+      "a server sent it in place of the file: fetch that again"
+    case .otherKind(_, .archive): "unpack it"
+    case .otherKind(_, .gguf): "take the publisher's checkpoint and make one with \(.packing)"
+    case .notPacked, .otherKind, .folder: "make one with \(.packing)"
     case .otherVersion, .shape: "pack the checkpoint again"
     case .length(_, let actual, let expected) where actual < expected:
       "the file is not complete, copy or pack it again"

@@ -11,7 +11,7 @@ public final class PackedFileWriter {
   private let temporary: String
   private var descriptor: Int32
   private var position: Int
-  /// The sections written so far.
+  /// The sections written so far, in the order in which they were written.
   private(set) var entries: [SectionEntry] = []
   /// Whether what was written stays under its temporary name if the writer ends before `finish`.
   var keepsUnfinished = false
@@ -77,11 +77,12 @@ public final class PackedFileWriter {
     return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
   }
 
-  /// Takes over the next section that an earlier writer wrote, if its bytes are still there.
+  /// Takes over a section that an earlier writer wrote, if its bytes are still there.
   ///
-  /// - Returns: false if they are not; then nothing after them counts either.
-  func adopt(_ entry: SectionEntry) throws -> Bool {
-    guard entry.offset == nextOffset, entry.storedLength > 0,
+  /// - Parameter offset: where it has to be; nil for behind the last one.
+  /// - Returns: false if they are not.
+  func adopt(_ entry: SectionEntry, at offset: Int?) throws -> Bool {
+    guard entry.offset == offset ?? nextOffset, entry.storedLength > 0,
       entry.storedLength <= unfinishedLength - entry.offset
     else { return false }
     var checksum: UInt32 = 0
@@ -96,8 +97,7 @@ public final class PackedFileWriter {
       done += count
     }
     guard checksum == entry.crc32c else { return false }
-    entries.append(entry)
-    position = entry.offset + entry.storedLength
+    note(entry)
     return true
   }
 
@@ -107,28 +107,51 @@ public final class PackedFileWriter {
     guard ftruncate(descriptor, off_t(end)) == 0 else { throw Self.failure(path, "be written") }
   }
 
-  private var nextOffset: Int {
+  private var nextOffset: Int { Self.offset(after: position) }
+
+  /// Where the next section begins after one that ends at `position`.
+  static func offset(after position: Int) -> Int {
     (position + FileHead.alignment - 1) / FileHead.alignment * FileHead.alignment
+  }
+
+  private func note(_ entry: SectionEntry) {
+    entries.append(entry)
+    position = max(position, entry.offset + entry.storedLength)
   }
 
   /// Writes a section after the last one.
   ///
   /// - Throws: `PackedFileError` if the system refuses, most likely because the disk is full.
-  public func append(_ section: PackedSection) throws {
-    let offset = nextOffset
-    try section.stored.withUnsafeBytes { try write($0, at: offset) }
-    entries.append(
-      SectionEntry(
-        name: section.name, offset: offset, storedLength: section.stored.count, rawLength: section.rawLength,
-        encoding: section.encoding, sha256: section.sha256, crc32c: section.crc32c, tensors: section.tensors))
-    position = offset + section.stored.count
+  public func append(_ section: PackedSection) throws { try append(section, at: nil) }
+
+  /// - Parameter offset: where it has to be, a multiple of the alignment behind which nothing is written that would not
+  ///   leave room for it; nil for behind the last one.
+  func append(_ section: PackedSection, at offset: Int?) throws {
+    let offset = offset ?? nextOffset
+    try section.stored.withUnsafeBytes { bytes in
+      try append(
+        SectionEntry(
+          name: section.name, offset: offset, storedLength: section.stored.count,
+          rawLength: section.rawLength, encoding: section.encoding, sha256: section.sha256,
+          crc32c: section.crc32c, tensors: section.tensors), bytes)
+    }
+  }
+
+  /// Writes a section whose place is known.
+  ///
+  /// - Parameter bytes: as they are stored.
+  /// - Throws: as `append`.
+  func append(_ entry: SectionEntry, _ bytes: UnsafeRawBufferPointer) throws {
+    try write(bytes, at: entry.offset)
+    note(entry)
   }
 
   /// Writes manifest and head, flushes them to the disk, and moves the file to the target's place.
   public func finish(
     origin: Manifest.Origin, recipe: [RecipeRule], configFiles: [String: String]
   ) throws {
-    let manifest = Manifest(origin: origin, recipe: recipe, configFiles: configFiles, sections: entries)
+    let sections = entries.sorted { $0.offset < $1.offset }
+    let manifest = Manifest(origin: origin, recipe: recipe, configFiles: configFiles, sections: sections)
     let text = manifest.encoded()
     guard text.count <= FileHead.largestManifest else {
       throw PackedFileError.invalid(

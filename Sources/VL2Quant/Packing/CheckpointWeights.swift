@@ -17,27 +17,45 @@ struct CheckpointWeights: WeightSource {
     let source = try checkpoint.tensor(tensor.name, shape: tensor.shape)
     let columns = WeightExtent(tensor).columns
     let range = rows.lowerBound * columns..<rows.upperBound * columns
-    return try windows.withWindow { window in
-      let weights = try window.weights(of: source, range)
-      guard let kernelCode = tensor.code.kernelCode else {
-        let place = tensor.offset + range.lowerBound * MemoryLayout<Float>.size
-        UnsafeMutableRawBufferPointer(rebasing: section[place...]).copyMemory(
-          from: UnsafeRawBufferPointer(weights))
-        return CodeError()
-      }
-      var error = CodeError()
-      let length = vl2_block_bytes(kernelCode, columns)
-      for row in stride(from: 0, to: rows.count, by: 16) {
-        let place = tensor.offset + (rows.lowerBound + row) / 16 * tensor.blockStep
-        let block = UnsafeMutableRawBufferPointer(rebasing: section[place..<place + length])
-        let taken = UnsafeMutableBufferPointer(rebasing: weights[(row * columns)...])
-        var energy = 0.0
-        let lost = vl2_encode_block(
-          kernelCode, taken.baseAddress, columns, min(16, rows.count - row), columns,
-          block.assumingMemoryBound(to: UInt8.self).baseAddress, &energy)
-        error.append(error: lost, energy: energy)
-      }
-      return error
+    return try windows.withWindow {
+      Self.encode(try $0.weights(of: source, range), tensor, rows, to: section)
     }
+  }
+
+  /// The same, of the rows' bytes in the checkpoint's file.
+  func encode(
+    _ bytes: UnsafeRawBufferPointer, _ tensor: TensorEntry, rows: Range<Int>,
+    to section: UnsafeMutableRawBufferPointer
+  ) throws -> CodeError {
+    let source = try checkpoint.tensor(tensor.name, shape: tensor.shape)
+    return try windows.withWindow {
+      Self.encode(try $0.weights(of: source, bytes), tensor, rows, to: section)
+    }
+  }
+
+  private static func encode(
+    _ weights: UnsafeMutableBufferPointer<Float>, _ tensor: TensorEntry, _ rows: Range<Int>,
+    to section: UnsafeMutableRawBufferPointer
+  ) -> CodeError {
+    let columns = WeightExtent(tensor).columns
+    guard let kernelCode = tensor.code.kernelCode else {
+      let place = tensor.offset + rows.lowerBound * columns * MemoryLayout<Float>.size
+      UnsafeMutableRawBufferPointer(rebasing: section[place...]).copyMemory(
+        from: UnsafeRawBufferPointer(weights))
+      return CodeError()
+    }
+    var error = CodeError()
+    let length = vl2_block_bytes(kernelCode, columns)
+    for row in stride(from: 0, to: rows.count, by: 16) {
+      let place = tensor.offset + (rows.lowerBound + row) / 16 * tensor.blockStep
+      let block = UnsafeMutableRawBufferPointer(rebasing: section[place..<place + length])
+      let taken = UnsafeMutableBufferPointer(rebasing: weights[(row * columns)...])
+      var energy = 0.0
+      let lost = vl2_encode_block(
+        kernelCode, taken.baseAddress, columns, min(16, rows.count - row), columns,
+        block.assumingMemoryBound(to: UInt8.self).baseAddress, &energy)
+      error.append(error: lost, energy: energy)
+    }
+    return error
   }
 }

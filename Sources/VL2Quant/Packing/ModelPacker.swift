@@ -27,12 +27,6 @@ public struct ModelPacker: Sendable {
   /// What `pack` does with work that is not finished.
   public var unfinished = Unfinished.remove
 
-  /// The fraction of the work that hashing the source is taken to be.
-  private static let hashing = 0.1
-
-  /// Raw bytes of sections in progress or waiting to be written.
-  private static let budget = 256 << 20
-
   public init(recipe: Recipe, compression: PackedSection.Compression, threads: Int, tool: String) {
     self.recipe = recipe
     self.compression = compression
@@ -45,32 +39,25 @@ public struct ModelPacker: Sendable {
   /// - Parameters:
   ///   - checkpoint: what to pack.
   ///   - path: the packed file, replaced once everything is written.
-  ///   - progress: receives the share done, 0 to 1, and the file that was hashed or the section that was written last.
+  ///   - progress: receives the share done, 0 to 1, and the file or the section that was worked on last.
   /// - Returns: names of the checkpoint's tensors that no forward pass uses.
-  /// - Throws: `CheckpointError`, `InputError`, `TokenizerError`, `PackingError`, `PackedFileError`, and what
-  ///   `check` throws.
+  /// - Throws: `CheckpointError`, `ForeignSourceError`, `InputError`, `TokenizerError`, `PackingError`,
+  ///   `PackedFileError`, and what `check` throws.
   @discardableResult
   public func pack(
-    _ checkpoint: Checkpoint, to path: String, progress: (Double, String) -> Void = { _, _ in }
+    _ checkpoint: Checkpoint, to path: String, progress: @escaping (Double, String) -> Void = { _, _ in }
   ) throws -> [String] {
     let target = try PackingTarget(path: path, unfinished: unfinished)
-    let layout = ModelLayout(checkpoint.config)
-    let used = Set(layout.sections.flatMap { $0.tensors.map(\.name) })
+    let used = Set(ModelLayout(checkpoint.config).sections.flatMap { $0.tensors.map(\.name) })
     let leftOut = checkpoint.tensorNames.filter { !used.contains($0) }
-    let files = try checkpoint.sourceFiles(threads: threads, check: check) {
-      progress($0 * Self.hashing, $1)
-    }
-    let origin = Manifest.Origin(
-      source: checkpoint.name, base: files.contains(where: \.base) ? checkpoint.baseName : nil, files: files,
-      tool: tool, license: checkpoint.license,
-      demonstration: checkpoint.isDemonstration, demonstrationNote: checkpoint.demonstrationNote,
-      leftOut: leftOut)
     let model = Model(
       config: checkpoint.config, configFiles: checkpoint.configFiles, tokenizerJSON: checkpoint.tokenizerJSON,
-      origin: origin, job: PackingJob(tool: tool, compression: compression, recipe: recipe, files: files))
-    try write(
-      model, from: CheckpointWeights(checkpoint), to: target, progress: progress,
-      beforeFinish: checkpoint.checkSourcesAreUnchanged)
+      origin: Manifest.Origin(
+        source: checkpoint.name, tool: tool, license: checkpoint.license,
+        demonstration: checkpoint.isDemonstration, demonstrationNote: checkpoint.demonstrationNote,
+        leftOut: leftOut),
+      checkpoint: checkpoint)
+    try write(model, from: CheckpointWeights(checkpoint), to: target, progress: progress)
     return leftOut
   }
 
@@ -84,7 +71,7 @@ public struct ModelPacker: Sendable {
   /// - Throws: `TokenizerError`, `PackingError`, `PackedFileError`, and what `check` throws.
   public func synthesize(
     _ size: PublishedSize, tokenizerJSON: [UInt8]?, to path: String,
-    progress: (Double, String) -> Void = { _, _ in }
+    progress: @escaping (Double, String) -> Void = { _, _ in }
   ) throws {
     let model = Model(
       config: try ModelConfig(configFiles: size.configFiles), configFiles: size.configFiles,
@@ -104,54 +91,35 @@ public struct ModelPacker: Sendable {
     var config: ModelConfig
     var configFiles: [String: String]
     var tokenizerJSON: [UInt8]
+    /// The files it was made from are known when they are read.
     var origin: Manifest.Origin
-    /// For resuming the work later; nil if that is not worth it.
-    var job: PackingJob?
+    /// nil for a model that is made up.
+    var checkpoint: Checkpoint?
   }
 
   private func write(
     _ model: Model, from source: any WeightSource, to target: PackingTarget,
-    progress: (Double, String) -> Void,
-    beforeFinish: () throws -> Void = {}
+    progress: @escaping (Double, String) -> Void
   ) throws {
     do {
       let tokenizer = try CompiledTokenizer.compile(
         tokenizerJSON: model.tokenizerJSON, tokenizerConfig: model.configFiles["tokenizer_config.json"],
         processor: model.config.processor, vocabularySize: model.config.language.vocabularySize)
       let plans = try ModelLayout(model.config).sections.map { try SectionPlan($0, recipe: recipe) }
-      // Finds out whether everything is there before hours of work begin.
+      // Finds out whether everything is there before anything is read.
       for plan in plans { try plan.tensors.forEach(source.check) }
 
-      let maker = SectionMaker(source: source, threads: threads, check: check)
-      try target.begin(model.job, plans: plans)
-      let rest = plans[target.sections...]
-      let total = Double(max(1, plans.reduce(0) { $0 + $1.weights }))
-      let before = model.origin.files.isEmpty ? 0 : Self.hashing
-      var done = plans[..<target.sections].reduce(0) { $0 + $1.weights }
-      let work = OrderedWork(threads: threads, budget: Self.budget)
-      try work.run(costs: rest.map(\.length)) { index in
-        try check()
-        let plan = rest[rest.startIndex + index]
-        switch plan.name {
-        case ModelLayout.tokenizer:
-          return PackedSection(name: plan.name, tensors: [], bytes: tokenizer, compression: compression)
-        case ModelLayout.tokenizerSource:
-          return PackedSection(
-            name: plan.name, tensors: [], bytes: model.tokenizerJSON, compression: .whereUseful)
-        default:
-          let (tensors, bytes) = try maker.make(plan)
-          // Not compressed, because a runtime with little memory reads the embedding a row at a time.
-          let compression = plan.name == "embedding" ? PackedSection.Compression.never : compression
-          return PackedSection(name: plan.name, tensors: tensors, bytes: bytes, compression: compression)
-        }
-      } finish: { index, section in
-        try target.append(section)
-        let plan = rest[rest.startIndex + index]
-        done += plan.weights
-        progress(before + (1 - before) * Double(done) / total, plan.name)
+      let run = PackingRun(
+        packer: self, plans: plans, tokenizer: tokenizer, tokenizerJSON: model.tokenizerJSON, source: source,
+        target: target, progress: progress)
+      var origin = model.origin
+      if let checkpoint = model.checkpoint {
+        origin.files = try run.readOnce(checkpoint)
+        origin.base = origin.files.contains(where: \.base) ? checkpoint.baseName : nil
       }
-      try beforeFinish()
-      try target.finish(model.origin, recipe, configFiles: model.configFiles)
+      try run.makeRest()
+      try model.checkpoint?.checkSourcesAreUnchanged()
+      try target.finish(origin, recipe, configFiles: model.configFiles)
     } catch {
       target.fail(error)
       throw error

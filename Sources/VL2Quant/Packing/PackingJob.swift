@@ -10,6 +10,7 @@ struct PackingJob: Equatable {
   /// The version of libzstd, whose frames may differ between versions.
   var zstd: Int
   var recipe: [RecipeRule]
+  /// What the packed file is made of; of shards, whose weights are hashed while they are read, the hash of the header.
   var files: [SourceFile]
 
   init(tool: String, compression: PackedSection.Compression, recipe: Recipe, files: [SourceFile]) {
@@ -39,9 +40,8 @@ struct PackingJob: Equatable {
   func difference(from earlier: PackingJob) -> (text: String, setting: Setting?)? {
     for file in files {
       let before = earlier.files.first { $0.name == file.name && $0.base == file.base }
-      if before != file {
-        return (before == nil ? "\(quoted(file)) has come to the source" : "\(quoted(file)) has changed", nil)
-      }
+      if before == nil { return ("\(quoted(file)) has come to the source", nil) }
+      if before != file { return (Self.change(of: file.name), nil) }
     }
     if let gone = earlier.files.first(where: { before in
       !files.contains { $0.name == before.name && $0.base == before.base }
@@ -55,6 +55,8 @@ struct PackingJob: Equatable {
     }
     return nil
   }
+
+  static func change(of name: String) -> String { "\(UntrustedText.quoted(name)) has changed" }
 
   private func quoted(_ file: SourceFile) -> String { UntrustedText.quoted(file.name) }
 }

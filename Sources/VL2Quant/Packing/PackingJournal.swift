@@ -3,8 +3,8 @@ import SystemSupport
 import VL2Base
 
 /// A record of what has been written of a packed file that is not complete yet. It is a file beside it: a
-/// line for the job, then one for each section. A line is the CRC-32C of its JSON in eight hexadecimal
-/// digits, a space, the JSON.
+/// line for the job, then one for each section, and before it one that says how far the shard was read from which it
+/// comes. A line is the CRC-32C of its JSON in eight hexadecimal digits, a space, the JSON.
 ///
 /// Nothing is flushed to the disk while packing. After a power cut, lines or the bytes that they describe may
 /// be missing. So a line counts only if its checksum and that of its section's bytes are right.
@@ -20,9 +20,12 @@ final class PackingJournal {
   /// What an earlier run left.
   struct Record {
     var job: PackingJob
+    /// In the order in which they were written. One may come again, where it was found damaged and made anew.
     var sections: [SectionEntry] = []
-    /// Bytes up to the end of the job's line, then up to the end of each section's line.
-    fileprivate var ends: [Int] = []
+    /// The shards that were read: how many bytes, and the hash of these.
+    var reached: [SourceFile] = []
+    /// Bytes up to the end of the last line that counts.
+    fileprivate var end: Int
 
     /// nil if there is no journal, or no usable one.
     init?(target: String) throws {
@@ -40,11 +43,18 @@ final class PackingJournal {
         return nil
       }
       self.job = job
-      ends.append(first.endIndex + 1)
+      end = first.endIndex + 1
       for line in lines.dropFirst() {
-        guard let object = Self.object(line), let section = try? SectionEntry(object) else { break }
-        sections.append(section)
-        ends.append(line.endIndex + 1)
+        guard let object = Self.object(line) else { break }
+        if let section = try? SectionEntry(object) {
+          sections.append(section)
+        } else if let file = try? SourceFile(object) {
+          reached.removeAll { $0.name == file.name }
+          reached.append(file)
+        } else {
+          break
+        }
+        end = line.endIndex + 1
       }
     }
 
@@ -55,7 +65,9 @@ final class PackingJournal {
         return nil
       }
       let json = Array(line.dropFirst(9))
-      guard vl2_crc32c(0, json, json.count) == checksum, let value = try? JSONReader.read(json) else {
+      guard vl2_crc32c(0, json, json.count) == checksum,
+        let value = try? JSONReader.read(json, writer: .program)
+      else {
         return nil
       }
       return try? ManifestObject(value) { "" }
@@ -73,13 +85,13 @@ final class PackingJournal {
     try append(job.encoded)
   }
 
-  /// Continues a journal after the line of section `sections` - 1.
+  /// Continues a journal after its last line that counts.
   ///
   /// - Throws: `PackedFileError.system`.
-  init(target: String, continuing record: Record, sections: Int) throws {
+  init(target: String, continuing record: Record) throws {
     path = Self.path(of: target)
     descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
-    guard descriptor >= 0, ftruncate(descriptor, off_t(record.ends[sections])) == 0 else {
+    guard descriptor >= 0, ftruncate(descriptor, off_t(record.end)) == 0 else {
       throw Self.failure(path)
     }
   }
@@ -88,6 +100,9 @@ final class PackingJournal {
 
   /// Records that a section is written.
   func append(_ section: SectionEntry) throws { try append(section.encoded) }
+
+  /// Records how far a shard was read: its first bytes, and their hash.
+  func append(_ file: SourceFile) throws { try append(file.encoded) }
 
   private func append(_ json: String) throws {
     let json = Array(json.utf8)

@@ -6,6 +6,9 @@ final class PackingTarget {
   private let unfinished: ModelPacker.Unfinished
   private let writer: PackedFileWriter
   private var journal: PackingJournal?
+  private var record: PackingJournal.Record?
+  /// The indices of the sections that are written, among all plans.
+  private(set) var made: Set<Int> = []
 
   /// Opens the unfinished file, so that a place that cannot be written to is found before any work.
   ///
@@ -20,40 +23,74 @@ final class PackingTarget {
     if !continues { PackingJournal.remove(of: path) }
   }
 
-  /// Takes over what an earlier run of the same job left, if anything.
+  /// Looks for what an earlier run of the same job left. Nothing is changed yet.
+  ///
+  /// - Returns: the beginnings of shards that it was made of, which have to be the same now.
+  /// - Throws: `PackedFileError`; `.otherWork` if the earlier run had another job.
+  func findEarlierWork(_ job: PackingJob) throws -> [SourceFile] {
+    guard unfinished == .resume, writer.unfinishedLength > 0 else { return [] }
+    record = try PackingJournal.Record(target: path)
+    guard let record else { return [] }
+    if let difference = job.difference(from: record.job) {
+      throw otherWork(difference.text, setting: difference.setting)
+    }
+    return record.reached
+  }
+
+  /// The error for work that was begun otherwise.
+  func otherWork(_ difference: String, setting: Setting? = nil) -> PackedFileError {
+    .otherWork(
+      path: PackedFileWriter.unfinishedPath(of: path), difference: difference, setting: setting)
+  }
+
+  /// Takes over what `findEarlierWork` found, and makes ready for the rest.
   ///
   /// - Parameters:
-  ///   - job: what the file's bytes depend on; nil if no other run is to resume it.
+  ///   - job: what the file's bytes depend on.
   ///   - plans: all sections.
-  /// - Throws: `PackedFileError`; `.otherWork` if the earlier run had another job.
-  func begin(_ job: PackingJob?, plans: [SectionPlan]) throws {
-    guard let job, unfinished != .remove else { return }
-    guard unfinished == .resume, writer.unfinishedLength > 0,
-      let record = try PackingJournal.Record(target: path)
-    else {
+  ///   - offsets: where they have to be; nil if each stands behind the one before it.
+  /// - Throws: `PackedFileError`.
+  func begin(_ job: PackingJob, plans: [SectionPlan], offsets: [Int]?) throws {
+    guard unfinished != .remove else { return }
+    guard let record else {
       try writer.cut()
       journal = try PackingJournal(target: path, job: job)
       return
     }
-    if let difference = job.difference(from: record.job) {
-      throw PackedFileError.otherWork(
-        path: PackedFileWriter.unfinishedPath(of: path), difference: difference.text,
-        setting: difference.setting)
-    }
-    for (entry, plan) in zip(record.sections, plans) {
-      guard plan.isOf(entry), try writer.adopt(entry) else { break }
+    let indices = Dictionary(uniqueKeysWithValues: plans.enumerated().map { ($1.name, $0) })
+    for entry in record.sections {
+      guard let index = indices[entry.name], !made.contains(index), plans[index].isOf(entry),
+        offsets != nil || index == made.count
+      else { continue }
+      if try writer.adopt(entry, at: offsets?[index]) { made.insert(index) }
     }
     try writer.cut()
-    journal = try PackingJournal(target: path, continuing: record, sections: writer.entries.count)
+    journal = try PackingJournal(target: path, continuing: record)
   }
 
-  /// The number of sections that are written.
-  var sections: Int { writer.entries.count }
+  /// Writes a section.
+  ///
+  /// - Parameters:
+  ///   - index: its place among all plans.
+  ///   - offset: where it has to be; nil for behind the last one.
+  func append(_ section: PackedSection, _ index: Int, at offset: Int?) throws {
+    try writer.append(section, at: offset)
+    try noteSection(index)
+  }
 
-  func append(_ section: PackedSection) throws {
-    try writer.append(section)
+  /// Writes a section that is stored as it is.
+  func append(_ entry: SectionEntry, _ bytes: UnsafeRawBufferPointer, _ index: Int) throws {
+    try writer.append(entry, bytes)
+    try noteSection(index)
+  }
+
+  private func noteSection(_ index: Int) throws {
+    made.insert(index)
     if let entry = writer.entries.last { try journal?.append(entry) }
   }
+
+  /// Records how far a shard was read.
+  func note(_ shard: SourceFile) throws { try journal?.append(shard) }
 
   func finish(_ origin: Manifest.Origin, _ recipe: Recipe, configFiles: [String: String]) throws {
     try writer.finish(origin: origin, recipe: recipe.rules, configFiles: configFiles)
@@ -66,7 +103,7 @@ final class PackingTarget {
   func fail(_ error: any Error) {
     guard journal != nil else { return }
     let canSucceed = (error as? any ReportableError)?.kind.leavesWork ?? true
-    writer.keepsUnfinished = canSucceed && sections > 0
+    writer.keepsUnfinished = canSucceed && !made.isEmpty
     if !writer.keepsUnfinished { PackingJournal.remove(of: path) }
   }
 }

@@ -30,7 +30,7 @@ struct SectionMaker: Sendable {
     let bytes = try [UInt8](unsafeUninitializedCapacity: plan.length) { buffer, count in
       // Pieces write to different places.
       nonisolated(unsafe) let section = UnsafeMutableRawBufferPointer(buffer)
-      Self.clearPadding(of: plan, section)
+      plan.clearPadding(section)
       try work.run(costs: pieces.map { _ in 0 }) { index in
         try check()
         return try source.write(plan.tensors[pieces[index].tensor], rows: pieces[index].rows, to: section)
@@ -42,13 +42,5 @@ struct SectionMaker: Sendable {
     var tensors = plan.tensors
     for index in tensors.indices { tensors[index].errorPPM = errors[index].partsPerMillion }
     return (tensors, bytes)
-  }
-
-  /// Zeros the bytes after a plain tensor up to a multiple of 64. Matrices are written whole.
-  private static func clearPadding(of plan: SectionPlan, _ section: UnsafeMutableRawBufferPointer) {
-    for tensor in plan.tensors where tensor.code == .plain {
-      let end = tensor.offset + tensor.shape.reduce(1, *) * MemoryLayout<Float>.size
-      for index in end..<tensor.offset + tensor.blockStep { section[index] = 0 }
-    }
   }
 }

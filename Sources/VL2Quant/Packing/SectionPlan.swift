@@ -1,13 +1,13 @@
 /// A section to be made: its place in the layout with the codes that the recipe chose.
-struct SectionPlan: Sendable {
+package struct SectionPlan: Sendable {
   var name: String
   /// Their errors are 0 until the section is made.
   var tensors: [TensorEntry]
   /// Raw bytes.
-  var length: Int
+  package var length: Int
 
   /// - Throws: `PackingError` if the recipe has no code for a matrix, or a code that the matrix cannot have.
-  init(_ section: ModelLayout.Section, recipe: Recipe) throws {
+  package init(_ section: ModelLayout.Section, recipe: Recipe) throws {
     let codes = try section.tensors.map { tensor -> WeightCode in
       switch tensor.kind {
       case .plain: return .plain
@@ -26,6 +26,14 @@ struct SectionPlan: Sendable {
       TensorEntry(
         name: section.tensors[$0].name, shape: section.tensors[$0].shape, code: codes[$0],
         offset: placement.offsets[$0], blockStep: placement.blockSteps[$0], errorPPM: 0)
+    }
+  }
+
+  /// Zeros the bytes after each plain tensor up to a multiple of 64. Matrices are written whole.
+  func clearPadding(_ section: UnsafeMutableRawBufferPointer) {
+    for tensor in tensors where tensor.code == .plain {
+      let end = tensor.offset + tensor.shape.reduce(1, *) * MemoryLayout<Float>.size
+      for index in end..<tensor.offset + tensor.blockStep { section[index] = 0 }
     }
   }
 

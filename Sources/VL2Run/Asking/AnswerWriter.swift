@@ -149,7 +149,7 @@ package final class AnswerWriter {
       return sampler.pick(logits.lastRow, allowed: allowed)
     }
     let token = try guide?.next { try pick(among: $0) } ?? pick()
-    if token == model.endToken {
+    if model.endsAnswer(token) {
       // Where the way to the end was forced, something else than the model ended the answer.
       ending = guide?.isForced == true ? (isLooping ? .loop : limit) : .complete
       return

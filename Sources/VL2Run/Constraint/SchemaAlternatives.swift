@@ -123,9 +123,11 @@ extension SchemaAlternatives.Kind {
 extension JSONValue {
   /// A text that equal numbers share.
   fileprivate var canonicalText: [UInt8] {
-    if case .real(let number) = self, let whole = Int(exactly: number) {
-      return JSONValue.integer(whole).json
+    switch self {
+    case .real(let number): Int(exactly: number).map { JSONValue.integer($0).json } ?? json
+    // Whole numbers that no Double tells apart share it too: where it is not plain to see, they may be equal.
+    case .wideInteger: number.map { JSONValue.real($0).json } ?? json
+    default: json
     }
-    return json
   }
 }

@@ -47,12 +47,10 @@ struct SchemaBounds {
   }
 
   private func bound(_ key: String) throws -> Bound? {
-    switch keywords[key] {
-    case nil: nil
-    case .integer(let number): .integer(number)
-    case .real(let number): .real(number)
-    case let other?: throw malformed(key, "\(other.kind) is no number")
-    }
+    guard let value = keywords[key] else { return nil }
+    if case .integer(let number) = value { return .integer(number) }
+    guard let number = value.number else { throw malformed(key, "\(value.kind) is no number") }
+    return .real(number)
   }
 
   func integers() throws -> NumberRange {

@@ -96,7 +96,9 @@ struct SchemaCompiler {
     guard let keywords = Self.keywords(schema) else {
       throw malformed(path, "\(schema.kind) is no schema")
     }
-    try refuse(keywords, beside: Self.supported, at: path)
+    if let other = Self.words(of: keywords).subtracting(Self.supported).min() {
+      throw unsupported("\(path)/\(Self.name(other))", other)
+    }
     let main = try ruleWithoutNull(keywords, at: path)
     switch keywords["nullable"] {
     case nil, .bool(false): return main
@@ -105,30 +107,43 @@ struct SchemaCompiler {
     }
   }
 
-  private func refuse(_ keywords: Keywords, beside known: Set<String>, at path: String) throws {
-    let others = Set(keywords.keys).subtracting(known).subtracting(Self.annotations).subtracting(["nullable"])
-    if let other = others.min() {
-      throw unsupported("\(path)/\(Self.name(other))", other)
+  /// The keywords that restrict a value.
+  private static func words(of keywords: Keywords) -> Set<String> {
+    Set(keywords.keys).subtracting(annotations).subtracting(["nullable"])
+  }
+
+  /// Refuses keywords that mean nothing, or cannot be followed, beside the one that decides.
+  private func refuse(
+    _ keywords: Keywords, beside keyword: String, except known: Set<String>, at path: String
+  ) throws {
+    if let other = Self.words(of: keywords).subtracting(known).subtracting([keyword]).min() {
+      throw SchemaError.misplaced(file: file, path: "\(path)/\(other)", keyword: other, beside: keyword)
     }
   }
 
   private mutating func ruleWithoutNull(_ keywords: Keywords, at path: String) throws -> Int {
     if let target = keywords["$ref"] {
-      try refuse(keywords, beside: ["$ref"], at: path)
       guard case .string(let text) = target else { throw malformed("\(path)/$ref", "not a string") }
+      let isKnown = try isRepeated(keywords["type"], in: text, at: "\(path)/type")
+      try refuse(keywords, beside: "$ref", except: isKnown ? ["type"] : [], at: path)
       return try reference(text, at: "\(path)/$ref")
     }
     for key in ["anyOf", "oneOf", "allOf"] {
       guard let list = keywords[key] else { continue }
-      try refuse(keywords, beside: [key], at: path)
-      guard case .array(let schemas) = list, !schemas.isEmpty else {
+      try refuse(keywords, beside: key, except: ["type"], at: path)
+      guard case .array(let all) = list, !all.isEmpty else {
         throw malformed("\(path)/\(key)", "not a list of schemas")
       }
-      if key == "allOf", schemas.count > 1 { throw unsupported("\(path)/\(key)", "allOf of several schemas") }
+      if key == "allOf", all.count > 1 { throw unsupported("\(path)/\(key)", "allOf of several schemas") }
+      let types = try types(keywords["type"], at: "\(path)/type")
+      var schemas: [JSONValue] = []
       var parts: [Int] = []
-      for (index, schema) in schemas.enumerated() {
+      for (index, schema) in all.enumerated() {
+        guard let schema = types.isEmpty ? schema : schema.narrowed(to: types) else { continue }
+        schemas.append(schema)
         parts.append(try rule(schema, at: "\(path)/\(key)/\(index)"))
       }
+      guard !parts.isEmpty else { throw malformed("\(path)/\(key)", "none of its schemas has the type") }
       var alternatives = SchemaAlternatives(definitions)
       if key == "oneOf", !alternatives.excludeEachOther(schemas) {
         throw unsupported(
@@ -139,19 +154,19 @@ struct SchemaCompiler {
     }
     let types = try types(keywords["type"], at: "\(path)/type")
     if let values = try values(keywords, at: path) {
-      try refuse(keywords, beside: ["enum", "const", "type"], at: path)
+      let keyword = keywords["enum"] == nil ? "const" : "enum"
+      try refuse(keywords, beside: keyword, except: ["const", "type"], at: path)
       let fitting = values.filter { value in types.isEmpty || types.contains { $0.holds(value) } }
       guard !fitting.isEmpty else { throw malformed(path, "none of the values has the type") }
       return grammar.add(.choice(fitting.map { grammar.add(.literal($0.json)) }))
     }
     guard !types.isEmpty else {
       // Says nothing at all, or something of a type that it does not name.
-      if Set(keywords.keys).subtracting(Self.annotations).subtracting(["nullable"]).isEmpty {
-        return anyValue(levels: Self.freeLevels)
-      }
+      if Self.words(of: keywords).isEmpty { return anyValue(levels: Self.freeLevels) }
       throw unsupported(path, "a schema without type, enum, const, anyOf, oneOf or $ref")
     }
-    try refuse(keywords, beside: types.reduce(into: ["type"]) { $0.formUnion($1.keywords) }, at: path)
+    let known = types.reduce(into: Set<String>()) { $0.formUnion($1.keywords) }
+    try refuse(keywords, beside: "type", except: known, at: path)
     var parts: [Int] = []
     for type in types { parts.append(try rule(type, keywords, at: path)) }
     return parts.count == 1 ? parts[0] : grammar.add(.choice(parts))
@@ -282,6 +297,13 @@ struct SchemaCompiler {
     references[text] = index
     waiting.append((name, schema, index))
     return index
+  }
+
+  /// Whether a `type` beside a `$ref` says what the part itself says.
+  private func isRepeated(_ type: JSONValue?, in reference: [UInt8], at path: String) throws -> Bool {
+    let types = try types(type, at: path)
+    let part = SchemaDefinitions.Place(reference).flatMap(definitions.schema(at:))
+    return part?.member("type").flatMap(SchemaType.list)?.allSatisfy { $0.common(with: types) == $0 } ?? false
   }
 
   private func types(_ value: JSONValue?, at path: String) throws -> [SchemaType] {

@@ -10,6 +10,8 @@ public enum SchemaError: ReportableError, Equatable {
   case malformed(file: String, path: String, problem: String)
   /// A valid schema that uses something that is not supported.
   case unsupported(file: String, path: String, what: String)
+  /// A keyword stands beside another with which it does not go together.
+  case misplaced(file: String, path: String, keyword: String, beside: String)
   /// It allows more than answers can be held to; `path` names the part.
   case tooLarge(file: String, path: String, problem: String)
   /// There is no finite text: every text of the schema would have to contain another one.
@@ -22,7 +24,7 @@ public enum SchemaError: ReportableError, Equatable {
   public var kind: ErrorKind {
     switch self {
     case .unavailable: .noInput
-    case .notJSON, .malformed, .unsupported, .tooLarge, .endless, .unwritable: .badData
+    case .notJSON, .malformed, .unsupported, .misplaced, .tooLarge, .endless, .unwritable: .badData
     case .budget: .usage
     }
   }
@@ -34,6 +36,8 @@ public enum SchemaError: ReportableError, Equatable {
     case .malformed(let file, let path, let problem), .tooLarge(let file, let path, let problem):
       "\(file): \(path): \(problem)"
     case .unsupported(let file, let path, let what): "\(file): \(path): \(what) is not supported"
+    case .misplaced(let file, let path, let keyword, let other):
+      "\(file): \(path): \(keyword) beside \(other) is not supported"
     case .endless(let file): "\(file): no finite text fits, since the schema always needs itself"
     case .unwritable(let file):
       "\(file): the model's tokeniser has no token for a byte that every text needs"
@@ -48,6 +52,13 @@ public enum SchemaError: ReportableError, Equatable {
     case .notJSON: "docs/SCHEMA.md shows what it may say"
     case .malformed: .none
     case .unsupported: "docs/SCHEMA.md says what is"
+    case .misplaced(_, _, _, let other):
+      switch other {
+      case "$ref": "write it into the part that $ref names"
+      case "anyOf", "oneOf", "allOf": "write it into each schema of \(other)"
+      case "type": "leave it out: it says nothing of such values"
+      default: "leave it out, and the values that it would exclude"
+      }
     case .tooLarge: "take a schema that asks for less"
     case .endless: "let a member of it be left out or be null"
     case .unwritable: "take another model"

@@ -20,7 +20,7 @@ enum SchemaType: String {
     switch value {
     case .null: .null
     case .bool: .boolean
-    case .integer, .real: .number
+    case .integer, .wideInteger, .real: .number
     case .string: .string
     case .array: .array
     case .object: .object
@@ -29,8 +29,9 @@ enum SchemaType: String {
 
   func holds(_ value: JSONValue) -> Bool {
     switch (self, value) {
-    case (.null, .null), (.boolean, .bool), (.string, .string), (.integer, .integer), (.number, .integer),
-      (.number, .real), (.array, .array), (.object, .object):
+    case (.null, .null), (.boolean, .bool), (.string, .string), (.integer, .integer),
+      (.integer, .wideInteger),
+      (.number, .integer), (.number, .wideInteger), (.number, .real), (.array, .array), (.object, .object):
       true
     case (.integer, .real(let number)): number.rounded() == number
     default: false

@@ -1,4 +1,5 @@
 import Glibc
+import VL2Base
 
 /// A decoded picture: 8 bits for each of red, green and blue, upright.
 public struct Picture: Sendable, Equatable {
@@ -55,12 +56,11 @@ public struct Picture: Sendable, Equatable {
   public init(data: [UInt8], name: String, mostPixels: Int = maximumPixels) throws {
     let most = min(mostPixels, Self.maximumPixels)
     guard !data.isEmpty else { throw PictureError.empty(name: name) }
-    switch PictureFormat(data) {
+    switch FileKind(data) {
     case .jpeg: self = try Picture(jpeg: data, name: name, mostPixels: most)
     case .png: self = try Picture(png: data, name: name, mostPixels: most)
     case .webp: self = try Picture(webp: data, name: name, mostPixels: most)
-    case .other(let format): throw PictureError.unsupportedFormat(name: name, format: format)
-    case .unknown: throw PictureError.unsupportedFormat(name: name, format: nil)
+    case let kind: throw PictureError.unsupportedFormat(name: name, format: kind)
     }
   }
 }

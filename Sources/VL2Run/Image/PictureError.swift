@@ -10,8 +10,8 @@ public enum PictureError: ReportableError, Equatable {
   case empty(name: String)
   /// The file is larger than any picture within the limit needs to be.
   case fileTooLarge(name: String, limit: Int)
-  /// Another kind of file; `format` names it where it was recognised.
-  case unsupportedFormat(name: String, format: String?)
+  /// Another kind of file; nil for one that is not known.
+  case unsupportedFormat(name: String, format: FileKind?)
   /// An animation, which is many pictures.
   case animated(name: String, format: String)
   /// The library that reads this format, from a Debian package, is not installed.
@@ -41,7 +41,7 @@ public enum PictureError: ReportableError, Equatable {
     case .readFailed(let name, let reason): "\(name): reading the picture failed: \(reason)"
     case .empty(let name): "\(name): the file is empty"
     case .fileTooLarge(let name, let limit): "\(name): the file is over \(limit >> 20) MiB"
-    case .unsupportedFormat(let name, let format?): "\(name): this is a \(format) file"
+    case .unsupportedFormat(let name, let format?): "\(name): this is \(format.rawValue)"
     case .unsupportedFormat(let name, nil): "\(name): not a picture that vl2 can read"
     case .animated(let name, let format): "\(name): this is an animated \(format) file"
     case .libraryMissing(let name, let format, let library, _):
@@ -73,9 +73,9 @@ public enum PictureError: ReportableError, Equatable {
   }
 
   /// A Debian program that converts the format, for formats that not every image viewer can convert.
-  private func converter(of format: String?) -> String {
+  private func converter(of format: FileKind?) -> String {
     switch format {
-    case "HEIC", "AVIF": ", for example with 'heif-convert' (Debian package libheif-examples)"
+    case .heic, .avif: ", for example with 'heif-convert' (Debian package libheif-examples)"
     default: ""
     }
   }

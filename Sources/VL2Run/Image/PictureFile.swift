@@ -1,4 +1,5 @@
 import Glibc
+import VL2Base
 
 /// No picture within the limit of pixels needs a larger file: 16-bit RGBA at 100 megapixels is 763 MiB.
 private let maximumFileBytes = 1 << 30
@@ -32,12 +33,10 @@ func pictureFileBytes(_ path: String) throws -> [UInt8] {
     guard count >= 0 else { throw PictureError.readFailed(name: path, reason: reason(errno)) }
     if count == 0 { return bytes }
     bytes.append(contentsOf: piece[..<count])
-    switch PictureFormat(bytes) {
+    switch FileKind(bytes) {
     case .jpeg, .png, .webp: break
-    case .other(let format): throw PictureError.unsupportedFormat(name: path, format: format)
-    case .unknown where bytes.count >= 64:
-      throw PictureError.unsupportedFormat(name: path, format: nil)
-    case .unknown: break
+    case nil where bytes.count < FileKind.bytesNeeded: break
+    case let kind: throw PictureError.unsupportedFormat(name: path, format: kind)
     }
     guard bytes.count <= maximumFileBytes else {
       throw PictureError.fileTooLarge(name: path, limit: maximumFileBytes)

@@ -149,8 +149,15 @@ package final class Model {
   /// The vocabulary sorted by its bytes, built when a schema first needs it.
   package private(set) lazy var vocabulary = Vocabulary(tokenizer)
 
-  /// The token that ends an answer.
+  /// The token that is written at the end of an answer.
   package var endToken: Int { tokenizer.endToken ?? config.language.endToken }
+
+  /// Whether a token ends an answer. What the tokeniser calls so goes before a single one of config.json; a list there
+  /// adds others.
+  package func endsAnswer(_ token: Int) -> Bool {
+    let others = config.language.endTokens
+    return token == endToken || (others.count > 1 && others.contains(token))
+  }
 
   /// The token that begins a conversation.
   package var beginToken: Int { tokenizer.beginToken ?? config.language.beginToken }

@@ -1,8 +1,9 @@
 import Glibc
+import VL2Base
 
 /// The memory that a process may still take on this machine.
 package struct AvailableMemory {
-  /// Bytes that are free or can be freed without swapping, within the limits of this process's control groups.
+  /// Bytes that are free or can be freed without swapping, within the limits of this process and its control groups.
   package var available: Int
 
   /// Reads the machine's current state. Source: proc(5).
@@ -16,6 +17,7 @@ package struct AvailableMemory {
     for group in ControlGroup.all(root: root) ?? [] {
       available = min(available, max(0, group.limit - group.used))
     }
+    if let limit = AddressSpaceLimit.read(root: root) { available = min(available, limit.left) }
     return AvailableMemory(available: available)
   }
 

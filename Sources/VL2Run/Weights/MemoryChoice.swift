@@ -34,8 +34,9 @@ public enum MemoryBudgetError: ReportableError, Equatable {
 
   public var problem: String {
     switch self {
-    case .tooSmall(let path, let bytes, _):
+    case .tooSmall(let path, let bytes, let smallest):
       "\(path): \(bytes >> 20)M of memory are too few for this model"
+        + (Self.addresses(below: smallest).map { ": \($0.problem)" } ?? "")
     case .request(let bytes, let needed):
       "this question needs \(Self.mebibytes(needed)) of memory, more than the \(bytes >> 20)M that there are"
     }
@@ -43,10 +44,16 @@ public enum MemoryBudgetError: ReportableError, Equatable {
 
   public var hint: Hint {
     switch self {
+    case .tooSmall(_, _, let smallest) where Self.addresses(below: smallest) != nil: AddressSpaceLimit.hint
     case .tooSmall(_, _, let smallest): "the smallest that works is \(.memory, Self.mebibytes(smallest))"
     case .request(_, let needed):
       "give \(.memory, Self.mebibytes(needed)), or ask with fewer or smaller pictures"
     }
+  }
+
+  /// The limit of this process where it leaves less than so many bytes.
+  private static func addresses(below bytes: Int) -> AddressSpaceLimit? {
+    AddressSpaceLimit.read().flatMap { $0.left < bytes ? $0 : nil }
   }
 
   private static func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20)M" }

@@ -74,13 +74,7 @@ struct RequestFields {
 
   func number(_ name: String, in range: ClosedRange<Double>) throws -> Double? {
     guard let value = self[name] else { return nil }
-    let number: Double? =
-      switch value {
-      case .integer(let number): Double(number)
-      case .real(let number): number
-      default: nil
-      }
-    guard let number, range.contains(number) else {
+    guard let number = value.number, range.contains(number) else {
       throw fault(name, "give a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number

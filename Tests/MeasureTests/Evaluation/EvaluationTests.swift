@@ -115,7 +115,8 @@ import VL2Measure
       try FileManager.default.copyItem(atPath: picture, toPath: folder + "/a.png")
       let path = try write(
         [
-          "", #"{"task": "one", "id": "x", "images": ["a.png"], "question": "<image> what?", "answer": "b"}"#,
+          "\u{FEFF}",
+          #"{"task": "one", "id": "x", "images": ["a.png"], "question": "<image> what?", "answer": "b"}"#,
           " \r",
           #"{"task": "two", "turns": [["system", "s"], ["user", "u"], ["assistant", "a"], ["user", "v"]],"#
             + #" "images": ["\#(picture)", "a.png"], "answer": ["c"]}"#, "",

@@ -184,7 +184,7 @@ import VL2Quant
   private static let refusals: [Refusal] = {
     let language = [
       "hidden_act": [#""gelu""#], "attention_bias": ["true"], "tie_word_embeddings": ["true"],
-      "rope_scaling": [#"{"type": "yarn", "factor": 40}"#],
+      "rope_scaling": [#"{"type": "yarn", "factor": 40}"#, #"{"factor": 2}"#],
       "vocab_size": ["0", "-1", "1e3", "99999999999999999999"],
       "hidden_size": ["0", "127", "\"128\"", "true", "9223372036854775807"],
       "num_hidden_layers": ["0", "100000"], "num_attention_heads": ["0", "3", "128", "4097"],
@@ -193,7 +193,11 @@ import VL2Quant
       "topk_method": [#""random""#, "7"], "scoring_func": [#""relu""#], "norm_topk_prob": ["1"],
       "routed_scaling_factor": ["1e300", "\"1\""], "rms_norm_eps": ["0", "-1", "1e-300"],
       "rope_theta": ["0", "1e39"], "moe_layer_freq": ["0"], "bos_token_id": ["648", "-1", "null", "[0]"],
-      "eos_token_id": ["648"], "use_mla": ["0"], "model_type": [#""llama""#],
+      "eos_token_id": ["648", "[]", "[1, 648]", "[1, null]"],
+      "rope_parameters": [
+        #"{"rope_type": "yarn", "factor": 40}"#, #"{"rope_theta": 0}"#, #"{"partial_rotary_factor": 0.5}"#,
+        "7",
+      ], "use_mla": ["0"], "model_type": [#""llama""#],
       "max_position_embeddings": ["0"],
     ]
     let vision = [
@@ -249,6 +253,40 @@ import VL2Quant
     #expect(
       complaint?.contains(refusal.key) == true || complaint?.contains(pairs[refusal.key] ?? "\n") == true,
       "\(complaint ?? "")")
+  }
+
+  @Test func theBaseOfRotaryAnglesUnderEitherName() throws {
+    for (theta, parameters, expected) in [
+      (nil, #"{"rope_theta": 5000.0, "rope_type": "default"}"#, 5000), ("7000", "null", 7000),
+      ("7000", #"{"rope_type": "default"}"#, 7000), (nil, #"{"type": "default"}"#, 10000),
+      ("7000", #"{"rope_theta": 7000}"#, 7000),
+    ] as [(String?, String, Float)] {
+      for key in ["rope_parameters", "rope_scaling"] {
+        var files = ConfigFiles()
+        files.language["rope_theta"] = theta
+        files.language[key] = parameters
+        #expect(try files.config().language.ropeTheta == expected)
+      }
+    }
+    var files = ConfigFiles()
+    files.language["rope_theta"] = "7000"
+    files.language["rope_parameters"] = #"{"rope_theta": 5000}"#
+    #expect(files.complaint?.contains("rope_theta is 5000.0, but rope_theta beside it is 7000.0") == true)
+  }
+
+  @Test func tokensThatEndAnAnswer() throws {
+    var files = ConfigFiles()
+    #expect(try files.config().language.endTokens == [1])
+    files.language["eos_token_id"] = "[7, 1, 9]"
+    let language = try files.config().language
+    #expect(language.endTokens == [7, 1, 9] && language.endToken == 7)
+  }
+
+  /// As editors write them.
+  @Test func aByteOrderMarkIsSkipped() throws {
+    var texts = ConfigFiles().texts
+    for name in texts.keys { texts[name] = "\u{FEFF}" + (texts[name] ?? "") }
+    #expect(try ModelConfig(configFiles: texts) == ConfigFiles().config())
   }
 
   @Test func groupsMustFit() {

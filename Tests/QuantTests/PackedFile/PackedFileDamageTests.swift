@@ -16,9 +16,11 @@ import VL2Quant
       let path = folder + "/file"
       #expect(throws: PackedFileError.missing(path: path)) { try PackedFile(path: path) }
       #expect(failure(path)?.kind == .noInput)
-      #expect(throws: PackedFileError.notPacked(path: folder)) { try PackedFile(path: folder) }
+      #expect(throws: PackedFileError.folder(path: folder, isCheckpoint: false)) {
+        try PackedFile(path: folder)
+      }
       for text in [
-        "", "x", "PK\u{3}\u{4} a zip file of some length, which is longer than a head of 64 bytes is",
+        "", "x", "a text of some length, which is longer than a head of 64 bytes is, and no model",
       ] {
         try write(text.utf8, to: path)
         #expect(throws: PackedFileError.notPacked(path: path)) { try PackedFile(path: path) }
@@ -28,6 +30,35 @@ import VL2Quant
       #expect(mkfifo(pipe, 0o600) == 0)
       #expect(throws: PackedFileError.notPacked(path: pipe)) { try PackedFile(path: pipe) }
     }
+  }
+
+  /// What people give in its place is named, with what to do.
+  @Test(arguments: [
+    (
+      "GGUF\u{3}\u{0}\u{0}\u{0}",
+      "this is a GGUF model, not a packed model; take the publisher's checkpoint and make"
+    ),
+    (
+      "version https://git-lfs.github.com/spec/v1\n",
+      "this is a Git LFS pointer in place of the file, not a packed model; fetch the file itself"
+    ),
+    ("<!DOCTYPE html><html>", "this is a web page, not a packed model; a server sent it"),
+    ("{\"a\": 1}", "this is a JSON text, not a packed model; make one with the packer"),
+    ("PK\u{3}\u{4} and more", "this is an archive, not a packed model; unpack it"),
+  ])
+  func whatIsAnotherFile(_ text: String, line: String) throws {
+    try withTemporaryFolder { folder in
+      try write(text.utf8, to: folder + "/m.vl2q")
+      let error = try #require(failure(folder + "/m.vl2q"))
+      #expect(error.kind == .badData && error.description.contains(line), "\(error)")
+    }
+    let golden = Fixtures.checkpoint("nano-mha")
+    #expect(
+      failure(golden)?.description
+        == "\(golden): this is the folder of a checkpoint, not a packed model; make one with the packer")
+    let shard = golden + "/model-00001-of-000001.safetensors"
+    #expect(
+      failure(shard)?.description.contains(": this is a safetensors file, not a packed model; make") == true)
   }
 
   @Test func anotherVersion() throws {

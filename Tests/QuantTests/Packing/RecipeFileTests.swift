@@ -21,6 +21,7 @@ import VL2Quant
     #expect(throws: Never.self) { try file.check(for: config) }
     let odd = Recipe(rules: [RecipeRule(pattern: "a\"\\\n*", code: .bf16)])
     #expect(try recipe(odd.json).recipe == odd)
+    #expect(try recipe("\u{FEFF}" + odd.json).recipe == odd)
   }
 
   @Test(arguments: [

@@ -151,10 +151,15 @@ import VL2Quant
         #expect(try names(folder).contains("model.vl2q.part.journal"))
       }
       let good = copy
-      var changed = weights
-      changed[changed.count - 5000] ^= 1
-      try write(changed, to: shard)
-      try expectRefusal("\"model-1-of-1.safetensors\" has changed")
+      // A letter of the header, where it says "pt", and a weight that was used.
+      let letter = try #require(
+        weights.indices.first { weights[$0...].starts(with: Array("\"pt\"".utf8)) })
+      for place in [letter + 1, 8 + Int(weights[0]) + Int(weights[1]) << 8 + 10] {
+        var changed = weights
+        changed[place] ^= 1
+        try write(changed, to: shard)
+        try expectRefusal("\"model-1-of-1.safetensors\" has changed")
+      }
       try write(weights, to: shard)
       try copy.changeJSON("tokenizer_config.json") { $0["note"] = 1 }
       try copy.writeTexts(to: source)
@@ -171,6 +176,40 @@ import VL2Quant
       let resumed = try bytes(of: model)
       try pack(packer(.remove), model, from: source)
       #expect(try bytes(of: model) == resumed)
+    }
+  }
+
+  /// What was not read yet may change: nothing was made of it.
+  @Test func aSourceThatChangedWhereNothingWasRead() throws {
+    try withTemporaryFolder { folder in
+      let (source, model) = (folder + "/source", folder + "/model.vl2q")
+      try CheckpointCopy().write(to: source)
+      try interrupt(folder, from: source)
+      let shard = source + "/model-1-of-1.safetensors"
+      var weights = try bytes(of: shard)
+      weights[weights.count - 5000] ^= 1
+      try write(weights, to: shard)
+      try pack(packer(.resume), model, from: source)
+      let resumed = try bytes(of: model)
+      try pack(packer(.remove), model, from: source)
+      #expect(try bytes(of: model) == resumed)
+    }
+  }
+
+  /// Going on reads each byte of the source once, and again only what sections need that were begun.
+  @Test func goingOnMakesTheRestAlone() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/model.vl2q"
+      let all = Countdown(1 << 30)
+      try pack(packer(.keep, checks: all, threads: 1), model)
+      let whole = (1 << 30) - all.rest
+      try FileManager.default.removeItem(atPath: model)
+      #expect(throws: Interruption.self) {
+        try pack(packer(.keep, checks: Countdown(whole - 10), threads: 1), model)
+      }
+      let rest = Countdown(1 << 30)
+      try pack(packer(.resume, checks: rest, threads: 1), model)
+      #expect((1 << 30) - rest.rest < whole / 2)
     }
   }
 

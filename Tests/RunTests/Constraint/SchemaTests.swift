@@ -31,6 +31,85 @@ extension JSONSchema {
     }
   }
 
+  /// A `type` beside `anyOf` holds for each of its schemas.
+  @Test func aTypeBesideAlternatives() throws {
+    for schema in [
+      #"{"type": "string", "anyOf": [{"const": "a"}, {"maxLength": 0}, {"type": "integer"}]}"#,
+      #"{"type": "string", "oneOf": [{"const": "a"}, {"enum": [""]}, {"type": "integer"}]}"#,
+    ] {
+      let texts = try JSONSchema(text: schema)
+      for (text, fits) in [(#""a""#, true), (#""""#, true), (#""b""#, false), ("1", false), ("null", false)] {
+        #expect(try takes(text, texts) == fits, "\(text)")
+      }
+    }
+    let numbers = try JSONSchema(
+      text:
+        #"{"type": ["integer", "null"], "anyOf": [{"type": "number", "minimum": 5}, {"type": ["null", "string"]}]}"#
+    )
+    for (text, fits) in [("5", true), ("5.5", false), ("4", false), ("null", true), (#""""#, false)] {
+      #expect(try takes(text, numbers) == fits, "\(text)")
+    }
+    let named = try JSONSchema(
+      text:
+        ##"{"type": "object", "anyOf": [{"$ref": "#/$defs/A"}, {"properties": {"b": {"type": "null"}}, "required": ["b"]}], "$defs": {"A": {"type": "object", "properties": {"a": {"const": 1}}}}}"##
+    )
+    for (text, fits) in [(#"{"a":1}"#, true), (#"{"b":null}"#, true), (#"{"c":1}"#, false), ("1", false)] {
+      #expect(try takes(text, named) == fits, "\(text)")
+    }
+  }
+
+  @Test(arguments: [
+    (
+      #"{"type": "object", "properties": {}, "anyOf": [{"required": ["a"]}]}"#,
+      "#/properties: properties beside anyOf is not supported; write it into each schema of anyOf"
+    ),
+    (
+      ##"{"$ref": "#/$defs/A", "minimum": 3, "$defs": {"A": {"type": "integer"}}}"##,
+      "#/minimum: minimum beside $ref is not supported; write it into the part that $ref names"
+    ),
+    (
+      ##"{"$ref": "#/$defs/A", "type": "string", "$defs": {"A": {"type": "integer"}}}"##,
+      "#/type: type beside $ref is not supported; write it into the part that $ref names"
+    ),
+    (
+      #"{"enum": ["a"], "minLength": 3}"#,
+      "#/minLength: minLength beside enum is not supported; leave it out, and the values that it would exclude"
+    ),
+    (
+      #"{"type": "string", "minimum": 3}"#,
+      "#/minimum: minimum beside type is not supported; leave it out: it says nothing of such values"
+    ),
+    (#"{"type": "null", "anyOf": [{"type": "string"}]}"#, "#/anyOf: none of its schemas has the type"),
+  ])
+  func keywordsThatDoNotGoTogether(_ schema: String, line: String) {
+    #expect(schemaError(schema)?.description == "s.json: \(line)")
+  }
+
+  private func schemaError(_ text: String) -> SchemaError? {
+    thrown { _ = try JSONSchema(text: text) } as? SchemaError
+  }
+
+  /// Whole numbers of any size are written as the schema writes them.
+  @Test(arguments: [
+    "18446744073709551615", "-9223372036854775809", "340282366920938463463374607431768211456",
+  ])
+  func constantsBeyond64Bits(_ number: String) throws {
+    for schema in [#"{"const": \#(number)}"#, #"{"type": "integer", "enum": [1, \#(number)]}"#] {
+      let schema = try JSONSchema(text: schema)
+      #expect(try takes(number, schema) && !takes(number + "0", schema) && !takes("1e20", schema))
+    }
+    let bound = try JSONSchema(
+      text: #"{"type": "integer", "maximum": 340282366920938463463374607431768211456}"#)
+    #expect(try takes("9223372036854775807", bound))
+    #expect(
+      schemaError(#"{"oneOf": [{"const": 18446744073709551616}, {"const": 1.8446744073709552e19}]}"#) != nil)
+  }
+
+  @Test func aByteOrderMarkIsSkipped() throws {
+    #expect(
+      try takes("null", JSONSchema([0xEF, 0xBB, 0xBF] + Array(#"{"type":"null"}"#.utf8), name: "s.json")))
+  }
+
   /// Tokens that are looked at together are those that can follow one by one.
   @Test func tokensThatMayFollow() throws {
     let tokenizer = try TokenizerFixtures.small.get()

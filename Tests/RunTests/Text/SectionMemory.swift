@@ -22,7 +22,12 @@ extension TokenizerFixtures {
   /// The vocabulary of the golden nano models.
   static let nano = Result { try open(nanoSection()) }
 
-  /// A vocabulary with the pre-tokeniser of DeepSeek-VL2-Small's family.
+  /// The real vocabulary of DeepSeek-VL2-Small's family.
+  static let realSmall = Result {
+    try open(compile(bytes("tokenizer/tokenizer-100k.json"), vocabularySize: 102_400))
+  }
+
+  /// A small vocabulary with the pre-tokeniser of that family.
   static let small = Result { try open(compile(bytes("tokenizer/small-family.json"), vocabularySize: 6016)) }
 
   /// Opens a section whose memory stays for the life of the process.

@@ -57,6 +57,27 @@ import Testing
     #expect(tokenizer.imageToken == 6003)
   }
 
+  /// The real vocabulary of that family: 100,000 entries.
+  @Test func idsOfSmallsRealVocabularyAreTheLibrarys() throws {
+    let tokenizer = try TokenizerFixtures.realSmall.get()
+    let cases = try TokenizerFixtures.cases("cases-100k.jsonl")
+    #expect(cases.count == 2000)
+    for (index, example) in cases.enumerated() {
+      #expect(
+        tokenizer.encode(example.text) == example.ids, "case \(index): \(example.text.debugDescription)")
+      #expect(tokenizer.decode(example.ids).utf8.elementsEqual(example.text.utf8), "case \(index)")
+    }
+    // As the published model's logs show them.
+    for (id, name) in [
+      (100_000, "<｜begin▁of▁sentence｜>"), (100_001, "<｜end▁of▁sentence｜>"), (100_002, "<｜▁pad▁｜>"),
+      (100_003, "<image>"), (100_004, "<|ref|>"), (100_005, "<|/ref|>"), (100_006, "<|det|>"),
+      (100_007, "<|/det|>"), (100_008, "<|grounding|>"), (100_009, "<|User|>"), (100_010, "<|Assistant|>"),
+    ] {
+      #expect(tokenizer.id(of: name) == id)
+    }
+    #expect(tokenizer.imageToken == 100_003 && tokenizer.count == 100_011)
+  }
+
   @Test func longTextsOfSmallsFamilyTakeUnderASecond() throws {
     let tokenizer = try TokenizerFixtures.small.get()
     for unit in ["a", " ", "\n", "1", "中", "!", "한", "\u{3000}", " a", " !", "a ", "\u{301}", "\u{378}"] {

@@ -55,4 +55,18 @@ import VL2Run
     #expect(try machine(unlimited) == 2_000_000 << 10)
   }
 
+  /// `ulimit -v`: what the process uses already counts.
+  @Test func theLimitOfAddresses() throws {
+    func available(_ limit: String) throws -> Int? {
+      try machine([
+        "/proc/meminfo": free, "/proc/self/status": "Name:\tvl2\nVmPeak:\t  900 kB\nVmSize:\t  400000 kB\n",
+        "/proc/self/limits": "Limit    Soft Limit   Hard Limit   Units\n"
+          + "Max address space         \(limit)           unlimited            bytes     \n",
+      ])
+    }
+    #expect(try available("unlimited") == 2_000_000 << 10)
+    #expect(try available("1024000000") == 1_024_000_000 - 400_000 << 10)
+    #expect(try available("1000") == 0)
+    #expect(try available("99999999999") == 2_000_000 << 10)
+  }
 }

@@ -16,7 +16,8 @@ import VL2Run
     CheckpointError.missingFile(path: "c/config.json"), CheckpointError.adapter(path: "c"),
     PackedFileError.otherWork(path: "m.part", difference: "the codes are chosen otherwise", setting: .codes),
     PackedFileError.otherWork(path: "m.part", difference: "\"LICENSE\" has changed", setting: nil),
-    PackedFileError.notPacked(path: "m.vl2q"),
+    PackedFileError.notPacked(path: "m.vl2q"), PackedFileError.folder(path: "m", isCheckpoint: true),
+    PackedFileError.otherKind(path: "m", kind: .safetensors),
   ]
 
   @Test(arguments: errors) func aLibraryKnowsNoOptions(_ error: any ReportableError) {
@@ -67,7 +68,7 @@ import VL2Run
     case .badData:
       return Case(
         program: "vl2", words: ["ask", "--model", Fixtures.path("golden/cases.json"), "Which?"],
-        hint: ": not a packed model; make one with vl2-convert pack CHECKPOINT -o FILE")
+        hint: ": this is a JSON text, not a packed model; make one with vl2-convert pack CHECKPOINT -o FILE")
     case .noInput:
       return Case(
         program: "vl2-convert", words: ["pack", folder, "-o", folder + "/x"],
