@@ -64,6 +64,7 @@ public struct Picture: Sendable, Equatable {
   ) throws {
     let most = min(mostPixels, Self.maximumPixels)
     guard !data.isEmpty else { throw PictureError.empty(name: name) }
+    let data = withoutLineBreaks(data)
     switch FileKind(data) {
     case .jpeg: self = try Picture(jpeg: data, name: name, mostPixels: most)
     case .png: self = try Picture(png: data, name: name, mostPixels: most, background: background)
