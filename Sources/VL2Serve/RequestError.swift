@@ -57,7 +57,7 @@ package struct RequestError: Error, Sendable {
     self.init(status: status, error.line(naming: Self.name))
     if status >= 500 { type = "server_error" }
     if status == 429 { type = "rate_limit_error" }
-    if case PromptError.tooLong(let tokens, let limit)? = error as? PromptError {
+    if let (tokens, limit) = (error as? PromptError)?.excess {
       type = "exceed_context_size_error"
       code = "context_length_exceeded"
       parameter = "messages"

@@ -27,8 +27,15 @@ struct Ask: AsyncParsableCommand {
 
   @OptionGroup(title: "What is asked, and what comes out") var asking: AskOptions
   @OptionGroup(title: "How the answer is written") var answering: AnswerOptions
-  @OptionGroup(title: "How closely pictures are looked at") var looking: TileOptions
+  @OptionGroup(title: "How pictures are looked at") var looking: TileOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
+
+  func validate() throws {
+    for (name, isGiven) in [("--schema", asking.schema != nil), ("--choices", asking.choices != nil)]
+    where answering.begin != nil && isGiven {
+      throw ValidationError("--begin does not go with \(name), which says by itself what an answer is.")
+    }
+  }
 
   func run() async throws {
     // What would fail after the work must fail before it.
@@ -45,7 +52,9 @@ struct Ask: AsyncParsableCommand {
       do {
         let begin = ContinuousClock.now
         // The system can read standard input like a file.
-        let pictures = try paths.map { try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0) }
+        let pictures = try paths.map {
+          try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0, background: looking.transparency.background)
+        }
         var question = Question(
           try turns(text, pictures), maxTokens: answering.maxTokens, sampling: answering.sampling)
         question.form = form
@@ -102,7 +111,7 @@ struct Ask: AsyncParsableCommand {
     } else {
       question = .user(mark + [.text(text.strippedAsPython)], pictures: pictures)
     }
-    return (answering.system.map { [.system($0)] } ?? []) + [question]
+    return (answering.system.map { [.system($0)] } ?? []) + [question] + answering.begunTurns
   }
 
   /// Asks, and writes the answer as it comes.
@@ -110,21 +119,23 @@ struct Ask: AsyncParsableCommand {
     let status = StatusLine()
     defer { status.clear() }
     let isWritten = !asking.json && asking.choices == nil
-    var name = asked.name
-    let answer = try await engine.answer(asked.question).answer { event in
+    var start = asked.name + Terminal.shown(answering.beginning)
+    var answer = try await engine.answer(asked.question).answer { event in
       if let text = event.status { status.show(text) }
       switch event {
       case .planned(let plan, _):
-        for case let note? in [plan.note(), looking.estimate(plan, speeds)] { Console.tell(note) }
+        let room = asking.choices == nil ? plan.note(ofRoom: answering.maxTokens, engine) : nil
+        for case let note? in [plan.note(), room, looking.estimate(plan, speeds)] { Console.tell(note) }
       case .text(let piece, _) where isWritten:
         status.clear()
-        Console.write(name + Terminal.shown(piece))
-        name = ""
+        Console.write(start + Terminal.shown(piece))
+        start = ""
       default: break
       }
     }
     status.clear()
-    if isWritten { Console.write(name + "\n") }
+    if isWritten { Console.write(start + "\n") }
+    answer.text = answering.beginning + answer.text
     return answer
   }
 

@@ -29,7 +29,7 @@ struct Chat: AsyncParsableCommand {
   var placed = false
 
   @OptionGroup(title: "How answers are written") var answering: AnswerOptions
-  @OptionGroup(title: "How closely pictures are looked at") var looking: TileOptions
+  @OptionGroup(title: "How pictures are looked at") var looking: TileOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   @Argument(

@@ -14,6 +14,8 @@ struct CompareModels {
   var images: String
   /// A file with one question a line.
   var questions: String
+  /// What transparent pictures are laid on.
+  var background: Background
   /// The most cases to compare.
   var limit: Int?
   var maxTokens: Int
@@ -32,8 +34,8 @@ struct CompareModels {
       status.show("comparing: \(answers.count) of \(cases.count) answers")
       answers.append(
         try comparison.ask(
-          question, about: try Picture(contentsOf: images + "/" + picture), name: picture,
-          maxTokens: maxTokens))
+          question, about: try Picture(contentsOf: images + "/" + picture, background: background),
+          name: picture, maxTokens: maxTokens))
     }
     return Report(
       answers, reference: reference.file.path, seconds: (ContinuousClock.now - begin) / .seconds(1))

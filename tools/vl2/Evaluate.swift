@@ -61,6 +61,7 @@ struct Evaluate: AsyncParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var transparency: BackgroundOption
   @OptionGroup var options: ModelOptions
 
   func validate() throws {
@@ -85,7 +86,7 @@ struct Evaluate: AsyncParsableCommand {
     if let against, let images, let questions {
       let report = try CompareModels(
         model: options.open(), reference: options.open(against), images: images, questions: questions,
-        limit: limit, maxTokens: maxTokens
+        background: transparency.background, limit: limit, maxTokens: maxTokens
       ).run()
       Console.write(try json ? JSONOutput.text(report) : report.text)
     } else if let items {
@@ -104,7 +105,8 @@ struct Evaluate: AsyncParsableCommand {
     do {
       defer { status.clear() }
       for item in list {
-        let answer = try await item.answer(by: engine, maxTokens: maxTokens)
+        let answer = try await item.answer(
+          by: engine, background: transparency.background, maxTokens: maxTokens)
         let isRight = item.expected.accepts(answer)
         evaluation.add(task: item.task, isRight: isRight)
         try answerFile?.append(item, answer: answer, isRight: isRight)

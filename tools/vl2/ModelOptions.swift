@@ -34,7 +34,7 @@ struct ModelOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most tokens of a prompt and its answer together, from 64 on: fewer take less memory. (default: as many as the model was made for)",
+      "The most tokens of a prompt and its answer together, from 64 on: fewer take less memory. Up to twice as many as the model was made for are possible. (default: as many as it was made for, 4096 for the published ones)",
       valueName: "n"))
   var context: Int?
 
@@ -65,8 +65,10 @@ struct ModelOptions: ParsableArguments {
   ///
   /// - Parameter keeping: the most bytes to keep for later questions; nil for as many as the machine has room for.
   func engine(keeping: Int?, mostWaiting: Int = 16) async throws -> Engine {
-    try await Engine(
+    let engine = try await Engine(
       path: try path(), options: runtimeOptions(), keeping: keeping, mostWaiting: mostWaiting)
+    if let notice = engine.contextNotice { Console.tell(notice) }
+    return engine
   }
 
   /// Opens the model for measurements.
@@ -83,7 +85,9 @@ struct ModelOptions: ParsableArguments {
     var options = runtimeOptions(memory: memory)
     options.recordsRoutes = recordsRoutes
     options.bytesPerSecond = bytesPerSecond
-    return try Model(path: path, options: options)
+    let model = try Model(path: path, options: options)
+    if let notice = model.contextNotice { Console.tell(notice) }
+    return model
   }
 
   private func path() throws -> String {

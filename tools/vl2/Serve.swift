@@ -114,6 +114,8 @@ struct ServeOptions: ParsableArguments {
       valueName: "n"))
   var maxTiles: Int?
 
+  @OptionGroup var transparency: BackgroundOption
+
   @Flag(help: "Serve a model that only demonstrates how things work, such as pocket.")
   var demo = false
 
@@ -137,6 +139,7 @@ struct ServeOptions: ParsableArguments {
     limits.deadline = deadline
     limits.waiting = queue
     limits.mostTiles = maxTiles
+    limits.pictures.background = transparency.background
     return limits
   }
 }

@@ -29,7 +29,7 @@ struct Talk {
 
   mutating func addPicture(_ path: String) throws {
     guard !path.isEmpty else { throw Failure(.usage, "/image: give a file name after it") }
-    let picture = try Picture(contentsOf: path)
+    let picture = try Picture(contentsOf: path, background: looking.transparency.background)
     pictures.append(picture)
     transcript += "[\(path)]\n"
     say("\(path): \(picture.width) x \(picture.height), with your next question")
@@ -45,7 +45,8 @@ struct Talk {
 
   mutating func ask(_ text: String) async throws {
     let turn = placed ? try Turn.marked(text, pictures: pictures) : .user(text, pictures: pictures)
-    var question = Question([turn], maxTokens: answering.maxTokens, sampling: answering.sampling)
+    var question = Question(
+      [turn] + answering.begunTurns, maxTokens: answering.maxTokens, sampling: answering.sampling)
     if !pictures.isEmpty { question.tileLimit = try await looking.limit(engine, &speeds) }
     let answer = try await Interruption.noted { try await write(session.answer(question)) }
     guard answer.ending != .cancelled || answer.counts.writtenTokens > 0 else {
@@ -55,7 +56,7 @@ struct Talk {
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { say(note) }
     speeds.learn(from: answer)
     pictures = []
-    transcript += "> \(text)\n\(answer.text)\n\n"
+    transcript += "> \(text)\n\(answering.beginning)\(answer.text)\n\n"
     stats =
       AnswerReport(
         answer, boxed: nil, sampling: question.sampling, engine: engine,
@@ -67,6 +68,7 @@ struct Talk {
   private func write(_ events: AnswerEvents) async throws -> Answer {
     let status = StatusLine()
     defer { status.clear() }
+    var start = Terminal.shown(answering.beginning)
     return try await events.answer { event in
       if Interruption.isRequested { events.cancel() }
       if let text = event.status { status.show(text) }
@@ -74,7 +76,8 @@ struct Talk {
       case .planned(let plan, let forgotten): tell(plan, forgotten: forgotten)
       case .text(let piece, _):
         status.clear()
-        Console.write(Terminal.shown(piece))
+        Console.write(start + Terminal.shown(piece))
+        start = ""
       default: break
       }
     }
@@ -86,6 +89,7 @@ struct Talk {
       let what = forgotten == 1 ? "the oldest question goes" : "the \(forgotten) oldest questions go"
       say("the model's context is full: \(what), with answer and pictures")
     }
+    if let note = plan.note(ofRoom: answering.maxTokens, engine) { say(note) }
     guard !pictures.isEmpty else { return }
     for case let note? in [
       plan.note(from: plan.tiles.count - pictures.count), looking.estimate(plan, speeds),

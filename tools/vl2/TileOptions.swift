@@ -4,7 +4,7 @@ import VL2Base
 import VL2Console
 import VL2Run
 
-/// How closely pictures are looked at, and how long that may take.
+/// How pictures are looked at, and how long that may take.
 struct TileOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
@@ -19,6 +19,8 @@ struct TileOptions: ParsableArguments {
       "Look at as many tiles as let the answer begin within so many seconds on this machine, in place of --max-tiles.",
       valueName: "seconds"))
   var deadline: Double?
+
+  @OptionGroup var transparency: BackgroundOption
 
   func validate() throws {
     if maxTiles != "auto", !(1...10_000).contains(Int(maxTiles) ?? 0) {
@@ -69,5 +71,13 @@ extension TilePlan {
     let tiles = tiles[first...].reduce(0, +)
     let all = unlimitedTiles[first...].reduce(0, +)
     return tiles < all ? "looking at \(tiles) of \(all) tiles, so small print may be missed" : nil
+  }
+
+  /// What a user should know of the room for an answer, before anything is computed; nil where there is enough.
+  func note(ofRoom maxTokens: Int, _ engine: Engine) -> String? {
+    let room = engine.contextLength - promptTokens + 1
+    return room < maxTokens
+      ? "room for an answer of \(room) tokens, not \(maxTokens): the question takes \(promptTokens) of the context's \(engine.contextLength)"
+      : nil
   }
 }

@@ -9,12 +9,13 @@ struct TraceStages: ParsableCommand {
     commandName: "trace",
     abstract: "Writes the outputs of every stage, or which experts were picked.",
     usage: """
-      vl2 trace [--model FILE] --cases CASES.json -o FOLDER
+      vl2 trace [--model FILE] --cases CASES.json [--tiles] -o FOLDER
       vl2 trace [--model FILE] --cases CASES.json --routes FILE
       """,
     discussion: """
       CASES.json is a list of {"name", "images": [path, ...], "turns": [[role, text], ...], "new_tokens"}, with \
       pictures relative to the file. Each case becomes FOLDER/NAME.safetensors, for comparison with a reference. \
+      Transparency is dropped, as the published processor does. \
       --routes FILE answers the cases instead and writes which experts each layer wanted; vl2 replay reads it.
       """)
 
@@ -26,6 +27,9 @@ struct TraceStages: ParsableCommand {
     help: ArgumentHelp("The folder to write to.", valueName: "folder"), completion: .directory)
   var output: String?
 
+  @Flag(help: "Write only the token ids and the pictures' tiles, for which nothing is computed.")
+  var tiles = false
+
   @Option(
     help: ArgumentHelp("The file to write the picked experts to.", valueName: "file"), completion: .file())
   var routes: String?
@@ -36,6 +40,7 @@ struct TraceStages: ParsableCommand {
     if (output == nil) == (routes == nil) {
       throw ValidationError("Give either -o FOLDER for the stages or --routes FILE for the picked experts.")
     }
+    if tiles, output == nil { throw ValidationError("--tiles goes with -o FOLDER.") }
   }
 
   func run() throws {
@@ -46,10 +51,14 @@ struct TraceStages: ParsableCommand {
     let folder = PathText.folder(of: cases)
     for item in loaded {
       let pictures = try item.images.map {
-        try Picture(contentsOf: $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0)
+        // As the published processor reads them, which a trace is compared with.
+        try Picture(
+          contentsOf: $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0, background: .dropped)
       }
       if let output {
-        let tensors = try model.trace(item, pictures: pictures)
+        let tensors =
+          try tiles
+          ? model.traceTiles(item, pictures: pictures) : model.trace(item, pictures: pictures)
         try StoredTensor.write(tensors, to: output, name: item.name + ".safetensors")
       } else {
         _ = try model.answer(try item.question(pictures: pictures))

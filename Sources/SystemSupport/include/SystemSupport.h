@@ -29,7 +29,7 @@ void vl2_drop_cached(int descriptor, int64_t offset, int64_t length);
 typedef struct {
   // 1 where the data begin with a sensible header, whose size is then set.
   int (*get_info)(const uint8_t *data, size_t size, int *width, int *height);
-  // A decoder that writes to `buffer`, in colour mode `mode` (0: RGB); NULL where there is not enough memory for it.
+  // A decoder that writes to `buffer`, in colour mode `mode` (0: RGB, 1: RGBA); NULL where there is not enough memory for it.
   // This one and not the simple functions, because it says why it fails.
   void *(*new_decoder)(int mode, uint8_t *buffer, size_t buffer_size, int stride);
   // Decodes from the beginning of a file, all of which is at `data`. Returns a VP8StatusCode: 0 when the picture is whole,

@@ -20,12 +20,15 @@ package struct EvaluationItem: Sendable {
 
   /// The model's answer, greedily written.
   ///
+  /// - Parameter background: what transparent pictures are laid on.
   /// - Throws: `FileError` with the item's file and line if a picture cannot be read or the prompt does
   ///   not fit.
-  package func answer(by engine: Engine, maxTokens: Int) async throws -> String {
+  package func answer(by engine: Engine, background: Background = .white, maxTokens: Int) async throws
+    -> String
+  {
     do {
       let turns = try Turn.trusted(
-        turns, pictures: try pictures.map { try Picture(contentsOf: $0) })
+        turns, pictures: try pictures.map { try Picture(contentsOf: $0, background: background) })
       return try await engine.answer(Question(turns, maxTokens: maxTokens)).answer().text
     } catch let error as any ReportableError {
       throw FileError(error.kind, file, line: line, error.problem, error.hint)

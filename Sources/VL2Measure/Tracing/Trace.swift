@@ -39,15 +39,23 @@ extension Model {
       if greedy.count == reading.room(newTokens) { break }
       next = decoder.likeliest(try reading.logits(after: greedy))
     }
-    let tiled = zip(turns.flatMap(\.pictures), reading.plan.grids).map {
-      TiledPicture($0, grid: $1, processor: config.processor)
-    }
-    return tensors(recorder, prompt: reading.prompt, tiled: tiled, greedy: greedy.map(Int64.init))
+    let tiled = cut(turns.flatMap(\.pictures), reading)
+    return tensors(reading.prompt, tiled: tiled) + tensors(recorder, tiled: tiled)
+      + [StoredTensor("greedy", [greedy.count], .i64(greedy.map(Int64.init)))]
   }
 
-  private func tensors(
-    _ recorder: StageRecorder, prompt: Prompt, tiled: [TiledPicture], greedy: [Int64]
-  ) -> [StoredTensor] {
+  /// The tensors of a case that are known before anything is computed: `input_ids`, `grids` and `tiles.<i>`.
+  package func traceTiles(_ item: TraceCase, pictures: [Picture]) throws -> [StoredTensor] {
+    let reading = try Reading(
+      item.turns(pictures: pictures), room: .init(maxTokens: 0, keepsFree: false), model: self)
+    return tensors(reading.prompt, tiled: cut(pictures, reading))
+  }
+
+  private func cut(_ pictures: [Picture], _ reading: Reading) -> [TiledPicture] {
+    zip(pictures, reading.plan.grids).map { TiledPicture($0, grid: $1, processor: config.processor) }
+  }
+
+  private func tensors(_ prompt: Prompt, tiled: [TiledPicture]) -> [StoredTensor] {
     var out = [
       StoredTensor("input_ids", [prompt.tokens.count], .i64(prompt.tokens.map(Int64.init))),
       StoredTensor(
@@ -57,6 +65,11 @@ extension Model {
       let count = 1 + picture.grid.rows * picture.grid.columns
       out.append(StoredTensor("tiles.\(i)", [count, picture.side, picture.side, 3], .u8(picture.tiles)))
     }
+    return out
+  }
+
+  private func tensors(_ recorder: StageRecorder, tiled: [TiledPicture]) -> [StoredTensor] {
+    var out: [StoredTensor] = []
     for stage in recorder.stages {
       if let (columns, values) = recorder.integers[stage] {
         out.append(StoredTensor(stage, [values.count / columns, columns], .i64(values)))
@@ -70,7 +83,6 @@ extension Model {
         out.append(StoredTensor(stage, shape, .f32(values)))
       }
     }
-    out.append(StoredTensor("greedy", [greedy.count], .i64(greedy)))
     return out
   }
 }

@@ -7,6 +7,8 @@ package final class AnswerWriter {
   private let reading: Reading
   private let emit: (AnswerEvent) -> Void
   private let room: Int
+  /// How the answer begins, which is not part of its text.
+  private let begun: String
   /// Each choice, with the end token.
   private let choiceTokens: [[Int]]
   private var sampler: Sampler
@@ -47,11 +49,12 @@ package final class AnswerWriter {
     self.question = question
     self.model = model
     self.emit = emit
-    guard turns.last?.role == .user else { throw QuestionError.noQuestion }
+    let asked = turns.last?.role == .assistant ? turns.dropLast() : turns[...]
+    guard asked.last?.role == .user else { throw QuestionError.noQuestion }
+    begun = turns.count > asked.count ? turns[asked.count].text.strippedAsPython : ""
     switch question.form {
     case .free: break
-    case .schema, .choices:
-      guard question.answerBegins.isEmpty else { throw QuestionError.beginningWithForm }
+    case .schema, .choices: guard begun.isEmpty else { throw QuestionError.beginningWithForm }
     }
     var tileLimit = question.tileLimit
     if case .halfOfTimeLimit(let speed) = tileLimit {
@@ -71,11 +74,10 @@ package final class AnswerWriter {
     }
     self.choiceTokens = choiceTokens
     reading = try Reading(
-      turns, answer: question.answerBegins,
-      room: .init(limit: tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest),
-      model: model, kept: kept, owner: owner, written: written)
+      turns, room: .init(limit: tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest), model: model,
+      kept: kept, owner: owner, written: written)
     room = reading.room(maxTokens)
-    sampler = Sampler(question.sampling)
+    sampler = Sampler(question.sampling, prompt: reading.prompt.tokens)
     stops = StopStrings(question.stops)
     probabilities = question.likeliestTokens.map(ProbabilityList.init)
     switch question.form {
@@ -216,9 +218,13 @@ package final class AnswerWriter {
     return try body()
   }
 
-  /// The written tokens; nil where the answer's text, cut short by a stop text, says less than they do.
-  package var exactTokens: [Int]? {
-    model.tokenizer.decode(tokens).utf8.elementsEqual(text.utf8) ? tokens : nil
+  /// The assistant's turn: how it begins, and what was written. Its tokens are nil where they say something else: where
+  /// a stop text cut the answer short.
+  package var said: Turn {
+    var turn = Turn.assistant(begun + text)
+    let all = reading.begun + tokens
+    if model.tokenizer.decode(all).utf8.elementsEqual(turn.text.utf8) { turn.tokens = all }
+    return turn
   }
 
   /// Gives what was read to others; `work` takes it out again, if it is still there.

@@ -19,6 +19,7 @@ public final class Engine: Sendable {
     var threads: Int
     var contextLength: Int
     var demonstrationNotice: String?
+    var contextNotice: String?
     var weightCount: Int
     var mainCode: WeightCode
     var budgetBytes: Int?
@@ -47,8 +48,9 @@ public final class Engine: Sendable {
     } facts: { model in
       Facts(
         path: model.file.path, threads: model.threads, contextLength: model.contextLength,
-        demonstrationNotice: model.demonstrationNotice, weightCount: model.file.manifest.weightCount,
-        mainCode: model.file.manifest.mainCode, budgetBytes: model.weightStatistics.budgetBytes)
+        demonstrationNotice: model.demonstrationNotice, contextNotice: model.contextNotice,
+        weightCount: model.file.manifest.weightCount, mainCode: model.file.manifest.mainCode,
+        budgetBytes: model.weightStatistics.budgetBytes)
     }
   }
 
@@ -103,6 +105,9 @@ public final class Engine: Sendable {
   /// One line to show to users of a model that only demonstrates how things work and knows little; nil for
   /// other models.
   public var demonstrationNotice: String? { facts.demonstrationNotice }
+
+  /// One line to show to users of a context that is longer than the model was made for; nil for others.
+  public var contextNotice: String? { facts.contextNotice }
 
   /// How many weights the model has.
   public var weightCount: Int { facts.weightCount }

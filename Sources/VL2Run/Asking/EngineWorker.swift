@@ -190,10 +190,10 @@ final class EngineWorker: @unchecked Sendable {
   private func end(_ job: AnswerJob, _ answer: Answer, _ kept: ReadingCache) {
     if let writer = job.writer {
       writer.release()
-      let tokens = writer.exactTokens
-      if let tokens { written.add(answer.text, tokens: tokens) }
+      let said = writer.said
+      if let tokens = said.tokens { written.add(said.text, tokens: tokens) }
       if let session = job.session {
-        session.record(job.question.turns, answer, tokens: tokens, age: job.age)
+        session.record(job.question.turns, said, answer, age: job.age)
         if session.isPast(age: job.age) { kept.forget(session: session.number) }
       }
     }

@@ -2,10 +2,9 @@ import VL2Base
 
 /// A question with everything that its answer depends on.
 public struct Question: Sendable {
-  /// System's, user's and assistant's turns, the last of them the user's.
+  /// System's, user's and assistant's turns. The last one is the user's, or after it an assistant's: how the answer
+  /// begins. The model goes on from there, and the beginning is not part of the answer's text.
   public var turns: [Turn]
-  /// How the answer begins, as it is; the model goes on from there. Not part of the answer's text.
-  public var answerBegins = ""
   /// The most tokens to write.
   public var maxTokens: Int
   public var sampling: Sampling
@@ -58,7 +57,7 @@ public enum Caller: Sendable {
 
 /// A question that contradicts itself.
 public enum QuestionError: ReportableError, Equatable {
-  /// No turn of the user is at the end.
+  /// No turn of the user is at the end, or before the beginning of the answer.
   case noQuestion
   /// A schema or choices cannot go on from a given beginning of the answer.
   case beginningWithForm

@@ -45,18 +45,18 @@ final class SessionHistory: Sendable {
   /// Adds a question and its answer, unless it has none.
   ///
   /// - Parameters:
-  ///   - tokens: the answer's, where they say exactly its text.
+  ///   - asked: the question's turns; how the answer begins, if they end with it, is a part of `said`.
+  ///   - said: the whole answer, with its tokens where they say exactly its text.
   ///   - age: of the history that the question followed on.
-  func record(_ asked: [Turn], _ answer: Answer, tokens: [Int]?, age: Int) {
+  func record(_ asked: [Turn], _ said: Turn, _ answer: Answer, age: Int) {
     guard answer.counts.writtenTokens > 0 || answer.ending == .complete, answer.ending != .failed,
       answer.choices.choices.isEmpty
     else { return }
-    var written = Turn.assistant(answer.text)
-    written.tokens = tokens
+    let asked = asked.last?.role == .assistant ? asked.dropLast() : asked
     state.withLock { state in
       guard state.age == age else { return }
       state.exchanges.removeFirst(min(answer.forgotten, state.exchanges.count))
-      state.exchanges.append(Exchange(asked: asked, answer: written))
+      state.exchanges.append(Exchange(asked: asked, answer: said))
       // Pictures stay as closely looked at as they were, so that they need not be looked at again.
       var tiles = (answer.plan?.tiles ?? [])[...]
       for exchange in state.exchanges.indices {

@@ -5,11 +5,14 @@ import VL2Base
 package struct Sampler {
   private let sampling: Sampling
   private var random: RandomBits
-  private var written: Set<Int> = []
+  /// The tokens that the penalty counts.
+  private var seen: Set<Int> = []
 
-  package init(_ sampling: Sampling) {
+  /// - Parameter prompt: the tokens before the answer.
+  package init(_ sampling: Sampling, prompt: [Int] = []) {
     self.sampling = sampling
     random = RandomBits(state: sampling.seed)
+    if sampling.repetitionPenalty != 1 { seen = Set(prompt) }
   }
 
   /// The next token.
@@ -21,7 +24,7 @@ package struct Sampler {
     guard let base = logits.baseAddress else { return 0 }
     let kernels = vl2_kernels_active().pointee
     if sampling.repetitionPenalty != 1 {
-      for token in written where token < logits.count {
+      for token in seen where token < logits.count {
         let logit = logits[token]
         logits[token] = logit > 0 ? logit / sampling.repetitionPenalty : logit * sampling.repetitionPenalty
       }
@@ -37,12 +40,12 @@ package struct Sampler {
       kernels.softmax(base, logits.count)
       token = draw(UnsafeBufferPointer(logits)) ?? token
     }
-    if sampling.repetitionPenalty != 1 { written.insert(token) }
+    if sampling.repetitionPenalty != 1 { seen.insert(token) }
     return token
   }
 
   /// Takes note of a token that the answer holds without its having been picked.
-  package mutating func note(_ token: Int) { if sampling.repetitionPenalty != 1 { written.insert(token) } }
+  package mutating func note(_ token: Int) { if sampling.repetitionPenalty != 1 { seen.insert(token) } }
 
   /// Draws a token by its probability; nil where the probabilities are not numbers.
   private mutating func draw(_ probabilities: UnsafeBufferPointer<Float>) -> Int? {

@@ -8,8 +8,11 @@ public struct Sampling: Sendable, Equatable {
   public var temperature: Float
   /// Draw among the fewest tokens that together have this probability; 1 for all. Above 0, at most 1.
   public var topP: Float
-  /// For tokens that the answer holds already, positive logits are divided by this and the others are
-  /// multiplied by it. 1 changes nothing; the published demonstration takes 1.1. At least 1.
+  /// For tokens that the prompt or the answer holds already, positive logits are divided by this and the others are
+  /// multiplied by it. 1 changes nothing; the publisher's own program takes 1.1. At least 1.
+  ///
+  /// The prompt counts, with the token that stands in the places of pictures, because it does so in the publisher's
+  /// program (`inference.py` of deepseek-ai/DeepSeek-VL2 hands `input_ids` to `generate`).
   ///
   /// Source: Keskar et al., "CTRL: a conditional transformer language model", 2019, section 4.1.
   public var repetitionPenalty: Float

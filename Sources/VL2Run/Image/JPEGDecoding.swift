@@ -3,6 +3,12 @@ import CTurboJPEG
 /// More scans than any encoder writes; each costs the time of a whole picture.
 private let maximumScans = 100
 
+/// What libjpeg says where the data of a scan do not go together: bytes were lost there, or changed. After its other
+/// warnings all blocks are there; many cameras leave bytes before the end marker, for example.
+private let lostBytes =
+  ["premature end of data segment", "bad Huffman code", "bad arithmetic code", "instead of RST"]
+  + (0..<8).map { "extraneous bytes before marker 0xd\($0)" }
+
 extension Picture {
   /// Decodes a JPEG file through TurboJPEG. With the accurate DCT and smooth upsampling, libjpeg's defaults
   /// and so Pillow's, every libjpeg-turbo gives the same bytes.
@@ -28,7 +34,14 @@ extension Picture {
       throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height), limit: mostPixels)
     }
     let markers = JPEGMarkers(data)
-    guard markers.isComplete else { throw PictureError.cutShort(name: name, format: "JPEG") }
+    if let coding = markers.frame?.unsupported {
+      throw PictureError.unsupportedCoding(name: name, coding: coding)
+    }
+    // Some cameras leave the end marker out, and some links lose it: that alone takes nothing from the picture.
+    guard markers.isComplete || markers.hasAllScans else {
+      throw PictureError.cutShort(name: name, format: "JPEG")
+    }
+    let data = markers.isComplete ? data : data + [0xFF, 0xD9]
     guard width > 0 && height > 0 else { throw damaged(headerComplaint) }
     guard markers.scans <= maximumScans else { throw damaged("\(markers.scans) scans") }
 
@@ -47,11 +60,11 @@ extension Picture {
     if status != 0 {
       let reason = complaint()
       if reason.hasPrefix("Insufficient memory") { throw PictureError.outOfMemory(name: name) }
+      // Without an end marker, only a decoder that complains of nothing has found all blocks.
+      guard markers.isComplete else { throw PictureError.cutShort(name: name, format: "JPEG") }
       guard status > 0 else { throw damaged(reason) }
-      // Of the warnings, only this one means that a part of the picture is missing.
-      guard !reason.lowercased().contains("premature end") else {
-        throw PictureError.cutShort(name: name, format: "JPEG")
-      }
+      if reason.hasPrefix("Premature end") { throw PictureError.cutShort(name: name, format: "JPEG") }
+      if lostBytes.contains(where: reason.contains) { throw damaged("bytes of the picture are missing") }
     }
     if channels == 4 { pixels = rgb(fromInvertedCMYK: pixels) }
 
@@ -68,9 +81,7 @@ private func rgb(fromInvertedCMYK pixels: [UInt8]) -> [UInt8] {
     for pixel in 0..<count {
       let white = Int(pixels[4 * pixel + 3])
       for channel in 0..<3 {
-        // Divides by 255 with rounding, exactly for products of two bytes.
-        let product = (255 - Int(pixels[4 * pixel + channel])) * white + 128
-        let ink = (product >> 8 + product) >> 8
+        let ink = ((255 - Int(pixels[4 * pixel + channel])) * white).dividedBy255
         target[3 * pixel + channel] = UInt8(max(0, white - ink))
       }
     }
@@ -82,3 +93,14 @@ private func rgb(fromInvertedCMYK pixels: [UInt8]) -> [UInt8] {
 extension TJCS { fileprivate var number: Int32 { Int32(rawValue) } }
 extension TJPF { fileprivate var number: Int32 { Int32(rawValue) } }
 extension TJERR { fileprivate var number: Int32 { Int32(rawValue) } }
+
+extension JPEGMarkers.Frame {
+  /// The name of a kind of JPEG that TurboJPEG does not decode; nil for one that it does.
+  fileprivate var unsupported: String? {
+    switch process {
+    case 0xC3, 0xC7, 0xCB, 0xCF: "lossless JPEG"
+    case 0xC5, 0xC6, 0xCD, 0xCE: "hierarchical JPEG"
+    default: precision == 8 ? nil : "\(precision)-bit JPEG"
+    }
+  }
+}

@@ -38,10 +38,11 @@ package enum Orientation: Int, CaseIterable, Sendable {
       guard let tag = number(at: entry, size: 2) else { return nil }
       guard tag == 0x0112 else { continue }
       let size: Int
+      // The standard wants 16 bits without a sign; programs write every type of integer.
       switch number(at: entry + 2, size: 2) {
-      case 1: size = 1
-      case 3: size = 2
-      case 4: size = 4
+      case 1, 6: size = 1
+      case 3, 8: size = 2
+      case 4, 9: size = 4
       default: return nil
       }
       return number(at: entry + 8, size: size).flatMap(Orientation.init(rawValue:))

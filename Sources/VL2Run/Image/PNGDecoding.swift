@@ -6,7 +6,7 @@ private let maximumMetadataBytes = 1 << 25
 
 extension Picture {
   /// Decodes a PNG file through libspng, with every checksum checked.
-  init(png data: [UInt8], name: String, mostPixels: Int) throws {
+  init(png data: [UInt8], name: String, mostPixels: Int, background: Background) throws {
     func check(_ status: Int32) throws {
       switch status {
       case 0: return
@@ -39,12 +39,21 @@ extension Picture {
       var header = spng_ihdr()
       try check(spng_get_ihdr(decoder, &header))
       let (width, height) = (Int(header.width), Int(header.height))
-      let count = width * height * 3
+      var key = spng_trns()
+      let keyStatus = spng_get_trns(decoder, &key)
+      if keyStatus != SPNG_ECHUNKAVAIL.number { try check(keyStatus) }
+      let hasAlpha =
+        header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA.rawValue
+        || header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA.rawValue || keyStatus == 0
+      let ground = hasAlpha ? background.color : nil
+      let count = width * height * (ground == nil ? 3 : 4)
       try Self.checkMemory(count, name: name)
-      let format = Int32(SPNG_FMT_RGB8.rawValue)
+      let format = Int32(ground == nil ? SPNG_FMT_RGB8.rawValue : SPNG_FMT_RGBA8.rawValue)
+      let flags = ground == nil ? 0 : Int32(SPNG_DECODE_TRNS.rawValue)
       let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-        try check(spng_decode_image(decoder, buffer.baseAddress, count, format, 0))
-        initialized = count
+        try check(spng_decode_image(decoder, buffer.baseAddress, count, format, flags))
+        ground?.layUnder(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+        initialized = width * height * 3
       }
       // Reads what follows the image data: its end and, where a writer puts it there, the Exif block.
       try check(spng_decode_chunks(decoder))

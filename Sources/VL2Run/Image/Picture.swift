@@ -42,24 +42,33 @@ public struct Picture: Sendable, Equatable {
   public static let fileEndings = [".jpg", ".jpeg", ".png", ".webp"]
 
   /// Reads a JPEG, PNG or WebP file. Throws `PictureError`.
-  public init(contentsOf path: String) throws {
-    try self.init(data: pictureFileBytes(path), name: path)
+  ///
+  /// - Parameter background: what a transparent picture is laid on.
+  public init(contentsOf path: String, background: Background = .white) throws {
+    try self.init(data: pictureFileBytes(path), name: path, background: background)
   }
 
   /// Decodes a JPEG, PNG or WebP file's bytes; errors call it `name`. Throws `PictureError`.
   ///
-  /// The pixels are those that Pillow's `ImageOps.exif_transpose(image).convert("RGB")` gives: transparency
-  /// is dropped, not blended. The one deviation: 16-bit grey pictures keep their high byte as 16-bit colour
-  /// ones do, while Pillow turns everything over 255 of 65535 to white. WebP needs libwebp at run time.
+  /// The pixels are those that Pillow's `ImageOps.exif_transpose(image)` gives after `convert("RGB")` (a background
+  /// of `.dropped`), or after `alpha_composite` on the background. The deviations: 16-bit grey pictures keep their high
+  /// byte as 16-bit colour ones do, while Pillow turns everything over 255 of 65535 to white; a PNG's transparent
+  /// colour is compared with all its bits; an orientation counts whatever type of integer it is written as. WebP needs
+  /// libwebp at run time.
   ///
-  /// - Parameter mostPixels: pictures with more are refused before they are decoded.
-  public init(data: [UInt8], name: String, mostPixels: Int = maximumPixels) throws {
+  /// - Parameters:
+  ///   - mostPixels: pictures with more are refused before they are decoded.
+  ///   - background: what a transparent picture is laid on.
+  public init(
+    data: [UInt8], name: String, mostPixels: Int = maximumPixels, background: Background = .white
+  ) throws {
     let most = min(mostPixels, Self.maximumPixels)
     guard !data.isEmpty else { throw PictureError.empty(name: name) }
+    let data = withoutLineBreaks(data)
     switch FileKind(data) {
     case .jpeg: self = try Picture(jpeg: data, name: name, mostPixels: most)
-    case .png: self = try Picture(png: data, name: name, mostPixels: most)
-    case .webp: self = try Picture(webp: data, name: name, mostPixels: most)
+    case .png: self = try Picture(png: data, name: name, mostPixels: most, background: background)
+    case .webp: self = try Picture(webp: data, name: name, mostPixels: most, background: background)
     case let kind: throw PictureError.unsupportedFormat(name: name, format: kind)
     }
   }

@@ -12,6 +12,8 @@ public enum PictureError: ReportableError, Equatable {
   case fileTooLarge(name: String, limit: Int)
   /// Another kind of file; nil for one that is not known.
   case unsupportedFormat(name: String, format: FileKind?)
+  /// A picture of a format that is read, coded in a way that is not, which `coding` names.
+  case unsupportedCoding(name: String, coding: String)
   /// An animation, which is many pictures.
   case animated(name: String, format: String)
   /// The library that reads this format, from a Debian package, is not installed.
@@ -31,7 +33,9 @@ public enum PictureError: ReportableError, Equatable {
     case .readFailed: .inputOutput
     case .outOfMemory: .tooLittleMemory
     case .libraryMissing: .unavailable
-    case .empty, .fileTooLarge, .unsupportedFormat, .animated, .tooManyPixels, .cutShort, .damaged: .badData
+    case .empty, .fileTooLarge, .unsupportedFormat, .unsupportedCoding, .animated, .tooManyPixels, .cutShort,
+      .damaged:
+      .badData
     }
   }
 
@@ -43,6 +47,7 @@ public enum PictureError: ReportableError, Equatable {
     case .fileTooLarge(let name, let limit): "\(name): the file is over \(limit >> 20) MiB"
     case .unsupportedFormat(let name, let format?): "\(name): this is \(format.rawValue)"
     case .unsupportedFormat(let name, nil): "\(name): not a picture that vl2 can read"
+    case .unsupportedCoding(let name, let coding): "\(name): this is a \(coding) picture"
     case .animated(let name, let format): "\(name): this is an animated \(format) file"
     case .libraryMissing(let name, let format, let library, _):
       "\(name): reading \(format) files needs \(library), which is not installed"
@@ -59,10 +64,13 @@ public enum PictureError: ReportableError, Equatable {
   public var hint: Hint {
     switch self {
     case .unavailable: "give the path of a JPEG, PNG or WebP picture"
-    case .readFailed, .damaged: "copy or save it again"
+    case .readFailed: "copy or save it again"
+    case .damaged: "copy, save or take it again"
     case .empty: "give a JPEG, PNG or WebP picture"
     case .fileTooLarge: "save the picture smaller"
-    case .unsupportedFormat(_, let format): "convert it to JPEG or PNG\(converter(of: format))"
+    case .unsupportedFormat(_, let format): wayOut(of: format)
+    case .unsupportedCoding:
+      "convert it to PNG, for example with 'ffmpeg -i FILE picture.png' (Debian package ffmpeg)"
     case .animated: "save the picture of it that counts as JPEG or PNG"
     case .libraryMissing(_, _, _, let package):
       "install the Debian package \(package), or convert the picture to JPEG or PNG"
@@ -72,11 +80,21 @@ public enum PictureError: ReportableError, Equatable {
     }
   }
 
-  /// A Debian program that converts the format, for formats that not every image viewer can convert.
-  private func converter(of format: FileKind?) -> String {
-    switch format {
-    case .heic, .avif: ", for example with 'heif-convert' (Debian package libheif-examples)"
-    default: ""
+  /// How to come from another kind of file to a picture, with a Debian program where not every image viewer does it.
+  private func wayOut(of kind: FileKind?) -> Hint {
+    switch kind {
+    case nil, .gif, .bmp, .tiff, .jpegXL, .jpeg2000, .photoshop, .svg: "convert it to JPEG or PNG"
+    case .heic, .avif:
+      "convert it to JPEG or PNG, for example with 'heif-convert FILE picture.png' (Debian package libheif-examples)"
+    case .pdf:
+      "make pictures of its pages, for example with 'pdftoppm -png FILE page' (Debian package poppler-utils)"
+    case .mp4, .matroska, .avi, .mpeg, .flashVideo, .multipart:
+      "take one picture of it, for example with 'ffmpeg -i FILE -frames:v 1 picture.png' (Debian package ffmpeg)"
+    case .webPage: "open its address in a browser: it may want a password, or show the picture elsewhere"
+    case .json: "read it: a server may say there why it sends no picture"
+    case .response: "keep only what follows the headers (curl without -i)"
+    case .lfsPointer: "fetch the file itself with 'git lfs pull'"
+    default: "give a JPEG, PNG or WebP picture"
     }
   }
 }

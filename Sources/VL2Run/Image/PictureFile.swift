@@ -33,15 +33,21 @@ func pictureFileBytes(_ path: String) throws -> [UInt8] {
     guard count >= 0 else { throw PictureError.readFailed(name: path, reason: reason(errno)) }
     if count == 0 { return bytes }
     bytes.append(contentsOf: piece[..<count])
-    switch FileKind(bytes) {
+    switch FileKind(withoutLineBreaks(Array(bytes.prefix(2 * FileKind.bytesNeeded)))) {
     case .jpeg, .png, .webp: break
-    case nil where bytes.count < FileKind.bytesNeeded: break
+    case nil where bytes.count < 2 * FileKind.bytesNeeded: break
     case let kind: throw PictureError.unsupportedFormat(name: path, format: kind)
     }
     guard bytes.count <= maximumFileBytes else {
       throw PictureError.fileTooLarge(name: path, limit: maximumFileBytes)
     }
   }
+}
+
+/// A file without the line breaks before it, which are left where a picture is cut out of a multipart stream.
+func withoutLineBreaks(_ bytes: [UInt8]) -> [UInt8] {
+  let rest = bytes.drop { $0 == 0x0D || $0 == 0x0A }
+  return rest.count == bytes.count ? bytes : Array(rest)
 }
 
 /// What the system says about an error number.

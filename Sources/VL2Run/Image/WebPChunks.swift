@@ -6,6 +6,8 @@ struct WebPChunks {
   private(set) var isComplete = false
   /// Whether it holds many pictures.
   private(set) var isAnimated = false
+  /// Whether its pixels have an opacity.
+  private(set) var hasAlpha = false
   /// The Exif block's TIFF structure, where the file has one and its head says so.
   private(set) var exif: Range<Int>?
 
@@ -28,7 +30,11 @@ struct WebPChunks {
       guard length <= data.count - payload else { return }
       if holds("VP8X", at: position), length > 0 {
         isAnimated = data[payload] & 0x02 != 0
+        hasAlpha = data[payload] & 0x10 != 0
         hasExif = data[payload] & 0x08 != 0
+      } else if position == 12, holds("VP8L", at: position), length > 4 {
+        // After the signature, 14 bits each for width and height.
+        hasAlpha = data[payload + 4] & 0x10 != 0
       } else if holds("EXIF", at: position), exif == nil, hasExif {
         // Some programs keep the mark that the block has in JPEG files.
         let marked = length >= 6 && holds("Exif\0\0", at: payload)

@@ -7,7 +7,8 @@ extension Picture {
   /// Decodes a WebP file through libwebp; every version of it gives the same bytes. Animations are refused,
   /// because none of their pictures is the one that was meant.
   package init(
-    webp data: [UInt8], name: String, mostPixels: Int = maximumPixels, library: String = webPLibrary
+    webp data: [UInt8], name: String, mostPixels: Int = maximumPixels, background: Background = .white,
+    library: String = webPLibrary
   ) throws {
     func damaged(_ reason: String) -> PictureError {
       .damaged(name: name, format: "WebP", reason: reason)
@@ -30,15 +31,18 @@ extension Picture {
     guard Int(width) * Int(height) <= mostPixels else {
       throw PictureError.tooManyPixels(name: name, width: Int(width), height: Int(height), limit: mostPixels)
     }
-    let count = Int(width) * Int(height) * 3
+    let ground = chunks.hasAlpha ? background.color : nil
+    let channels: Int32 = ground == nil ? 3 : 4
+    let count = Int(width) * Int(height) * Int(channels)
     try Self.checkMemory(count, name: name)
     let pixels = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      guard let decoder = new(0, buffer.baseAddress, count, width * 3) else {
+      guard let decoder = new(ground == nil ? 0 : 1, buffer.baseAddress, count, width * channels) else {
         throw PictureError.outOfMemory(name: name)
       }
       defer { delete(decoder) }
       if let error = Self.webPError(update(decoder, data, data.count), name: name) { throw error }
-      initialized = count
+      ground?.layUnder(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      initialized = Int(width) * Int(height) * 3
     }
     let orientation = chunks.exif.map { Orientation(exif: data[$0]) } ?? .upright
     self = Picture(width: Int(width), height: Int(height), pixels: pixels).turnedUpright(from: orientation)

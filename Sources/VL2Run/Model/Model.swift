@@ -24,6 +24,9 @@ package final class Model {
   private let tower: VisionTower
   private let projector: Projector
 
+  /// How many times as many tokens a context may have as the model was made for.
+  private static let longestContext = 2
+
   /// Tiles that go through the tower together: enough rows to use each weight often, few enough to fit in the
   /// memory of a small board.
   private static let tilesPerBatch = 4
@@ -42,10 +45,10 @@ package final class Model {
       throw ModelError.tokenizerTooLarge(
         tokens: tokenizer.count, vocabulary: file.config.language.vocabularySize)
     }
-    let most = file.config.language.maxPositions
-    contextLength = options.contextLength ?? most
-    if let length = options.contextLength, length < ModelError.shortestContext || length > most {
-      throw ModelError.contextLength(length, most: most)
+    let most = Self.longestContext * file.config.language.maxPositions
+    contextLength = options.contextLength ?? file.config.language.maxPositions
+    guard (ModelError.shortestContext...most).contains(contextLength) || options.contextLength == nil else {
+      throw ModelError.contextLength(contextLength, most: most)
     }
     let wanted = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
     arithmetic = Arithmetic(pool: WorkerPool(threads: wanted), mode: options.activations)
@@ -142,6 +145,14 @@ package final class Model {
   /// One line to show to users of a model that only demonstrates how things work and knows little; nil for
   /// other models.
   package var demonstrationNotice: String? { file.manifest.origin.demonstrationNotice }
+
+  /// One line to show to users of a context that is longer than the model was made for; nil for others.
+  package var contextNotice: String? {
+    let most = config.language.maxPositions
+    guard contextLength > most else { return nil }
+    return
+      "a context of \(contextLength) tokens: the model was made for \(most), and may answer worse beyond them"
+  }
 
   /// Threads that share the arithmetic.
   package var threads: Int { arithmetic.pool.threads }

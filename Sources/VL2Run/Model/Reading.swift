@@ -73,11 +73,10 @@ package final class Reading {
   /// Tokenises a conversation and plans the tiles of its pictures.
   ///
   /// - Parameters:
-  ///   - answer: how the answer begins.
   ///   - written: the tokens of an assistant's text that the model wrote; nil where it is not known.
   /// - Throws: `PromptError`.
   package init(
-    _ turns: [Turn], answer: String = "", room: Room, model: Model, kept: ReadingCache? = nil,
+    _ turns: [Turn], room: Room, model: Model, kept: ReadingCache? = nil,
     owner: ReadingCache.Owner = .init(), written: (String) -> [Int]? = { _ in nil }
   ) throws {
     self.model = model
@@ -85,8 +84,8 @@ package final class Reading {
     self.owner = owner
     let context = model.contextLength
     var text = try PromptText(
-      turns, answer: answer, tokenizer: model.tokenizer, beginToken: model.beginToken,
-      endToken: model.endToken, written: written)
+      turns, tokenizer: model.tokenizer, beginToken: model.beginToken, endToken: model.endToken,
+      written: written)
     let planner = TilePlanner(model.config)
     let most = room.promptTokens(context: context)
     var plan = planner.plan(text, limit: room.limit, room: most)
@@ -124,6 +123,9 @@ package final class Reading {
     rows = []
     buffer = AlignedBuffer(ledger: model.ledger)
   }
+
+  /// The tokens of the prompt that begin the answer.
+  package var begun: [Int] { text.answer }
 
   /// Positions that went through the decoder.
   package var length: Int { conversation?.length ?? 0 }

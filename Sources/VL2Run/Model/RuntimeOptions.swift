@@ -11,7 +11,7 @@ public struct RuntimeOptions: Sendable {
   /// says.
   public var keyValues = KeyValueCode.int8
   /// The most tokens of a prompt and its answer together, which bounds the memory that a conversation takes: from 64 to
-  /// as many as the model has been made for; nil for these.
+  /// twice as many as the model was made for; nil for as many as it was made for.
   public var contextLength: Int?
   /// Whether `Model.routes` records which experts were used.
   public var recordsRoutes = false

@@ -11,7 +11,7 @@ package struct Prompt: Sendable {
   /// - Parameters:
   ///   - grids: one for each picture of the text.
   ///   - limit: the most tokens.
-  /// - Throws: `PromptError.tooLong`.
+  /// - Throws: `PromptError.tooLong`, `PromptError.tooManyPictures`.
   package init(_ text: PromptText, grids: [TileGrid], places: ImageTokens, imageToken: Int, limit: Int) throws
   {
     // Counted before it is laid out, so that a huge grid does not take all memory.
@@ -19,7 +19,14 @@ package struct Prompt: Sendable {
       let (total, overflow) = sum.addingReportingOverflow(places.count(grid))
       return overflow ? .max : total
     }
-    guard count <= limit else { throw PromptError.tooLong(tokens: count, limit: limit) }
+    guard count <= limit else {
+      let (fewest, rest) = (places.count(TileGrid(columns: 1, rows: 1)), limit - text.count)
+      if rest >= fewest, count == text.count + grids.count * fewest {
+        throw PromptError.tooManyPictures(
+          grids.count, most: rest / fewest, tokensEach: fewest, tokens: count, limit: limit)
+      }
+      throw PromptError.tooLong(tokens: count, limit: limit)
+    }
     var tokens = [text.beginToken]
     tokens.reserveCapacity(count)
     var pictures: [Range<Int>] = []

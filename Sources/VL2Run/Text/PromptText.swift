@@ -4,7 +4,10 @@ import VL2Quant
 /// a picture takes is decided later, and then no text has to be tokenised again.
 ///
 /// For a user's turn: `<|User|>: TEXT`, a blank line and `<|Assistant|>:`; for an assistant's TEXT and the end token;
-/// for the system's TEXT. White space at both ends of a turn is dropped.
+/// for the system's TEXT. White space at both ends of a turn is dropped. A user's turn with nothing in it is
+/// `<|User|>:<|Assistant|>:`, and an assistant's turn at the end has no end token: the answer goes on from it.
+///
+/// Source: deepseek-ai/DeepSeek-VL2, `processing_deepseek_vl_v2.py` and `conversation.py`.
 package struct PromptText: Sendable {
   package struct TurnText: Sendable {
     package var role: Role
@@ -28,20 +31,18 @@ package struct PromptText: Sendable {
   /// Tokenises a conversation.
   ///
   /// - Parameters:
-  ///   - turns: usually end with a user's turn.
-  ///   - answer: how the answer begins, as it is.
+  ///   - turns: end with a user's turn, or with the beginning of the answer.
   ///   - written: the tokens of an assistant's text that a model wrote; nil where it is not known.
   /// - Throws: `PromptError.pictureOutsideUserTurn`.
   package init(
-    _ turns: [Turn], answer: String = "", tokenizer: Tokenizer, beginToken: Int, endToken: Int,
+    _ turns: [Turn], tokenizer: Tokenizer, beginToken: Int, endToken: Int,
     written: (_ answer: String) -> [Int]? = { _ in nil }
   ) throws {
     self.beginToken = beginToken
-    self.answer = answer.isEmpty ? [] : tokenizer.encode(answer, trusted: false)
-    self.turns = try turns.map { turn in
+    var texts = try turns.map { turn in
       var text = TurnText(role: turn.role, pieces: [], pictures: [])
       if turn.role == .assistant, let tokens = turn.tokens ?? turn.plainText.flatMap(written) {
-        text.pieces = [tokens + [endToken]]
+        text.pieces = [tokens]
         return text
       }
       var pieces: [[Turn.Part]] = [[]]
@@ -57,14 +58,19 @@ package struct PromptText: Sendable {
       pieces[0] = Self.stripped(pieces[0], atStart: true)
       pieces[pieces.count - 1] = Self.stripped(pieces[pieces.count - 1], atStart: false)
       if turn.role == .user {
-        pieces[0].insert(.trusted("<|User|>: "), at: 0)
-        pieces[pieces.count - 1].append(.trusted("\n\n<|Assistant|>:"))
+        let isEmpty = pieces.count == 1 && pieces[0].isEmpty
+        pieces[0].insert(.trusted(isEmpty ? "<|User|>:" : "<|User|>: "), at: 0)
+        pieces[pieces.count - 1].append(.trusted(isEmpty ? "<|Assistant|>:" : "\n\n<|Assistant|>:"))
       }
       // The reference encodes the pieces between pictures one by one, so the end of a piece is the end of a text.
       text.pieces = pieces.map(tokenizer.encode)
-      if turn.role == .assistant { text.pieces[0].append(endToken) }
       return text
     }
+    answer = texts.last?.role == .assistant ? texts.removeLast().pieces[0] : []
+    for index in texts.indices where texts[index].role == .assistant {
+      texts[index].pieces[0].append(endToken)
+    }
+    self.turns = texts
   }
 
   /// Ids as they are, at least one.

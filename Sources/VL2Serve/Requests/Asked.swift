@@ -16,19 +16,15 @@ struct Asked: Sendable {
     isStreamed: Bool
   ) throws {
     var turns = turns
-    var begin = ""
-    if let last = turns.last, last.role == .assistant {
-      begin = last.text
-      turns.removeLast()
-    }
+    let isFree = if case .free = form { true } else { false }
+    if !isFree, turns.last?.role == .assistant { turns.removeLast() }
     let (boxes, ground) = (try request.flag("boxes") ?? false, try request.flag("ground") ?? false)
     if boxes, ground { throw RequestError.field("boxes", "does not go with ground; leave one of them out") }
-    if boxes || ground, let last = turns.indices.last {
+    if boxes || ground, let last = turns.lastIndex(where: { $0.role == .user }) {
       turns[last] = Self.asksForBoxes(turns[last], ground: ground)
     }
     question = Question(turns, maxTokens: maxTokens, sampling: sampling)
     question.form = form
-    if case .free = form { question.answerBegins = begin }
     if try request.flag("logprobs") ?? false {
       question.likeliestTokens = try request.integer("top_logprobs", in: 0...20) ?? 0
     }

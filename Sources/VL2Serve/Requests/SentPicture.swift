@@ -52,7 +52,8 @@ enum SentPicture {
       throw RequestError.field(place, "is not in base64", code: "invalid_image")
     }
     do {
-      return try Picture(data: [UInt8](data), name: place, mostPixels: limits.pixels)
+      return try Picture(
+        data: [UInt8](data), name: place, mostPixels: limits.pixels, background: limits.background)
     } catch let error as PictureError {
       var told = RequestError(error)
       told.parameter = place
@@ -62,12 +63,14 @@ enum SentPicture {
   }
 }
 
-/// What pictures a request may have.
+/// What pictures a request may have, and how they are read.
 package struct PictureLimits: Sendable {
   /// Pictures of one request.
   package var count = 16
   /// Pixels of one picture.
   package var pixels = 50_000_000
+  /// What transparent ones are laid on.
+  package var background = Background.white
 
   package init() {}
 }

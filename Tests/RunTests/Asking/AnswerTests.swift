@@ -58,7 +58,10 @@ import VL2Run
     #expect(throws: QuestionError.noQuestion) { try model.answer(Question([.assistant("Well.")])) }
     #expect(throws: QuestionError.noQuestion) { try model.answer(Question([])) }
     var begun = try question("What?")
-    begun.answerBegins = "It is"
+    begun.turns.append(.assistant("It is"))
+    #expect(throws: QuestionError.noQuestion) {
+      try model.answer(Question(begun.turns + [.assistant("red")]))
+    }
     begun.form = .choices(["a", "b"])
     #expect(throws: QuestionError.beginningWithForm) { try model.answer(begun) }
   }
@@ -134,16 +137,40 @@ import VL2Run
     let model = try PackedModels.open(checkpoint, .q4)
     var question = try question("Count to ten.", maxTokens: 12)
     question.stopsLoops = false
-    question.answerBegins = "One, two"
-    let answer = try model.answer(question)
     let reading = try Reading(question.turns, room: .init(maxTokens: 40), model: model)
-    var tokens = model.tokenizer.encode(question.answerBegins, trusted: false)
+    question.turns.append(.assistant(" One, two "))
+    let answer = try model.answer(question)
+    var tokens = model.tokenizer.encode("One, two", trusted: false)
     let begun = tokens.count
     for _ in 0..<answer.tokens.count {
       tokens.append(model.decoder.likeliest(try reading.logits(after: tokens)))
     }
     #expect(answer.tokens == Array(tokens.dropFirst(begun)) && answer.tokens.count == 12)
     #expect(answer.text == model.tokenizer.decode(answer.tokens))
+  }
+
+  /// The repetition penalty counts the prompt, with its pictures' token and what the answer begins with, and the answer.
+  @Test func penalisedAsPublished() throws {
+    let model = try PackedModels.open("nano-mha", .q4)
+    let penalty: Float = 1.3
+    var question = try question("Count to ten: one, two, three.", ["small.png"], maxTokens: 16)
+    question.turns.append(.assistant("One, two"))
+    question.stopsLoops = false
+    question.sampling.repetitionPenalty = penalty
+    let answer = try model.answer(question)
+    let reading = try Reading(question.turns, room: .init(maxTokens: 16), model: model)
+    #expect(reading.prompt.tokens.contains(model.tokenizer.imageToken))
+    var (tokens, plain): ([Int], [Int]) = ([], [])
+    for _ in 0..<answer.tokens.count {
+      let logits = try reading.logits(after: tokens)
+      var row = (0..<logits.columns).map { logits[0][$0] }
+      plain.append(row.indices.max { row[$0] < row[$1] } ?? 0)
+      for token in Set(reading.prompt.tokens + tokens) {
+        row[token] = row[token] > 0 ? row[token] / penalty : row[token] * penalty
+      }
+      tokens.append(try #require(row.indices.max { row[$0] < row[$1] }))
+    }
+    #expect(answer.tokens == tokens && tokens != plain && tokens.count == 16)
   }
 
   /// A question is tokenised once, whatever is planned and weighed.

@@ -26,7 +26,7 @@ import VL2Run
       try writer.work()
       let answer = writer.answer()
       writer.release()
-      written.add(answer.text, tokens: try #require(writer.exactTokens))
+      written.add(answer.text, tokens: try #require(writer.said.tokens))
       // The same as if it had been asked alone, with the tokens that were written.
       var alone = turns
       for index in alone.indices where alone[index].role == .assistant {

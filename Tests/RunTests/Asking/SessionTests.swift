@@ -33,6 +33,24 @@ import VL2Run
     #expect((session.keptBytes > 0) == (keeping > 0))
   }
 
+  /// An answer that goes on from a beginning is remembered with it.
+  @Test func beginnings() async throws {
+    let engine = try await engine()
+    let model = try PackedModels.open("nano-mha", .q4)
+    let session = engine.session()
+    let question = Question([.user("What is it?"), .assistant(" It is ")], maxTokens: 6)
+    let answer = try await session.answer(question).answer()
+    #expect(session.turns.map(\.role) == [.user, .assistant])
+    #expect(session.turns[1].text == "It is" + answer.text)
+    let next = Question("Why?", maxTokens: 6)
+    let alone = try model.answer(Question(session.turns + next.turns, maxTokens: 6))
+    let second = try await session.answer(next).answer()
+    #expect(second.tokens == alone.tokens && second.counts.promptTokens == alone.counts.promptTokens)
+    // The last token that was written, the end token, and the new turn.
+    let new = 2 + model.tokenizer.encode("<|User|>: Why?\n\n<|Assistant|>:").count
+    #expect(second.counts.readTokens == new)
+  }
+
   /// The oldest questions go first, their pictures with them, and what is left is answered as if it were all.
   @Test func theOldestGoFirst() async throws {
     let engine = try await engine()

@@ -52,6 +52,17 @@ import VL2Run
     #expect(pick([-3, -3.5, -2], &sampler) == 2)
   }
 
+  /// The prompt's tokens count like those of the answer, each once.
+  @Test func penaltyOfThePrompt() {
+    var sampler = Sampler(Sampling(repetitionPenalty: 2), prompt: [0, 0, 7, 2])
+    // 1.5, 1.4 and -2, then 1.25, 1.4 and -2, then 1.25, 0.7 and -2.
+    #expect(pick([3, 1.4, -1], &sampler) == 0)
+    #expect(pick([2.5, 1.4, -1], &sampler) == 1)
+    #expect(pick([2.5, 1.4, -1], &sampler) == 0)
+    var plain = Sampler(.greedy, prompt: [0])
+    #expect(pick([3, 2.9, -1], &plain) == 0)
+  }
+
   @Test func allowedTokensOnly() {
     var allowed = TokenSet(count: 130)
     allowed.insert(3)

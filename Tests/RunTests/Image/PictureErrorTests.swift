@@ -53,16 +53,37 @@ struct PictureErrorTests {
     let beginnings: [(String, [UInt8])] = [
       ("GIF", Array("GIF89a".utf8)),
       ("HEIC", [0, 0, 0, 24] + Array("ftypheic".utf8)), ("AVIF", [0, 0, 0, 24] + Array("ftypavif".utf8)),
-      ("MP4", [0, 0, 0, 24] + Array("ftypisom".utf8)), ("BMP", Array("BM".utf8) + [9, 9, 9, 0, 0, 0, 0, 0]),
+      ("BMP", Array("BM".utf8) + [9, 9, 9, 0, 0, 0, 0, 0]),
       ("TIFF", [0x49, 0x49, 42, 0, 8, 0, 0, 0]), ("TIFF", [0x4D, 0x4D, 0, 42, 0, 0, 0, 8]),
       ("JPEG XL", [0xFF, 0x0A, 1, 2]), ("JPEG 2000", [0xFF, 0x4F, 0xFF, 0x51]),
-      ("PDF", Array("%PDF-1.7".utf8)), ("Photoshop", Array("8BPS".utf8)), ("SVG", Array("<svg/>".utf8)),
+      ("Photoshop", Array("8BPS".utf8)), ("SVG", Array("<svg/>".utf8)),
     ]
     for (name, bytes) in beginnings {
       for data in [bytes, bytes + [UInt8](repeating: 7, count: 1000)] {
         let error = try #require(failure(data))
         #expect(error.kind == .badData)
         #expect(error.description.contains(name) && error.description.contains("convert it to JPEG or PNG"))
+      }
+    }
+    for (name, way, bytes) in [
+      ("MP4", "ffmpeg -i FILE -frames:v 1", [0, 0, 0, 24] + Array("ftypisom".utf8)),
+      ("a video (Matroska or WebM)", "ffmpeg -i FILE -frames:v 1", [0x1A, 0x45, 0xDF, 0xA3]),
+      (
+        "a multipart stream", "ffmpeg -i FILE -frames:v 1",
+        Array("\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n".utf8) + [0xFF, 0xD8]
+      ),
+      ("a PDF file", "pdftoppm -png FILE page", Array("%PDF-1.7".utf8)),
+      ("a web page", "password", try pictureFixture("login-page.jpg")),
+      ("a JSON text", "read it", Array("{\"error\": 7}".utf8)),
+      ("Git LFS pointer", "git lfs pull", Array("version https://git-lfs.github.com/spec/v1\n".utf8)),
+      ("a safetensors file", "give a JPEG", [9, 0, 0, 0, 0, 0, 0, 0] + Array("{\"a\": 1}".utf8)),
+    ] as [(String, String, [UInt8])] {
+      let error = try #require(failure(bytes))
+      #expect(error.kind == .badData)
+      #expect(error.problem.contains(name) && error.hint.text().contains(way), "\(error)")
+      try withTemporaryFolder { folder in
+        try write(bytes, to: folder + "/x.jpg")
+        #expect(failure(path: folder + "/x.jpg")?.problem == folder + "/" + error.problem)
       }
     }
     for data in [[0], Array("What is in the picture?".utf8), [UInt8](repeating: 0, count: 4096), [0xFF]] {
@@ -85,6 +106,8 @@ struct PictureErrorTests {
     ] {
       let whole = try pictureFixture(file)
       for length in 0..<whole.count {
+        // The last two bytes of a JPEG file are its end marker, without which it is whole all the same.
+        if file.hasSuffix(".jpg"), length >= whole.count - 2 { continue }
         let error = failure(Array(whole[..<length]), name: file)
         #expect(error?.kind == .badData, "\(file), \(length) of \(whole.count) bytes")
         if length >= 100 {
@@ -183,7 +206,65 @@ struct PictureErrorTests {
   @Test func missingDataBeforeTheEndAreNoticed() throws {
     let data = try pictureFixture("444.jpg")
     let cut = Array(data[..<(data.count / 2)]) + [0xFF, 0xD9]
-    #expect(failure(cut) == .cutShort(name: "x.jpg", format: "JPEG"))
+    #expect(failure(cut) == lostBytes)
+    #expect(failure(try pictureFixture("rst-lost-30-bytes.jpg")) == lostBytes)
+  }
+
+  private let lostBytes = PictureError.damaged(
+    name: "x.jpg", format: "JPEG", reason: "bytes of the picture are missing")
+
+  /// Many losses leave data that could be another picture; where there are restart markers, most do not.
+  @Test func lostBytesInAScanAreNoticed() throws {
+    let whole = try pictureFixture("restart.jpg")
+    let scan = try #require((0..<whole.count - 1).first { whole[$0] == 0xFF && whole[$0 + 1] == 0xDA })
+    let starts = Array(stride(from: scan + 14, to: whole.count - 40, by: 7))
+    let noticed = starts.count { start in
+      var data = whole
+      data.removeSubrange(start..<start + 30)
+      return failure(data) == lostBytes
+    }
+    #expect(noticed * 2 > starts.count, "\(noticed) of \(starts.count)")
+  }
+
+  /// Some cameras leave bytes between the data and the end marker; the picture is whole.
+  @Test func bytesBeforeTheEndDoNotCount() throws {
+    let whole = try pictureFixture("420.jpg")
+    let padded = whole.dropLast(2) + [0, 1, 2, 0xFF, 0xD9]
+    #expect(
+      try Picture(data: Array(padded), name: "x.jpg") == Picture(data: whole, name: "x.jpg"))
+  }
+
+  /// A progressive picture that ends between two scans looks whole to a decoder.
+  @Test func missingScansAreNoticed() throws {
+    for file in ["420-progressive.jpg", "grey-progressive.jpg"] {
+      let whole = try pictureFixture(file)
+      let scans = (0..<whole.count - 1).filter { whole[$0] == 0xFF && whole[$0 + 1] == 0xDA }
+      for scan in scans.dropFirst() {
+        // Tables for the scan may stand before it.
+        let tables = whole[..<scan].indices.last {
+          whole[$0] == 0xFF && [0xC4, 0xDA].contains(whole[$0 + 1])
+        }
+        let end = tables.flatMap { whole[$0 + 1] == 0xC4 ? $0 : nil } ?? scan
+        #expect(
+          failure(Array(whole[..<end])) == .cutShort(name: "x.jpg", format: "JPEG"), "\(file), \(end)")
+      }
+    }
+  }
+
+  /// JPEG of other kinds than TurboJPEG decodes is named, before anything else is said of it.
+  @Test func otherKindsOfJPEGAreNamed() throws {
+    let whole = try pictureFixture("444.jpg")
+    let frame = try #require((0..<whole.count - 1).first { whole[$0] == 0xFF && whole[$0 + 1] == 0xC0 })
+    for (offset, value, name) in [
+      (1, 0xC3, "lossless JPEG"), (1, 0xC7, "lossless JPEG"), (1, 0xCB, "lossless JPEG"),
+      (1, 0xC5, "hierarchical JPEG"), (4, 12, "12-bit JPEG"), (4, 16, "16-bit JPEG"),
+    ] {
+      var data = whole
+      data[frame + offset] = UInt8(value)
+      let error = try #require(failure(data))
+      #expect(error == .unsupportedCoding(name: "x.jpg", coding: name))
+      #expect(error.description.contains("ffmpeg"))
+    }
   }
 
   @Test func messagesStayOnOneLine() throws {

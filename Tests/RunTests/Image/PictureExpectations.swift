@@ -14,6 +14,8 @@ struct PictureExpectations: Decodable {
     var columns: Int
     var rows: Int
     var tiles: String
+    /// For pictures with an opacity: SHA-256 of the pixels on backgrounds.
+    var on: [String: String]?
   }
   struct Resized: Decodable, Sendable {
     var seed: UInt64

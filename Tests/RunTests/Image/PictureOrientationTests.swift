@@ -18,6 +18,20 @@ struct PictureOrientationTests {
     }
   }
 
+  /// The standard wants 16 bits; some programs write a byte or 32 bits, or numbers with a sign.
+  @Test func everyTypeOfInteger() {
+    for (type, size) in [(1, 1), (3, 2), (4, 4), (6, 1), (8, 2), (9, 4)] as [(UInt8, Int)] {
+      for littleEndian in [true, false] {
+        var data = block(6, littleEndian: littleEndian)
+        data[littleEndian ? 12 : 13] = type
+        let value: [UInt8] =
+          littleEndian ? [6, 0, 0, 0] : [UInt8](repeating: 0, count: size - 1) + [6, 0, 0, 0]
+        data.replaceSubrange(18..<22, with: value.prefix(4))
+        #expect(Orientation(exif: data) == .needsClockwise, "\(type), \(littleEndian)")
+      }
+    }
+  }
+
   @Test func nonsenseMeansUpright() {
     let good = block(6, littleEndian: true)
     for length in 0..<20 { #expect(Orientation(exif: good[..<length]) == .upright) }

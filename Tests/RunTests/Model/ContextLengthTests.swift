@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import VL2Run
 
-/// A context shorter than the model's, which is 1,024 tokens for the nano models.
+/// Contexts of other lengths than the model was made for, which is 1,024 tokens for the nano models.
 @Suite struct ContextLengthTests {
   private func model(_ length: Int?) throws -> Model {
     var options = RuntimeOptions(threads: 2)
@@ -12,11 +12,11 @@ import VL2Run
     return try Model(path: try PackedModels.path("nano-mha", .q4), options: options)
   }
 
-  @Test(arguments: [63, 0, -1, 1025, .max]) func refused(length: Int) throws {
+  @Test(arguments: [63, 0, -1, 2049, .max]) func refused(length: Int) throws {
     let error = try #require(thrown { _ = try model(length) } as? ModelError)
-    #expect(error == .contextLength(length, most: 1024) && error.kind == .usage)
+    #expect(error == .contextLength(length, most: 2048) && error.kind == .usage)
     #expect(
-      error.description.contains("64 to 1024") && error.description.contains(length > 1024 ? "1024" : "64"))
+      error.description.contains("64 to 2048") && error.description.contains(length > 2048 ? "2048" : "64"))
   }
 
   @Test func known() async throws {
@@ -46,6 +46,20 @@ import VL2Run
       return true
     }
     _ = try whole.answer(long)
+  }
+
+  /// A longer one holds more, says so, and gives the same answers as long as they fit.
+  @Test func longer() throws {
+    let (whole, long) = (try model(nil), try model(2048))
+    #expect(whole.contextNotice == nil && long.contextLength == 2048)
+    #expect(long.contextNotice?.contains("made for 1024") == true)
+    var question = Question("Count to ten.", maxTokens: 40)
+    #expect(try long.answer(question).tokens == whole.answer(question).tokens)
+    question = Question(String(repeating: "a 1 ", count: 350), maxTokens: 8)
+    question.stopsLoops = false
+    let answer = try long.answer(question)
+    #expect(answer.counts.promptTokens > 1024 && answer.tokens.count == 8)
+    #expect(throws: PromptError.self) { try whole.answer(question) }
   }
 
   /// What is reserved for a conversation is as much less.

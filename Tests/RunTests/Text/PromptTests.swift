@@ -19,10 +19,10 @@ import VL2Run
   }
 
   private func prompt(
-    _ turns: [Turn], _ grids: [TileGrid] = [], answer: String = "", limit: Int = 4096
+    _ turns: [Turn], _ grids: [TileGrid] = [], limit: Int = 4096
   ) throws -> Prompt {
     let tokenizer = try tokenizer.get()
-    let text = try PromptText(turns, answer: answer, tokenizer: tokenizer, beginToken: 0, endToken: 1)
+    let text = try PromptText(turns, tokenizer: tokenizer, beginToken: 0, endToken: 1)
     return try Prompt(text, grids: grids, places: places, imageToken: tokenizer.imageToken, limit: limit)
   }
 
@@ -91,12 +91,35 @@ import VL2Run
     #expect(made.answers.map { Array(made.tokens[$0]) } == [tokenizer.encode("So.") + [1]])
   }
 
-  /// How an answer begins is laid out as it is, and belongs to the answer.
+  /// A conversation that ends in the assistant's words has no end token: the answer goes on from them.
   @Test func beginningOfTheAnswer() throws {
     let tokenizer = try tokenizer.get()
-    let made = try prompt([.user("Why?")], answer: " Because ")
-    #expect(try made.tokens == prompt([.user("Why?")]).tokens + tokenizer.encode(" Because "))
-    #expect(made.answers == [made.tokens.count - tokenizer.encode(" Because ").count..<made.tokens.count])
+    let bare = try prompt([.user("Why?")]).tokens
+    for text in ["Because", "{", "<|ref|>", "  So it is.\n"] {
+      let begun = tokenizer.encode(text.strippedAsPython, trusted: false)
+      let made = try prompt([.user("Why?"), .assistant(text)])
+      #expect(made.tokens == bare + begun, "\(text)")
+      #expect(made.answers == [bare.count..<bare.count + begun.count])
+    }
+    #expect(try prompt([.user("Why?"), .assistant(" ")]).tokens == bare)
+    let marked = try prompt([(.user, "Where?"), (.assistant, "<|ref|>")]).tokens
+    #expect(try marked == prompt([(.user, "Where?")]).tokens + [#require(tokenizer.id(of: "<|ref|>"))])
+  }
+
+  /// The published processor leaves out what would stand around the text.
+  @Test func emptyTurns() throws {
+    let tokenizer = try tokenizer.get()
+    let empty = tokenizer.encode("<|User|>:<|Assistant|>:")
+    #expect(try prompt([.user("")]).tokens == [0] + empty)
+    #expect(try prompt([.user(" \n")]).tokens == [0] + empty)
+    #expect(
+      try prompt([.user(""), .assistant(""), .user("And?")]).tokens == [0] + empty + [1]
+        + tokenizer.encode("<|User|>: And?\n\n<|Assistant|>:"))
+    // A picture is something.
+    let image = [Int](repeating: tokenizer.imageToken, count: places.count(TileGrid(columns: 1, rows: 1)))
+    let picture = try prompt([.user("", pictures: [dot])], [TileGrid(columns: 1, rows: 1)]).tokens
+    #expect(
+      picture == [0] + tokenizer.encode("<|User|>: ") + image + tokenizer.encode("\n\n<|Assistant|>:"))
   }
 
   @Test func picturesWithoutPlacesGoFirst() throws {
@@ -196,5 +219,27 @@ import VL2Run
       try prompt([(Role.user, "a")], [TileGrid(columns: .max, rows: .max)])
     }
     #expect(PromptError.tooLong(tokens: 10, limit: 9).kind == .badData)
+  }
+
+  /// Where pictures take as few tokens as they can, it is their number that counts.
+  @Test func tooManyPictures() throws {
+    let grids = [TileGrid](repeating: TileGrid(columns: 1, rows: 1), count: 10)
+    let each = places.count(grids[0])
+    let turn = [(Role.user, String(repeating: "<image>", count: 10) + "\nWhat?")]
+    let text = try prompt(turn, grids).tokens.count - 10 * each
+    let error = PromptError.tooManyPictures(
+      10, most: 9, tokensEach: each, tokens: text + 10 * each, limit: text + 9 * each)
+    #expect(throws: error) { try prompt(turn, grids, limit: text + 9 * each) }
+    #expect(error.kind == .badData)
+    #expect(error.description.contains("10 pictures") && error.description.contains("ask about 9 at a time"))
+    // Without room for a single one, it is the text.
+    #expect(throws: PromptError.tooLong(tokens: text + 10 * each, limit: text)) {
+      try prompt(turn, grids, limit: text)
+    }
+    // These could be smaller.
+    let large = [TileGrid(columns: 2, rows: 1)] + grids.dropFirst()
+    #expect(throws: PromptError.tooLong(tokens: text + 9 * each + places.count(large[0]), limit: 200)) {
+      try prompt(turn, large, limit: 200)
+    }
   }
 }

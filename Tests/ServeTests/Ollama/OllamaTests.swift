@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VL2Run
 import VL2Serve
 
 /// Ollama's addresses.
@@ -36,6 +37,40 @@ import VL2Serve
       #expect(reply.status == 404)
       #expect(try reply.object()["error"] is String)
       #expect(try await server.post(address, [:]).status == 400)
+    }
+  }
+
+  /// An answer goes on from the assistant's text at the end.
+  @Test func goesOn() async throws {
+    let server = try await TestServer()
+    let body: [String: Any] = [
+      "model": "test", "stream": false, "options": ["num_predict": 5],
+      "messages": [
+        ["role": "user", "content": "What is it?"], ["role": "assistant", "content": "It is"],
+      ],
+    ]
+    let question = Question([.user("What is it?"), .assistant("It is")], maxTokens: 5)
+    let expected = try await server.engine.answer(question).answer().text
+    let object = try await server.post("/api/chat", body).object()
+    #expect((object["message"] as? [String: Any])?["content"] as? String == expected)
+  }
+
+  /// What transparent pictures are laid on is for the server to say.
+  @Test func backgrounds() async throws {
+    let picture = try bytes(of: Fixtures.path("pictures/black-on-clear.png"))
+    for background in [Background.white, .dropped] {
+      var limits = TestServer.patient
+      limits.pictures.background = background
+      let server = try await TestServer(limits: limits)
+      let body: [String: Any] = [
+        "model": "test", "stream": false, "options": ["num_predict": 12], "prompt": "What is it?",
+        "images": [Data(picture).base64EncodedString()],
+      ]
+      let question = Question(
+        "What is it?", pictures: [try Picture(data: picture, name: "x.png", background: background)],
+        maxTokens: 12)
+      let expected = try await server.engine.answer(question).answer().text
+      #expect(try await server.post("/api/generate", body).object()["response"] as? String == expected)
     }
   }
 

@@ -290,12 +290,12 @@ import VL2Serve
     let text = String(repeating: "a b c d ", count: 30)
     let body: [String: Any] = [
       "messages": [
-        ["role": "user", "content": text], ["role": "assistant", "content": "It is"],
+        ["role": "user", "content": text], ["role": "assistant", "content": "It is "],
       ],
       "max_tokens": 5,
     ]
     var question = Question(text, maxTokens: 5)
-    question.answerBegins = "It is"
+    question.turns.append(.assistant("It is"))
     let expected = try await server.engine.answer(question).answer().text
     let object = try await server.post("/v1/chat/completions", body).object()
     let message = (object["choices"] as? [[String: Any]])?.first?["message"] as? [String: Any]

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the small pictures beside this script, and expected.json with what Pillow makes of each of them.
+"""Writes small pictures beside this script, and expected.json with what Pillow makes of each of them.
+
+black-on-clear.png, missing-eoi.jpg, rst-lost-30-bytes.jpg and login-page.jpg are as people brought them.
 
     python3 make_pictures.py
 
@@ -150,7 +152,7 @@ def flat_blocks_jpeg(width, height, factors):
 
 def exif(orientation, order="<", kind="H", entries_before=2, tail=b""):
     """A TIFF structure with an orientation, of 16 bits ("H") or another size, after some other entries."""
-    mark, code = {"<": b"II", ">": b"MM"}[order], {"B": 1, "H": 3, "I": 4}[kind]
+    mark, code = {"<": b"II", ">": b"MM"}[order], {"B": 1, "H": 3, "I": 4, "b": 6, "h": 8, "i": 9}[kind]
     entries = [struct.pack(order + "HHI", 0x0100 + i, 4, 1) + struct.pack(order + "I", 7 + i)
                for i in range(entries_before)]
     value = struct.pack(order + kind, orientation).ljust(4, b"\0")
@@ -217,6 +219,15 @@ def samples(depth, channels, size=(37, 29), seed=2):
     return rgb << 8 | rng.integers(0, 256, rgb.shape, dtype=np.uint32) if depth == 16 else rgb >> (8 - depth)
 
 
+def found(name):
+    with open(os.path.join(HERE, name), "rb") as file:
+        return file.read()
+
+
+# For a PNG with one transparent colour, where that is: Pillow compares other bits than the file has.
+keyed = {}
+
+
 def pngs():
     rng = np.random.default_rng(3)
     for color, name, channels, depths in [(0, "grey", 1, [1, 2, 4, 8, 16]), (2, "rgb", 3, [8, 16]),
@@ -227,6 +238,7 @@ def pngs():
             yield f"{name}{depth}-interlaced.png", png(values, depth, color, True)
             if color in (0, 2):
                 key = struct.pack(f">{channels}H", *values[3, 3])
+                keyed[f"{name}{depth}-trns.png"] = (values == values[3, 3]).all(-1)
                 yield f"{name}{depth}-trns.png", png(values, depth, color, before=[chunk(b"tRNS", key)])
     for depth in [1, 2, 4, 8]:
         count = min(200, 1 << depth)
@@ -250,6 +262,8 @@ def pngs():
     for orientation in range(1, 9):
         block = chunk(b"eXIf", exif(orientation, "<>"[orientation % 2]))
         yield f"exif{orientation}.png", png(rgb, 8, 2, before=[block])
+    turned = chunk(b"eXIf", exif(6))
+    yield "rgba8-exif.png", png(samples(8, 4), 8, 6, before=[turned])
     yield "one.png", png(rgb[:1, :1], 8, 2)
     for size in [(1, 20000), (20000, 1), (2, 3000), (3000, 2), (7, 1), (1, 2)]:
         yield f"{size[0]}x{size[1]}.png", png(samples(8, 3, size), 8, 2)
@@ -289,6 +303,16 @@ def jpegs():
     yield "xmp-first.jpg", with_segment(with_segment(plain, 0xE1, b"Exif\0\0" + exif(8)), 0xE1,
                                         b"http://ns.adobe.com/xap/1.0/\0<x/>")
     scan = plain.index(b"\xff\xda")
+    for kind in "Bbhi":
+        # Pillow reads no orientation of bytes.
+        block, read = (b"Exif\0\0" + exif(6, ">", type) for type in (kind, "H"))
+        yield f"exif-type-{ord(kind)}.jpg", with_segment(plain, 0xE1, block), with_segment(plain, 0xE1, read)
+    yield "missing-eoi.jpg", found("missing-eoi.jpg"), found("missing-eoi.jpg") + b"\xff\xd9"
+    for name, options in [("", {}), ("-progressive", {"progressive": True})]:
+        whole = jpeg(**options)
+        yield f"no-end{name}.jpg", whole[:-2], whole
+        yield f"half-an-end{name}.jpg", whole[:-1], whole
+    yield "line-breaks-first.jpg", b"\r\n\r\n" + plain, plain
     yield "extraneous.jpg", plain[:scan] + b"\0\1\2\3" + plain[scan:]
     yield "after-end.jpg", plain + b"what follows the end does not count" + plain[:100]
 
@@ -347,6 +371,25 @@ def webps():
     yield "exif-not-said.webp", extended_webp(lossy, 0, riff(b"EXIF", exif(6)))
 
 
+# ---- what is expected
+
+
+def on_background(image, alpha, color):
+    """An RGB picture with an opacity, laid on a colour."""
+    image = image.copy()
+    image.putalpha(alpha)
+    ground = Image.new("RGBA", image.size, color + (255,))
+    return Image.alpha_composite(ground, image).convert("RGB")
+
+
+def opacity(name, image):
+    """The opacity of each pixel; None for pictures without."""
+    if name in keyed:
+        return Image.fromarray(np.where(keyed[name], 0, 255).astype(np.uint8))
+    has_alpha = image.mode in ("LA", "RGBA") or "transparency" in image.info
+    return image.convert("RGBA").getchannel("A") if has_alpha else None
+
+
 def animation():
     """Three pictures in turn, which is refused."""
     frames = [Image.fromarray(subject(61, 47, seed)) for seed in range(3)]
@@ -357,10 +400,13 @@ def animation():
 
 def main():
     expected = {"pictures": [], "resized": [], "tiled": [], "canvases": []}
-    for name, data in list(jpegs()) + list(pngs()) + list(webps()):
+    clear = [("black-on-clear.png", found("black-on-clear.png"))]
+    for name, data, *twin in list(jpegs()) + list(pngs()) + list(webps()) + clear:
         with open(os.path.join(HERE, name), "wb") as file:
             file.write(data)
-        image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+        # Of what Pillow refuses or reads otherwise, it reads a twin.
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(*twin or [data])))
+        alpha = opacity(name, image)
         if image.mode == "I;16":
             # Pillow makes white of everything over 255; we keep the high byte.
             grey = (np.asarray(image) >> 8).astype(np.uint8)
@@ -370,6 +416,10 @@ def main():
         expected["pictures"].append({
             "file": name, "width": image.width, "height": image.height, "sha256": sha256(image.tobytes()),
             "columns": columns, "rows": rows, "tiles": sha256(bits)})
+        if alpha:
+            expected["pictures"][-1]["on"] = {
+                color: sha256(on_background(image, alpha, tuple(bytes.fromhex(color))).tobytes())
+                for color in ["ffffff", "000000", "12c8f0"]}
 
     with open(os.path.join(HERE, "animation.webp"), "wb") as file:
         file.write(animation())
