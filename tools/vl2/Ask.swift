@@ -139,9 +139,11 @@ struct Ask: AsyncParsableCommand {
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { Console.tell(note) }
     let grounding = answer.grounding
     if let drawing, let picture = asked.lastPicture {
-      try picture.drawing(grounding.spans).writePNG(to: drawing)
+      let drawn = picture.drawn(grounding.spans)
+      try drawn.picture.writePNG(to: drawing)
       let boxes = grounding.spans.reduce(0) { $0 + $1.boxes.count }
       Console.tell("\(drawing.path): \(boxes) \(boxes == 1 ? "box" : "boxes") drawn")
+      if let note = drawn.missing.note { Console.tell(note) }
     }
     if asking.draw != nil || asking.ground != nil, !asking.json {
       for note in grounding.notes { Console.tell("left out of the answer's boxes: \(note)") }
