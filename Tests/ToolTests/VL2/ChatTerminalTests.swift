@@ -67,6 +67,59 @@ import Testing
     }
   }
 
+  /// However the program ends while a line is typed, the terminal is as it was.
+  @Test(arguments: [SIGTERM, SIGHUP, SIGINT, SIGQUIT]) func signals(_ number: Int32) throws {
+    try withTemporaryFolder { state in
+      let terminal = try PseudoTerminal()
+      let before = terminal.settings
+      let process = try Tool("vl2").start(
+        ["chat", "--model", try PackedModels.path("nano-mha", .q4)], input: terminal.program,
+        output: terminal.program, errors: terminal.program,
+        environment: ["XDG_STATE_HOME": state, "TERM": "xterm"])
+      try #require(terminal.wait { terminal.shown.contains("> ") })
+      #expect(terminal.settings != before)
+      kill(process.processIdentifier, number)
+      #expect(terminal.wait { !process.isRunning })
+      #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == number)
+      #expect(terminal.settings == before)
+    }
+  }
+
+  /// A terminal that obeys no escape sequences is shown none, and edits lines itself.
+  @Test func dumbTerminals() throws {
+    try withTemporaryFolder { state in
+      let terminal = try PseudoTerminal()
+      let before = terminal.settings
+      let process = try Tool("vl2").start(
+        [
+          "chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "3",
+          Fixtures.path("golden/images/small.png"),
+        ],
+        input: terminal.program, output: terminal.program, errors: terminal.program,
+        environment: ["XDG_STATE_HOME": state, "TERM": "dumb"])
+      for (count, line) in ["What is it?", "/stats", "/help", "/nonsense", "/quit"].enumerated() {
+        try #require(
+          terminal.wait { terminal.shown.components(separatedBy: "\r\n> ").count == count + 2 },
+          "\(terminal.shown)")
+        #expect(terminal.settings == before)
+        terminal.type(line + "\n")
+      }
+      #expect(terminal.wait { !process.isRunning } && process.terminationStatus == 0)
+      #expect(terminal.shown.contains("writing"))
+      #expect(!terminal.shown.unicodeScalars.contains("\u{1B}"), "\(terminal.shown)")
+      for words in [
+        ["doctor"], ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--stats", "Hello"],
+      ] {
+        let other = try PseudoTerminal()
+        let process = try Tool("vl2").start(
+          words, output: other.program, errors: other.program, environment: ["TERM": "dumb"])
+        #expect(other.wait { !process.isRunning && other.shown.contains("\n") })
+        #expect(!other.shown.unicodeScalars.contains("\u{1B}"), "\(other.shown)")
+      }
+      #expect(try history(state).hasPrefix("What is it?\n"))
+    }
+  }
+
   private func history(_ state: String) throws -> String {
     try String(contentsOfFile: state + "/vl2/history", encoding: .utf8)
   }
