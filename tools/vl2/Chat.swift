@@ -33,7 +33,9 @@ struct Chat: AsyncParsableCommand {
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   @Argument(
-    help: ArgumentHelp("Pictures that the first question is about.", valueName: "picture"),
+    help: ArgumentHelp(
+      "Pictures that the first question is about. Behind -- nothing is an option, whatever it begins with.",
+      valueName: "picture"),
     completion: .file())
   var pictures: [String] = []
 
