@@ -32,20 +32,20 @@ struct Ask: AsyncParsableCommand {
 
   func run() async throws {
     // What would fail after the work must fail before it.
-    let drawing = try asking.draw.map { try OutputFile($0) }
+    let inputs = try [options.path()] + asking.inputs
+    let drawing = try asking.draw.map { try OutputFile($0, .drawing, reading: inputs) }
     let form = try form()
     let begin = ContinuousClock.now
     let text = try questionText()
     let engine = try await options.engine(keeping: 0)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
-    var speeds = SpeedCache(engine, exact: options.exact)
+    var speeds = SpeedCache(engine, exact: options.exact, reading: inputs)
     var failure: Int32?
     for paths in asking.each ? asking.picturePaths.map({ [$0] }) : [asking.picturePaths] {
       do {
         let begin = ContinuousClock.now
-        // The system can read standard input like a file.
-        let pictures = try paths.map { try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0) }
+        let pictures = try paths.map { try Picture(contentsOf: AskOptions.file($0)) }
         var question = Question(
           try turns(text, pictures), maxTokens: answering.maxTokens, sampling: answering.sampling)
         question.form = form

@@ -63,6 +63,14 @@ struct AskOptions: ParsableArguments {
   /// The words that name pictures.
   var picturePaths: [String] { ground == nil ? words.dropLast() : words }
 
+  /// Paths of what is read: pictures, the schema, standard input.
+  var inputs: [String] {
+    (picturePaths + (words.last == "-" ? ["-"] : []) + (schema.map { [$0] } ?? [])).map(Self.file)
+  }
+
+  /// The path by which the system reads standard input like a file, where a word stands for that.
+  static func file(_ word: String) -> String { word == "-" ? "/dev/stdin" : word }
+
   func validate() throws {
     if words.isEmpty {
       throw ValidationError(
@@ -104,13 +112,6 @@ struct AskOptions: ParsableArguments {
       if each, picturePaths.count > 1 {
         throw ValidationError(
           "--draw \(draw): with --each give one picture, since there is one file to write.")
-      }
-      if picturePaths.contains(where: { FileIdentity($0) == FileIdentity(draw) }) {
-        throw ValidationError("--draw \(draw): this is a picture that is asked about; give another path.")
-      }
-      let ending = Picture.fileEndings.first { draw.lowercased().hasSuffix($0) }
-      if let ending, ending != ".png" {
-        throw ValidationError("--draw \(draw): boxes are saved as PNG; give a name that ends in .png.")
       }
     }
   }

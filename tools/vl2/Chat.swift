@@ -76,9 +76,11 @@ struct Chat: AsyncParsableCommand {
   func run() async throws {
     let engine = try await options.engine(keeping: nil)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
-    var talk = Talk(engine, answering, looking, exact: options.exact, placed: placed)
+    let inputs = [engine.path, "/dev/stdin"]
+    var talk = Talk(engine, answering, looking, exact: options.exact, placed: placed, reading: inputs)
     for path in pictures { try talk.addPicture(path) }
-    let file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
+    var file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
+    if let path = file, FileIdentity.match(of: path, among: inputs + pictures) != nil { file = nil }
     var editor = LineEditor(history: LineHistory(path: Terminal.isInteractive ? file : nil))
     while true {
       switch editor.read(prompt: "> ") {

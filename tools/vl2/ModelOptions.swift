@@ -86,7 +86,8 @@ struct ModelOptions: ParsableArguments {
     return try Model(path: path, options: options)
   }
 
-  private func path() throws -> String {
+  /// The packed model's path.
+  func path() throws -> String {
     guard let path = try ModelFile.path(model), !path.isEmpty else {
       throw ValidationError(
         "No model given: use --model FILE, set VL2_MODEL, or put one into \(InstalledModels.folder).")

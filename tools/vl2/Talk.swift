@@ -17,20 +17,27 @@ struct Talk {
   private var transcript = ""
   private(set) var stats: String?
   private var speeds: SpeedCache
+  private var files: TalkFiles
 
-  init(_ engine: Engine, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool, placed: Bool) {
+  /// - Parameter inputs: paths of what is read besides pictures.
+  init(
+    _ engine: Engine, _ answering: AnswerOptions, _ looking: TileOptions, exact: Bool, placed: Bool,
+    reading inputs: [String]
+  ) {
     self.engine = engine
     self.answering = answering
     self.looking = looking
     self.placed = placed
     session = engine.session(system: answering.system)
-    speeds = SpeedCache(engine, exact: exact)
+    speeds = SpeedCache(engine, exact: exact, reading: inputs)
+    files = TalkFiles(reading: inputs)
   }
 
   mutating func addPicture(_ path: String) throws {
     guard !path.isEmpty else { throw Failure(.usage, "/image: give a file name after it") }
     let picture = try Picture(contentsOf: path)
     pictures.append(picture)
+    files.inputs.append(path)
     transcript += "[\(path)]\n"
     say("\(path): \(picture.width) x \(picture.height), with your next question")
   }
@@ -92,13 +99,17 @@ struct Talk {
     ] { say(note) }
   }
 
-  func save(to path: String) throws {
+  mutating func save(to path: String) throws {
     guard !path.isEmpty else { throw Failure(.usage, "/save: give a file name after it") }
     guard !transcript.isEmpty else {
       throw Failure(.noInput, "\(path): nothing has been said yet that could be saved")
     }
-    try OutputFile(path).write(Data(transcript.utf8))
-    say("\(path): saved")
+    let text = transcript
+    say(try files.write(.transcript, to: path) { Data(text.utf8) }, asked: path, "saved")
+  }
+
+  private func say(_ path: String, asked: String, _ what: String) {
+    say("\(path): \(what)" + (path == asked ? "" : ", since \(asked) is there already"))
   }
 
   private func say(_ text: String) {

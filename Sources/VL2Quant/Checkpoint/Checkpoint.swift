@@ -43,6 +43,8 @@ public final class Checkpoint: Sendable {
   /// Everything that goes into a packed file.
   let sources: [Source]
   private let tensors: [String: Tensor]
+  /// The paths of all files that were read or will be.
+  let paths: [String]
 
   /// The files that a packed file embeds, and whether a checkpoint must have them.
   static let configNames = [
@@ -76,7 +78,8 @@ public final class Checkpoint: Sendable {
     (isDemonstration, demonstrationNote) = (mark.isSet, mark.sentence)
     tokenizerJSON = try texts.bytes("tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
     license = try texts.license(atMost: Self.longestLicense)
-    tensors = try Self.tensors(of: try ShardList(folder: folder), folder: folder)
+    let list = try ShardList(folder: folder)
+    tensors = try Self.tensors(of: list, folder: folder)
     // Each shard once: many tensors share a file.
     let shards = Dictionary(
       tensors.values.map { ($0.file.path, $0.file) }, uniquingKeysWith: { first, _ in first })
@@ -85,6 +88,7 @@ public final class Checkpoint: Sendable {
       + shards.map {
         Source(name: String($0.key.dropFirst(folder.count + 1)), isFromBase: false, file: $0.value)
       }
+    paths = sources.map(\.file.path) + list.paths + (list.index.map { [$0] } ?? [])
     // PEFT's names for the matrices of an adapter. They may also stand beside the model's own matrices.
     let unmerged = tensorNames.first { $0.contains(".lora_A.") || $0.contains(".lora_B.") }
     if let tensor = unmerged.flatMap({ tensors[$0] }) {
