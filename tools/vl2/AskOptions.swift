@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import VL2Base
 import VL2Run
 
 /// The question, and the form of the output.
@@ -9,10 +10,11 @@ struct AskOptions: ParsableArguments {
   var each = false
 
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Ask where this is, in place of a question; the answer has boxes.", valueName: "description"))
-  var ground: String?
+      "Ask where this is, in place of a question; the answer has boxes. Give it once for each thing to find.",
+      valueName: "description"))
+  var ground: [String] = []
 
   @Flag(help: "Ask for an answer in which whatever it names has its boxes.")
   var boxes = false
@@ -34,6 +36,12 @@ struct AskOptions: ParsableArguments {
       "Pick one of these, separated by commas, instead of writing an answer; printed with its probability.",
       valueName: "a,b,c"))
   var choices: String?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A choice as one of --choices, which may hold commas; give it once for each.", valueName: "text"))
+  var choice: [String] = []
 
   @Option(
     parsing: .unconditional,
@@ -61,7 +69,12 @@ struct AskOptions: ParsableArguments {
   var words: [String] = []
 
   /// The words that name pictures.
-  var picturePaths: [String] { ground == nil ? words.dropLast() : words }
+  var picturePaths: [String] { ground.isEmpty ? words.dropLast() : words }
+
+  /// What to pick from; empty where an answer is written.
+  var allChoices: [String] {
+    (choices?.split(separator: ",", omittingEmptySubsequences: false) ?? []).map { $0.trimmed() } + choice
+  }
 
   /// Paths of what is read: pictures, the schema, standard input.
   var inputs: [String] {
@@ -74,37 +87,40 @@ struct AskOptions: ParsableArguments {
   func validate() throws {
     if words.isEmpty {
       throw ValidationError(
-        ground == nil
+        ground.isEmpty
           ? "No question given: write one, after the pictures that it is about."
           : "--ground: give a picture to look at.")
     }
-    if ground == nil, let last = words.last, Self.namesPicture(last) {
+    if ground.isEmpty, let last = words.last, Self.namesPicture(last) {
       throw ValidationError("\(last) is a picture; write the question after it.")
     }
-    if let ground, ground.allSatisfy(\.isWhitespace) {
+    if ground.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
       throw ValidationError("--ground: the description is empty.")
     }
     if words.filter({ $0 == "-" }).count > 1 {
       throw ValidationError("- stands for standard input, which can be read once only.")
     }
-    if ground != nil, placed {
+    if !ground.isEmpty, placed {
       throw ValidationError("--ground has no question that --placed could be about.")
     }
     if each, picturePaths.isEmpty { throw ValidationError("--each: give pictures before the question.") }
     if !(0...1).contains(minProbability) {
       throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
     }
-    if choices == nil, minProbability != 0 { throw ValidationError("--min-probability goes with --choices.") }
+    if allChoices.isEmpty, minProbability != 0 {
+      throw ValidationError("--min-probability goes with --choices.")
+    }
     for (name, isGiven) in [
-      ("--schema", schema != nil), ("--ground", ground != nil), ("--draw", draw != nil), ("--boxes", boxes),
+      ("--schema", schema != nil), ("--ground", !ground.isEmpty), ("--draw", draw != nil), ("--boxes", boxes),
     ]
-    where choices != nil && isGiven {
+    where !allChoices.isEmpty && isGiven {
       throw ValidationError("--choices writes no answer, so \(name) does not go with it.")
     }
-    for (name, isGiven) in [("--ground", ground != nil), ("--boxes", boxes)] where schema != nil && isGiven {
+    for (name, isGiven) in [("--ground", !ground.isEmpty), ("--boxes", boxes)] where schema != nil && isGiven
+    {
       throw ValidationError("\(name) asks for boxes, not for JSON of a --schema.")
     }
-    if ground != nil, boxes {
+    if !ground.isEmpty, boxes {
       throw ValidationError("--ground and --boxes ask in two ways; give one of them.")
     }
     if let draw {

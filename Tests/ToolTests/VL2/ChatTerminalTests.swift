@@ -11,7 +11,9 @@ import Testing
   private func chat(_ lines: [String], state: String, _ words: [String] = []) throws -> String {
     let terminal = try PseudoTerminal()
     let process = try Tool("vl2").start(
-      ["chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2"] + words,
+      ["chat"]
+        + (words.contains("--model")
+          ? [] : ["--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2"]) + words,
       input: terminal.program, output: terminal.program, errors: terminal.program,
       environment: ["XDG_STATE_HOME": state, "TERM": "xterm", "NO_COLOR": "1"])
     for line in lines + ["/quit"] {
@@ -117,6 +119,25 @@ import Testing
         #expect(!other.shown.unicodeScalars.contains("\u{1B}"), "\(other.shown)")
       }
       #expect(try history(state).hasPrefix("What is it?\n"))
+    }
+  }
+
+  /// Places in words for who reads them.
+  @Test func boxesInWords() throws {
+    let picture = Fixtures.pocket + "/eval/ci/pictures/0000.jpg"
+    let words = ["--model", try PackedModels.pocket(), picture]
+    let line = /the green star: left \d+, top \d+, right \d+, bottom \d+/
+    let terminal = try PseudoTerminal()
+    let process = try Tool("vl2").start(
+      ["ask", "--ground", "the green star", "--ground", "the purple star"] + words, output: terminal.program,
+      errors: terminal.program, environment: ["TERM": "dumb"])
+    #expect(terminal.wait { !process.isRunning && terminal.shown.contains("purple") })
+    #expect(
+      terminal.shown.contains(line) && terminal.shown.contains("the purple star: left "), "\(terminal.shown)")
+    #expect(!terminal.shown.contains("<|"), "\(terminal.shown)")
+    try withTemporaryFolder { state in
+      let shown = try chat(["/ground the green star"], state: state, words + ["--max-tokens", "60"])
+      #expect(shown.contains(line) && !shown.contains("<|"), "\(shown)")
     }
   }
 
