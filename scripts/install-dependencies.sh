@@ -43,6 +43,7 @@ need_library libzstd libzstd-dev
 need_library libcrypto libssl-dev
 need_library libmicrohttpd libmicrohttpd-dev
 need_shared_library libwebp.so.7 libwebp7       # opened at run time, when a WebP picture is read
+need_shared_library libfreetype.so.6 libfreetype6   # opened at run time, when a label needs a font
 need_program swift swiftlang
 if [ "${1:-}" = lint ]; then
   need_program python3 python3

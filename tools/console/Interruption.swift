@@ -51,7 +51,7 @@ package struct Interruption: Error {
   }
 
   /// Sets a signal's handler and returns the one before. What nohup ignores stays ignored.
-  private static func handle(
+  static func handle(
     _ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void
   ) -> __sighandler_t? {
     let previous = Glibc.signal(number, handler)

@@ -13,7 +13,9 @@ public enum Program {
   /// exit status of sysexits(3); a signal that stopped the work ends the program as that signal does.
   public static func run<Root: ParsableCommand>(_: Root.Type) -> Never {
     do {
-      var command = try Root.parseAsRoot()
+      let words = try CommandWords.ready(
+        Array(CommandLine.arguments.dropFirst()), commands: commands(of: Root.self))
+      var command = try Root.parseAsRoot(words)
       // Before anything is waited for: what is refused a thread then waits for ever.
       try SystemThread.checkRoom(for: 2 * ProcessInfo.processInfo.activeProcessorCount + 8)
       if let command = command as? any AsyncParsableCommand {
@@ -68,10 +70,17 @@ public enum Program {
     exit(status.rawValue)
   }
 
+  private static func commands(of root: any ParsableCommand.Type) -> [String: any ParsableCommand.Type] {
+    let commands = root.configuration.subcommands.map {
+      ($0.configuration.commandName ?? "\($0)".lowercased(), $0)
+    }
+    return Dictionary(commands, uniquingKeysWith: { first, _ in first })
+  }
+
   /// The command line that prints the help of the command that was asked for.
   private static func helpCommand(_ root: any ParsableCommand.Type) -> String {
-    let names = root.configuration.subcommands.map { $0.configuration.commandName ?? "\($0)".lowercased() }
-    let asked = CommandLine.arguments.dropFirst().first.flatMap { names.contains($0) ? $0 : nil }
+    let names = commands(of: root)
+    let asked = CommandLine.arguments.dropFirst().first.flatMap { names[$0] == nil ? nil : $0 }
     return [name, asked, "--help"].compactMap { $0 }.joined(separator: " ")
   }
 }

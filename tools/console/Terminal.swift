@@ -6,8 +6,14 @@ public enum Terminal {
   /// Whether a person types the input and reads the output.
   public static let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
 
+  /// Whether a person reads the output.
+  public static let isRead = isatty(STDOUT_FILENO) == 1
+
+  /// Whether the terminal obeys escape sequences. One that does not shows them.
+  package static let obeysEscapes = variable("TERM") != "dumb"
+
   /// Whether a person is watching: then the progress of slow work is shown. In a pipe nothing is shown.
-  public static let isWatched = isatty(STDERR_FILENO) == 1 && variable("TERM") != "dumb"
+  public static let isWatched = isatty(STDERR_FILENO) == 1 && obeysEscapes
 
   public enum Style: Int, Sendable {
     case bold = 1
@@ -22,13 +28,12 @@ public enum Terminal {
     hasColor ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  private static let hasColor =
-    isatty(STDOUT_FILENO) == 1 && variable("TERM") != "dumb" && variable("NO_COLOR") == nil
+  private static let hasColor = isRead && obeysEscapes && variable("NO_COLOR") == nil
 
   /// A model's text as it goes to standard output: on a terminal without control characters, which could do
   /// anything there; elsewhere unchanged.
   public static func shown(_ text: String) -> String {
-    isatty(STDOUT_FILENO) == 1 ? UntrustedText.lines(text) : text
+    isRead ? UntrustedText.lines(text) : text
   }
 
   /// Columns of the terminal on a descriptor; 80 if it does not say.

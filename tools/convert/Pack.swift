@@ -63,6 +63,7 @@ struct Pack: ParsableCommand {
   func run() throws {
     let source = try Checkpoint(folder: checkpoint, base: base)
     var packer = options.packer(recipe: try chosenRecipe(for: source.config))
+    packer.otherInputs = recipe.map { [$0] } ?? []
     packer.unfinished = resume ? .resume : .keep
     let status = StatusLine()
     defer { status.clear() }

@@ -19,7 +19,8 @@ struct Synthesize: ParsableCommand {
   var tokenizer: String?
 
   func run() throws {
-    let packer = options.packer(recipe: Recipe(matrices: .q4))
+    var packer = options.packer(recipe: Recipe(matrices: .q4))
+    packer.otherInputs = tokenizer.map { [$0] } ?? []
     let status = StatusLine()
     defer { status.clear() }
     let source = try tokenizer.map { try Checkpoint.tokenizerSource(at: $0) }

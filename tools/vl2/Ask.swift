@@ -31,7 +31,7 @@ struct Ask: AsyncParsableCommand {
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func validate() throws {
-    for (name, isGiven) in [("--schema", asking.schema != nil), ("--choices", asking.choices != nil)]
+    for (name, isGiven) in [("--schema", asking.schema != nil), ("--choices", !asking.allChoices.isEmpty)]
     where answering.begin != nil && isGiven {
       throw ValidationError("--begin does not go with \(name), which says by itself what an answer is.")
     }
@@ -39,35 +39,41 @@ struct Ask: AsyncParsableCommand {
 
   func run() async throws {
     // What would fail after the work must fail before it.
-    let drawing = try asking.draw.map { try OutputFile($0) }
+    let inputs = try [options.path()] + asking.inputs
+    let drawing = try asking.draw.map { try OutputFile($0, .drawing, reading: inputs) }
     let form = try form()
     let begin = ContinuousClock.now
-    let text = try questionText()
-    let engine = try await options.engine(keeping: 0)
+    let texts = asking.ground.isEmpty ? [try questionText()] : asking.ground
+    // Several questions about one picture look at it once.
+    let engine = try await options.engine(keeping: texts.count > 1 ? nil : 0)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
-    var speeds = SpeedCache(engine, exact: options.exact)
+    var speeds = SpeedCache(engine, exact: options.exact, reading: inputs)
     var failure: Int32?
     for paths in asking.each ? asking.picturePaths.map({ [$0] }) : [asking.picturePaths] {
       do {
         let begin = ContinuousClock.now
-        // The system can read standard input like a file.
         let pictures = try paths.map {
-          try Picture(contentsOf: $0 == "-" ? "/dev/stdin" : $0, background: looking.transparency.background)
+          try Picture(contentsOf: AskOptions.file($0), background: looking.transparency.background)
         }
-        var question = Question(
-          try turns(text, pictures), maxTokens: answering.maxTokens, sampling: answering.sampling)
-        question.form = form
-        if !pictures.isEmpty { question.tileLimit = try await looking.limit(engine, &speeds) }
-        let asked = Asked(
-          question: question, lastPicture: pictures.last, path: asking.each ? paths[0] : nil,
+        var asked = Asked(
+          question: Question([], maxTokens: answering.maxTokens, sampling: answering.sampling),
+          lastPicture: pictures.last, path: asking.each ? paths[0] : nil,
           opening: opening / .seconds(1), decoding: (ContinuousClock.now - begin) / .seconds(1))
-        let answer = try await answer(asked, engine, speeds)
+        asked.question.form = form
+        if !pictures.isEmpty { asked.question.tileLimit = try await looking.limit(engine, &speeds) }
+        var answers: [Answer] = []
+        for text in texts {
+          asked.question.turns = try turns(text, pictures)
+          let answer = try await answer(asked, engine, speeds)
+          answers.append(answer)
+          if answer.choices.choices.isEmpty { speeds.learn(from: answer) }
+        }
+        guard let answer = Answer(joining: answers) else { continue }
         if case .choices = form {
           if try !choose(answer, asked) { failure = failure ?? 1 }
         } else {
           try await report(answer, asked, engine, drawing)
-          speeds.learn(from: answer)
         }
       } catch let error as any ReportableError where asking.each {
         // One bad picture among many costs only its own answer.
@@ -87,17 +93,14 @@ struct Ask: AsyncParsableCommand {
     /// Seconds for opening the model and for decoding the pictures.
     var opening, decoding: Double
 
-    /// What begins a line of output.
-    var name: String { path.map { UntrustedText.line($0) + ": " } ?? "" }
+    /// What answers are called in the output.
+    var name: String? { path.map { UntrustedText.line($0) } }
   }
 
   private func form() throws -> AnswerForm {
     if let schema = asking.schema { return .schema(try JSONSchema(contentsOf: schema)) }
-    guard let choices = asking.choices else { return .free }
-    return .choices(
-      choices.split(separator: ",", omittingEmptySubsequences: false).map {
-        $0.trimmed()
-      })
+    let choices = asking.allChoices
+    return choices.isEmpty ? .free : .choices(choices)
   }
 
   private func turns(_ text: String, _ pictures: [Picture]) throws -> [Turn] {
@@ -106,7 +109,7 @@ struct Ask: AsyncParsableCommand {
     if asking.placed {
       question = try Turn.marked(text, pictures: pictures)
       question.parts.insert(contentsOf: mark, at: 0)
-    } else if asking.ground != nil {
+    } else if !asking.ground.isEmpty {
       question = .user(Grounding.question(for: text), pictures: pictures)
     } else {
       question = .user(mark + [.text(text.strippedAsPython)], pictures: pictures)
@@ -118,23 +121,32 @@ struct Ask: AsyncParsableCommand {
   private func answer(_ asked: Asked, _ engine: Engine, _ speeds: SpeedCache) async throws -> Answer {
     let status = StatusLine()
     defer { status.clear() }
-    let isWritten = !asking.json && asking.choices == nil
-    var start = asked.name + Terminal.shown(answering.beginning)
+    let isChosen = !asking.allChoices.isEmpty
+    let isWritten = !asking.json && !isChosen
+    // A person gets boxes in words, once they are there; a program what the model writes.
+    let isWords = !asking.ground.isEmpty && Terminal.isRead
+    var written = NamedAnswer(name: asked.name)
+    var start = answering.beginning
     var answer = try await engine.answer(asked.question).answer { event in
       if let text = event.status { status.show(text) }
       switch event {
       case .planned(let plan, _):
-        let room = asking.choices == nil ? plan.note(ofRoom: answering.maxTokens, engine) : nil
+        let room = isChosen ? nil : plan.note(ofRoom: answering.maxTokens, engine)
         for case let note? in [plan.note(), room, looking.estimate(plan, speeds)] { Console.tell(note) }
-      case .text(let piece, _) where isWritten:
+      case .text(let piece, _) where isWritten && !isWords:
         status.clear()
-        Console.write(start + Terminal.shown(piece))
+        written.write(start + piece)
         start = ""
       default: break
       }
     }
     status.clear()
-    if isWritten { Console.write(start + "\n") }
+    if isWritten {
+      if isWords, let picture = asked.lastPicture { start = BoxText.answer(answer, on: picture) }
+      // What the model goes on from is there although it may have added nothing.
+      written.write(start)
+      written.end()
+    }
     answer.text = answering.beginning + answer.text
     return answer
   }
@@ -150,11 +162,12 @@ struct Ask: AsyncParsableCommand {
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { Console.tell(note) }
     let grounding = answer.grounding
     if let drawing, let picture = asked.lastPicture {
-      try picture.drawing(grounding.spans).writePNG(to: drawing)
-      let boxes = grounding.spans.reduce(0) { $0 + $1.boxes.count }
-      Console.tell("\(drawing.path): \(boxes) \(boxes == 1 ? "box" : "boxes") drawn")
+      let drawn = picture.drawn(grounding.spans)
+      try drawn.picture.writePNG(to: drawing)
+      Console.tell("\(drawing.path): \(BoxText.count(grounding)) drawn")
+      if let note = drawn.missing.note { Console.tell(note) }
     }
-    if asking.draw != nil || asking.ground != nil, !asking.json {
+    if asking.draw != nil || !asking.ground.isEmpty, !asking.json {
       for note in grounding.notes { Console.tell("left out of the answer's boxes: \(note)") }
     }
     if asking.stats { Console.show(report.table) }
@@ -162,23 +175,23 @@ struct Ask: AsyncParsableCommand {
 
   /// Writes one of the choices. Returns whether one was likely enough.
   private func choose(_ answer: Answer, _ asked: Asked) throws -> Bool {
+    let name = asked.name.map { $0 + ": " } ?? ""
     let scores = answer.choices
     let best = scores.best(atLeast: asking.minProbability)
     if asking.json {
       let report = ChoiceReport(answer, leastProbability: asking.minProbability, picture: asked.path)
       Console.write(try JSONOutput.text(report))
     } else if let best {
-      Console.write("\(asked.name)\(Terminal.shown(best.text))\t\(NumberText.fixed(best.probability, 3))\n")
+      Console.write("\(name)\(Terminal.shown(best.text))\t\(NumberText.fixed(best.probability, 3))\n")
     } else {
       let list = scores.choices.map { "\($0.text) \(NumberText.fixed($0.probability, 3))" }
       Console.tell(
-        "\(asked.name)no choice reaches \(asking.minProbability): \(list.joined(separator: ", "))")
+        "\(name)no choice reaches \(asking.minProbability): \(list.joined(separator: ", "))")
     }
     return best != nil
   }
 
   private func questionText() throws -> String {
-    if let ground = asking.ground { return ground }
     let question = try asking.words.last == "-" ? readStandardInput() : asking.words[asking.words.count - 1]
     guard !question.allSatisfy(\.isWhitespace) else {
       throw ValidationError("The question is empty; write one.")

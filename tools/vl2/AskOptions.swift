@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import VL2Base
 import VL2Run
 
 /// The question, and the form of the output.
@@ -9,10 +10,11 @@ struct AskOptions: ParsableArguments {
   var each = false
 
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Ask where this is, in place of a question; the answer has boxes.", valueName: "description"))
-  var ground: String?
+      "Ask where this is, in place of a question; the answer has boxes. Give it once for each thing to find.",
+      valueName: "description"))
+  var ground: [String] = []
 
   @Flag(help: "Ask for an answer in which whatever it names has its boxes.")
   var boxes = false
@@ -36,6 +38,12 @@ struct AskOptions: ParsableArguments {
   var choices: String?
 
   @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A choice as one of --choices, which may hold commas; give it once for each.", valueName: "text"))
+  var choice: [String] = []
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "With --choices: where none is as likely as this, 0 to 1, pick none and exit with status 1.",
@@ -56,47 +64,63 @@ struct AskOptions: ParsableArguments {
 
   @Argument(
     help: ArgumentHelp(
-      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question.",
+      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question. Behind -- nothing is an option, whatever it begins with.",
       valueName: "picture ... question"), completion: .file())
   var words: [String] = []
 
   /// The words that name pictures.
-  var picturePaths: [String] { ground == nil ? words.dropLast() : words }
+  var picturePaths: [String] { ground.isEmpty ? words.dropLast() : words }
+
+  /// What to pick from; empty where an answer is written.
+  var allChoices: [String] {
+    (choices?.split(separator: ",", omittingEmptySubsequences: false) ?? []).map { $0.trimmed() } + choice
+  }
+
+  /// Paths of what is read: pictures, the schema, standard input.
+  var inputs: [String] {
+    (picturePaths + (words.last == "-" ? ["-"] : []) + (schema.map { [$0] } ?? [])).map(Self.file)
+  }
+
+  /// The path by which the system reads standard input like a file, where a word stands for that.
+  static func file(_ word: String) -> String { word == "-" ? "/dev/stdin" : word }
 
   func validate() throws {
     if words.isEmpty {
       throw ValidationError(
-        ground == nil
+        ground.isEmpty
           ? "No question given: write one, after the pictures that it is about."
           : "--ground: give a picture to look at.")
     }
-    if ground == nil, let last = words.last, Self.namesPicture(last) {
+    if ground.isEmpty, let last = words.last, Self.namesPicture(last) {
       throw ValidationError("\(last) is a picture; write the question after it.")
     }
-    if let ground, ground.allSatisfy(\.isWhitespace) {
+    if ground.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
       throw ValidationError("--ground: the description is empty.")
     }
     if words.filter({ $0 == "-" }).count > 1 {
       throw ValidationError("- stands for standard input, which can be read once only.")
     }
-    if ground != nil, placed {
+    if !ground.isEmpty, placed {
       throw ValidationError("--ground has no question that --placed could be about.")
     }
     if each, picturePaths.isEmpty { throw ValidationError("--each: give pictures before the question.") }
     if !(0...1).contains(minProbability) {
       throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
     }
-    if choices == nil, minProbability != 0 { throw ValidationError("--min-probability goes with --choices.") }
+    if allChoices.isEmpty, minProbability != 0 {
+      throw ValidationError("--min-probability goes with --choices.")
+    }
     for (name, isGiven) in [
-      ("--schema", schema != nil), ("--ground", ground != nil), ("--draw", draw != nil), ("--boxes", boxes),
+      ("--schema", schema != nil), ("--ground", !ground.isEmpty), ("--draw", draw != nil), ("--boxes", boxes),
     ]
-    where choices != nil && isGiven {
+    where !allChoices.isEmpty && isGiven {
       throw ValidationError("--choices writes no answer, so \(name) does not go with it.")
     }
-    for (name, isGiven) in [("--ground", ground != nil), ("--boxes", boxes)] where schema != nil && isGiven {
+    for (name, isGiven) in [("--ground", !ground.isEmpty), ("--boxes", boxes)] where schema != nil && isGiven
+    {
       throw ValidationError("\(name) asks for boxes, not for JSON of a --schema.")
     }
-    if ground != nil, boxes {
+    if !ground.isEmpty, boxes {
       throw ValidationError("--ground and --boxes ask in two ways; give one of them.")
     }
     if let draw {
@@ -104,13 +128,6 @@ struct AskOptions: ParsableArguments {
       if each, picturePaths.count > 1 {
         throw ValidationError(
           "--draw \(draw): with --each give one picture, since there is one file to write.")
-      }
-      if picturePaths.contains(where: { FileIdentity($0) == FileIdentity(draw) }) {
-        throw ValidationError("--draw \(draw): this is a picture that is asked about; give another path.")
-      }
-      let ending = Picture.fileEndings.first { draw.lowercased().hasSuffix($0) }
-      if let ending, ending != ".png" {
-        throw ValidationError("--draw \(draw): boxes are saved as PNG; give a name that ends in .png.")
       }
     }
   }

@@ -94,7 +94,7 @@ struct Bench: ParsableCommand {
   }
 
   private func sweep() throws {
-    let plotFile = try plot.map { try OutputFile($0) }
+    let plotFile = try plot.map { try OutputFile($0, .plot, reading: [options.path()]) }
     func open(_ choice: MemoryChoice) throws -> Model {
       try options.open(bytesPerSecond: readLimit, memory: choice)
     }
@@ -154,6 +154,13 @@ struct Bench: ParsableCommand {
       text += "\nThe model's context ends before 3,500 + \(b.writtenTokens) positions.\n"
     }
     return text
+  }
+}
+
+extension ResultKind {
+  /// What `--plot` draws.
+  fileprivate static let plot = ResultKind("an SVG drawing", endings: [".svg"]) {
+    $0.starts(with: Array("<svg".utf8))
   }
 }
 

@@ -33,13 +33,19 @@ struct Chat: AsyncParsableCommand {
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   @Argument(
-    help: ArgumentHelp("Pictures that the first question is about.", valueName: "picture"),
+    help: ArgumentHelp(
+      "Pictures that the first question is about. Behind -- nothing is an option, whatever it begins with.",
+      valueName: "picture"),
     completion: .file())
   var pictures: [String] = []
 
   /// What can be typed instead of a question.
   private enum Command: String, CaseIterable {
     case image = "/image"
+    case ground = "/ground"
+    case draw = "/draw"
+    case retry = "/retry"
+    case undo = "/undo"
     case reset = "/reset"
     case stats = "/stats"
     case save = "/save"
@@ -54,14 +60,19 @@ struct Chat: AsyncParsableCommand {
 
     private var usage: String {
       switch self {
-      case .image, .save: rawValue + " FILE"
-      case .reset, .stats, .help, .quit: rawValue
+      case .image, .draw, .save: rawValue + " FILE"
+      case .ground: rawValue + " DESCRIPTION"
+      case .retry, .undo, .reset, .stats, .help, .quit: rawValue
       }
     }
 
     private var purpose: String {
       switch self {
       case .image: "the next question is about this picture too"
+      case .ground: "ask where something is in the last picture"
+      case .draw: "save the last picture with the last answer's boxes drawn on it, as PNG"
+      case .retry: "ask the last question again, for another answer"
+      case .undo: "take back the last question and its answer"
       case .reset: "forget the conversation"
       case .stats: "seconds, speeds and memory of the last answer"
       case .save: "write the conversation to a text file"
@@ -74,9 +85,11 @@ struct Chat: AsyncParsableCommand {
   func run() async throws {
     let engine = try await options.engine(keeping: nil)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
-    var talk = Talk(engine, answering, looking, exact: options.exact, placed: placed)
+    let inputs = [engine.path, "/dev/stdin"]
+    var talk = Talk(engine, answering, looking, exact: options.exact, placed: placed, reading: inputs)
     for path in pictures { try talk.addPicture(path) }
-    let file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
+    var file = noHistory ? nil : UserFolder.state.map { $0 + "/history" }
+    if let path = file, FileIdentity.match(of: path, among: inputs + pictures) != nil { file = nil }
     var editor = LineEditor(history: LineHistory(path: Terminal.isInteractive ? file : nil))
     while true {
       switch editor.read(prompt: "> ") {
@@ -87,7 +100,7 @@ struct Chat: AsyncParsableCommand {
         if text.isEmpty { continue }
         do {
           if text.hasPrefix("/") {
-            if try !obey(text, &talk) { return }
+            if try await !obey(text, &talk) { return }
           } else {
             try await talk.ask(text)
           }
@@ -100,11 +113,15 @@ struct Chat: AsyncParsableCommand {
   }
 
   /// Returns whether the conversation goes on.
-  private func obey(_ text: String, _ talk: inout Talk) throws -> Bool {
+  private func obey(_ text: String, _ talk: inout Talk) async throws -> Bool {
     let word = text.prefix { !$0.isWhitespace }
     let rest = text.dropFirst(word.count).trimmed()
     switch Command(rawValue: String(word)) {
     case .image: try talk.addPicture(Self.path(rest))
+    case .ground: try await talk.find(rest)
+    case .draw: try talk.draw(to: Self.path(rest))
+    case .retry: try await talk.retry()
+    case .undo: try talk.undo()
     case .reset: talk.reset()
     case .stats: Console.write(talk.stats ?? "no answer yet\n")
     case .save: try talk.save(to: Self.path(rest))

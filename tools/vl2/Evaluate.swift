@@ -77,9 +77,6 @@ struct Evaluate: AsyncParsableCommand {
       throw ValidationError(
         "No questions given: use --items FILE, or --against with --images and --questions.")
     }
-    if let answers, let items, FileIdentity(answers) == FileIdentity(items) {
-      throw ValidationError("--answers \(answers): this is the file of the items; give another.")
-    }
   }
 
   func run() async throws {
@@ -96,9 +93,11 @@ struct Evaluate: AsyncParsableCommand {
 
   private func countRightAnswers(_ items: String) async throws {
     let list = try EvaluationItem.load(items, limit: limit)
+    let inputs = try [items, options.path()] + list.flatMap(\.pictures)
+    let answerPlace = try answers.map { try OutputFile($0, .answers, reading: inputs) }
     // Items have nothing in common that would be worth keeping.
     let engine = try await options.engine(keeping: 0)
-    let answerFile = try answers.map { try AnswerFile($0) }
+    let answerFile = try answerPlace.map { try AnswerFile($0.path) }
     var evaluation = Evaluation()
     let begin = ContinuousClock.now
     let status = StatusLine()
@@ -159,6 +158,13 @@ extension Evaluate {
       }
       return table.text
     }
+  }
+}
+
+extension ResultKind {
+  /// What `--answers` writes.
+  fileprivate static let answers = ResultKind("a list of answers", endings: [".jsonl", ".json"]) {
+    $0.starts(with: Array(#"{"answer":"#.utf8))
   }
 }
 

@@ -20,17 +20,25 @@ struct LineEditor {
   ///
   /// - Parameter prompt: is shown before the line; no wider than a few columns.
   mutating func read(prompt: String) -> Input {
-    guard Terminal.isInteractive else {
-      return readLine().map(Input.line) ?? .end
+    guard Terminal.isInteractive else { return readLine().map(Input.line) ?? .end }
+    guard Terminal.obeysEscapes, let input = RawTerminal.during({ edit(prompt: prompt) }) else {
+      return readPlainly(prompt: prompt)
     }
-    var saved = termios()
-    guard tcgetattr(STDIN_FILENO, &saved) == 0 else { return readLine().map(Input.line) ?? .end }
-    var raw = saved
-    raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
-    raw.c_iflag &= ~tcflag_t(IXON | ICRNL)
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &raw)
-    defer { tcsetattr(STDIN_FILENO, TCSADRAIN, &saved) }
+    return input
+  }
 
+  /// The terminal's own way of editing a line.
+  private mutating func readPlainly(prompt: String) -> Input {
+    Console.write(prompt)
+    guard let line = readLine() else {
+      Console.write("\n")
+      return .end
+    }
+    history.append(line)
+    return .line(line)
+  }
+
+  private mutating func edit(prompt: String) -> Input {
     var line = EditedLine()
     let earlier = history.lines
     var place = earlier.count

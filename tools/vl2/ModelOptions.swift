@@ -66,7 +66,7 @@ struct ModelOptions: ParsableArguments {
   /// - Parameter keeping: the most bytes to keep for later questions; nil for as many as the machine has room for.
   func engine(keeping: Int?, mostWaiting: Int = 16) async throws -> Engine {
     let engine = try await Engine(
-      path: try path(), options: runtimeOptions(), keeping: keeping, mostWaiting: mostWaiting)
+      path: try path(), options: try runtimeOptions(), keeping: keeping, mostWaiting: mostWaiting)
     if let notice = engine.contextNotice { Console.tell(notice) }
     return engine
   }
@@ -82,7 +82,7 @@ struct ModelOptions: ParsableArguments {
   func open(
     _ path: String, recordsRoutes: Bool = false, bytesPerSecond: Int? = nil, memory: MemoryChoice? = nil
   ) throws -> Model {
-    var options = runtimeOptions(memory: memory)
+    var options = try runtimeOptions(memory: memory)
     options.recordsRoutes = recordsRoutes
     options.bytesPerSecond = bytesPerSecond
     let model = try Model(path: path, options: options)
@@ -90,7 +90,8 @@ struct ModelOptions: ParsableArguments {
     return model
   }
 
-  private func path() throws -> String {
+  /// The packed model's path.
+  func path() throws -> String {
     guard let path = try ModelFile.path(model), !path.isEmpty else {
       throw ValidationError(
         "No model given: use --model FILE, set VL2_MODEL, or put one into \(InstalledModels.folder).")
@@ -98,14 +99,17 @@ struct ModelOptions: ParsableArguments {
     return path
   }
 
-  private func runtimeOptions(memory: MemoryChoice? = nil) -> RuntimeOptions {
+  private func runtimeOptions(memory: MemoryChoice? = nil) throws -> RuntimeOptions {
     if let refused = InstructionSet.refused {
       Console.tell(
         "VL2_ISA=\(refused) is no instruction set of this processor; \(InstructionSet.active) is used")
     }
+    if memory == nil, self.memory.count > 1 {
+      throw ValidationError("--memory is given twice: give it once.")
+    }
     var options = RuntimeOptions(
       threads: threads.threads, activations: exact ? .float32 : .int8,
-      memory: memory ?? self.memory.last ?? .automatic,
+      memory: memory ?? self.memory.first ?? .automatic,
       checks: !unchecked)
     options.keyValues = keyValues ?? .int8
     options.contextLength = context

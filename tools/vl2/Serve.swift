@@ -38,7 +38,8 @@ struct Serve: AsyncParsableCommand {
         "\(engine.path) only demonstrates how things work and knows little: give --demo to serve it, or another --model."
       )
     }
-    var speeds = SpeedCache(engine, exact: options.exact)
+    var speeds = SpeedCache(
+      engine, exact: options.exact, reading: access.apiKeyFile.map { [$0] } ?? [])
     var speed = speeds.speed
     // It says how many tiles there is time for, which --max-tiles says otherwise.
     if speed == nil, answering.maxTiles == nil { speed = try await engine.measureSpeed() }

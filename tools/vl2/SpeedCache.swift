@@ -7,9 +7,12 @@ import VL2Run
 struct SpeedCache {
   private let path: String?
   private let key: String
+  /// Paths of what the program reads.
+  private let inputs: [String]
   private var speeds: [String: SpeedEstimate]
 
-  init(_ engine: Engine, exact: Bool) {
+  init(_ engine: Engine, exact: Bool, reading inputs: [String]) {
+    self.inputs = inputs + [engine.path]
     path = UserFolder.cache.map { $0 + "/speeds.json" }
     let file = URL(fileURLWithPath: engine.path).resolvingSymlinksInPath()
     let size = FileStatus(file.path)?.bytes ?? 0
@@ -49,8 +52,12 @@ struct SpeedCache {
     guard let data = try? encoder.encode(speeds) else { return }
     try? FileManager.default.createDirectory(
       atPath: PathText.folder(of: path), withIntermediateDirectories: true)
-    try? data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    try? OutputFile(path, .speeds, reading: inputs).write(data)
   }
+}
+
+extension ResultKind {
+  fileprivate static let speeds = ResultKind("a list of speeds", endings: [".json"]) { _ in false }
 }
 
 extension SpeedEstimate {

@@ -45,21 +45,23 @@ struct TraceStages: ParsableCommand {
 
   func run() throws {
     let loaded = try TraceCase.load(cases)
-    let routesFile = try routes.map { try OutputFile($0) }
-    if let output { try StoredTensor.makeFolder(output) }
+    let inputs = try [cases, options.path()] + loaded.flatMap { $0.picturePaths(beside: cases) }
+    let routesFile = try routes.map { try OutputFile($0, .routes, reading: inputs) }
+    if let output {
+      try StoredTensor.makeFolder(output)
+      for item in loaded { _ = try OutputFile("\(output)/\(item.fileName)", .stages, reading: inputs) }
+    }
     let model = try options.open(recordsRoutes: routes != nil)
-    let folder = PathText.folder(of: cases)
     for item in loaded {
-      let pictures = try item.images.map {
-        // As the published processor reads them, which a trace is compared with.
-        try Picture(
-          contentsOf: $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0, background: .dropped)
+      // As the published processor reads them, which a trace is compared with.
+      let pictures = try item.picturePaths(beside: cases).map {
+        try Picture(contentsOf: $0, background: .dropped)
       }
       if let output {
         let tensors =
           try tiles
           ? model.traceTiles(item, pictures: pictures) : model.trace(item, pictures: pictures)
-        try StoredTensor.write(tensors, to: output, name: item.name + ".safetensors")
+        try StoredTensor.write(tensors, to: output, name: item.fileName)
       } else {
         _ = try model.answer(try item.question(pictures: pictures))
       }

@@ -40,6 +40,38 @@ typedef struct {
 // Opens it at run time. 0 where there is no such library, or none with these functions.
 int vl2_webp_open(const char *library, vl2_webp *webp);
 
+// What is used of FreeType, as its freetype.h declares it; faces are void here, and sizes in pixels.
+typedef struct {
+  void *library;
+  int (*new_face)(void *library, const char *path, long index, void **face);
+  int (*set_size)(void *face, unsigned width, unsigned height);
+  unsigned (*char_index)(void *face, unsigned long scalar);
+  int (*load_glyph)(void *face, unsigned index, int32_t flags);
+  int (*done_face)(void *face);
+  int (*done)(void *library);
+} vl2_freetype;
+// Opens it at run time. 0 where there is no such library, or none with these functions.
+int vl2_freetype_open(const char *library, vl2_freetype *freetype);
+void vl2_freetype_close(vl2_freetype *freetype);
+
+// A drawn character: for each pixel how much of it is covered, 0 to 255, in rows that are `step` bytes apart, which are
+// FreeType's own and go when the next one is drawn.
+typedef struct {
+  const uint8_t *coverage;
+  uint32_t width, height, step;
+  // Pixels from the place of writing to the left edge, and from the line that letters stand on up to the upper edge.
+  int32_t left, top;
+  // Pixels to the place of the next character.
+  int32_t advance;
+} vl2_glyph;
+// The first font of a file; NULL where there is none that FreeType can read.
+void *vl2_font_open(const vl2_freetype *freetype, const char *path);
+void vl2_font_close(const vl2_freetype *freetype, void *font);
+// Whether a font has a character of Unicode.
+int vl2_font_has(const vl2_freetype *freetype, void *font, uint32_t scalar);
+// Draws it, `size` pixels being the font's em. 0 where the font has no outline of it.
+int vl2_font_draw(const vl2_freetype *freetype, void *font, uint32_t scalar, uint32_t size, vl2_glyph *glyph);
+
 // Gives back memory that malloc keeps although it was freed.
 void vl2_trim_heap(void);
 

@@ -12,10 +12,14 @@ public struct OutputError: ReportableError, Equatable {
   }
   public var hint: Hint { reason.hint }
 
+  package init(path: String, reason: SystemReason) {
+    self.path = path
+    self.reason = reason
+  }
+
   /// - Parameter number: the system's error number.
   package init(_ path: String, _ number: Int32) {
-    self.path = path
-    reason = SystemReason.writing(number)
+    self.init(path: path, reason: SystemReason.writing(number))
   }
 }
 
@@ -26,8 +30,21 @@ package struct OutputFile {
   /// Devices and pipes are written to directly; anything else is replaced.
   private let isReplaced: Bool
 
+  /// For a result of a command.
+  ///
+  /// - Parameters:
+  ///   - kind: what is written, and so what it may replace (`ResultKind.check`).
+  ///   - inputs: the paths of everything that the command reads.
+  /// - Throws: `OutputError` if no file can be written here, or if it would destroy another.
+  package init(_ path: String, _ kind: ResultKind, reading inputs: [String]) throws {
+    try self.init(replacing: path)
+    try kind.check(path, reading: inputs)
+  }
+
+  /// For a caller who answers for what is there, because it is his own or because he was told to replace it.
+  ///
   /// - Throws: `OutputError` if no file can be written here.
-  package init(_ path: String) throws {
+  package init(replacing path: String) throws {
     self.path = path
     guard !path.isEmpty else { throw OutputError(path, ENOENT) }
     var status = stat()

@@ -3,6 +3,13 @@ import Glibc
 import VL2Base
 import VL2Run
 
+extension ResultKind {
+  /// Recorded routes.
+  package static let routes = ResultKind("a trace of routes", endings: [".jsonl", ".json"]) {
+    $0.starts(with: Array(#"{"expert_bytes":"#.utf8))
+  }
+}
+
 // A trace is a text with one JSON object a line: first the model's shape, then a line for each layer of each
 // pass.
 extension RouteTrace {

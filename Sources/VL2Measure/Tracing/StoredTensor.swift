@@ -3,6 +3,13 @@ import Glibc
 import VL2Base
 import VL2Quant
 
+extension ResultKind {
+  /// Outputs of stages. Checkpoints have files with this ending too.
+  package static let stages = ResultKind(
+    "a file of stage outputs", endings: [".safetensors"], sharesEndings: true
+  ) { String(decoding: $0, as: UTF8.self).contains(#""input_ids":{"dtype":"I64""#) }
+}
+
 /// A named tensor in memory.
 package struct StoredTensor {
   package enum Values {

@@ -36,6 +36,11 @@ package struct TraceCase: Decodable, Sendable {
             .badData, path, "case \"\(item.name)\": a turn is [\"system\", \"user\" or \"assistant\", text]")
         }
       }
+      let names = Set(cases.map(\.name))
+      guard names.count == cases.count else {
+        throw FileError(
+          .badData, path, "several cases have one name, and each becomes a file", "give each its own")
+      }
       return cases
     } catch let error as DecodingError {
       throw FileError(.badData, path, "not a list of cases: \(Self.summary(error))")
@@ -53,6 +58,14 @@ package struct TraceCase: Decodable, Sendable {
 }
 
 extension TraceCase {
+  /// The pictures' paths for a program in the working folder.
+  ///
+  /// - Parameter file: the file that holds the case.
+  package func picturePaths(beside file: String) -> [String] {
+    let folder = PathText.folder(of: file)
+    return images.map { $0.hasPrefix("/") || folder.isEmpty ? $0 : folder + "/" + $0 }
+  }
+
   /// The case's conversation, in which special tokens count.
   ///
   /// - Throws: `PromptError` where `<image>` marks and pictures do not go together.
@@ -61,6 +74,9 @@ extension TraceCase {
       turns.compactMap { turn in Role(rawValue: turn[0]).map { (role: $0, text: turn[1]) } },
       pictures: pictures)
   }
+
+  /// The name of the file for the outputs of its stages.
+  package var fileName: String { name + ".safetensors" }
 
   /// The case as a question to be answered greedily.
   package func question(pictures: [Picture]) throws -> Question {

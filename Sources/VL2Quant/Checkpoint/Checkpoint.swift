@@ -57,6 +57,8 @@ public final class Checkpoint: Sendable {
   /// Sorted by the bytes of their names.
   let shards: [Shard]
   private let tensors: [String: Tensor]
+  /// The paths of all files that were read or will be.
+  let paths: [String]
 
   /// The files that a packed file embeds, and whether a checkpoint must have them.
   static let configNames = [
@@ -94,7 +96,9 @@ public final class Checkpoint: Sendable {
     tokenizerJSON = try texts.bytes("tokenizer.json", atMost: Self.longestTokenizer, required: true) ?? []
     license = try texts.license(atMost: Self.longestLicense)
     self.texts = texts.sources
-    (shards, tensors) = try Self.read(try ShardList(folder: folder), folder: folder)
+    let list = try ShardList(folder: folder)
+    (shards, tensors) = try Self.read(list, folder: folder)
+    paths = texts.sources.map(\.file.path) + list.paths + (list.index.map { [$0] } ?? [])
     // PEFT's names for the matrices of an adapter. They may also stand beside the model's own matrices.
     let unmerged = tensorNames.first { $0.contains(".lora_A.") || $0.contains(".lora_B.") }
     if let tensor = unmerged.flatMap({ tensors[$0] }) {

@@ -24,6 +24,9 @@ struct FileHead: Equatable {
   /// a tokeniser to a third; a small file that asks for gigabytes of memory is an attack.
   static let largestExpansion = 256
 
+  /// Whether a file that begins so says that it is a packed file.
+  static func isBegin(of bytes: [UInt8]) -> Bool { bytes.starts(with: magic) }
+
   private static let magic: [UInt8] = [0x89, 0x56, 0x4C, 0x32, 0x51, 0x0D, 0x0A, 0x1A]
 
   var manifestOffset: Int

@@ -63,7 +63,7 @@ public struct Dequantizer: Sendable {
   }
 
   private func write(_ data: Data, to path: String) throws {
-    try OutputFile(path).write(data)
+    try OutputFile(replacing: path).write(data)
   }
 
   // MARK: - Weights

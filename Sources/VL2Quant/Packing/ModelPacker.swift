@@ -9,6 +9,8 @@ public struct ModelPacker: Sendable {
   public var threads: Int
   /// The program and its version, recorded in the manifest.
   public var tool: String
+  /// Files besides the checkpoint that the work was read from, such as a recipe; no result takes their place.
+  public var otherInputs: [String] = []
   /// Called often, on any thread. Throwing from it cancels the packing, and the target is unchanged.
   public var check: @Sendable () throws -> Void = {}
 
@@ -41,13 +43,15 @@ public struct ModelPacker: Sendable {
   ///   - path: the packed file, replaced once everything is written.
   ///   - progress: receives the share done, 0 to 1, and the file or the section that was worked on last.
   /// - Returns: names of the checkpoint's tensors that no forward pass uses.
-  /// - Throws: `CheckpointError`, `ForeignSourceError`, `InputError`, `TokenizerError`, `PackingError`,
-  ///   `PackedFileError`, and what `check` throws.
+  /// - Throws: `OutputError` where the packed file would replace what it is made from or something that is no packed file;
+  ///   `CheckpointError`, `ForeignSourceError`, `InputError`, `TokenizerError`, `PackingError`, `PackedFileError`, and what
+  ///   `check` throws.
   @discardableResult
   public func pack(
     _ checkpoint: Checkpoint, to path: String, progress: @escaping (Double, String) -> Void = { _, _ in }
   ) throws -> [String] {
-    let target = try PackingTarget(path: path, unfinished: unfinished)
+    let target = try PackingTarget(
+      path: path, unfinished: unfinished, reading: checkpoint.paths + otherInputs)
     let used = Set(ModelLayout(checkpoint.config).sections.flatMap { $0.tensors.map(\.name) })
     let leftOut = checkpoint.tensorNames.filter { !used.contains($0) }
     let model = Model(
@@ -68,7 +72,7 @@ public struct ModelPacker: Sendable {
   ///   - tokenizerJSON: the bytes of a `tokenizer.json`; nil for a tokeniser with single bytes as tokens.
   ///   - path: the packed file, replaced once everything is written.
   ///   - progress: as in `pack`.
-  /// - Throws: `TokenizerError`, `PackingError`, `PackedFileError`, and what `check` throws.
+  /// - Throws: `OutputError` as in `pack`; `TokenizerError`, `PackingError`, `PackedFileError`, and what `check` throws.
   public func synthesize(
     _ size: PublishedSize, tokenizerJSON: [UInt8]?, to path: String,
     progress: @escaping (Double, String) -> Void = { _, _ in }
@@ -82,8 +86,8 @@ public struct ModelPacker: Sendable {
           "random weights, made to measure speed and memory: what this model answers has no meaning"
       ))
     try write(
-      model, from: RandomWeights(), to: try PackingTarget(path: path, unfinished: .remove), progress: progress
-    )
+      model, from: RandomWeights(),
+      to: try PackingTarget(path: path, unfinished: .remove, reading: otherInputs), progress: progress)
   }
 
   /// Everything in a packed file besides the weights.

@@ -17,6 +17,15 @@ final class PackingJournal {
   /// The path of a packed file's journal.
   static func path(of target: String) -> String { PackedFileWriter.unfinishedPath(of: target) + ".journal" }
 
+  /// Whether a file that begins so can be a journal: eight hexadecimal digits, a space, an object. It may end at any place,
+  /// or hold zeros, since power may be cut.
+  static func isBegin(_ bytes: [UInt8]) -> Bool {
+    let begin = bytes.prefix(10)
+    return begin.allSatisfy { $0 == 0 }
+      || begin.prefix(8).allSatisfy { Character(Unicode.Scalar($0)).isHexDigit }
+        && zip(begin.dropFirst(8), " {".utf8).allSatisfy { $0 == $1 }
+  }
+
   /// What an earlier run left.
   struct Record {
     var job: PackingJob

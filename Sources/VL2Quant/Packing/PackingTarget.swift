@@ -1,5 +1,16 @@
 import VL2Base
 
+extension ResultKind {
+  package static let packedModel = ResultKind("a packed model", endings: [".vl2q"]) {
+    FileHead.isBegin(of: $0)
+  }
+  /// What is not complete yet: its head is written last.
+  static let unfinishedModel = ResultKind("an unfinished packed model", endings: []) {
+    FileHead.isBegin(of: $0) || $0.prefix(FileHead.length).allSatisfy { $0 == 0 }
+  }
+  static let journal = ResultKind("a journal of packing", endings: []) { PackingJournal.isBegin($0) }
+}
+
 /// A packed file that is being written, with the journal that lets another run resume it.
 final class PackingTarget {
   private let path: String
@@ -12,8 +23,12 @@ final class PackingTarget {
 
   /// Opens the unfinished file, so that a place that cannot be written to is found before any work.
   ///
-  /// - Throws: `PackedFileError`.
-  init(path: String, unfinished: ModelPacker.Unfinished) throws {
+  /// - Parameter inputs: the paths of everything that is read, which nothing here may replace.
+  /// - Throws: `OutputError` where something would be destroyed; `PackedFileError`.
+  init(path: String, unfinished: ModelPacker.Unfinished, reading inputs: [String]) throws {
+    try ResultKind.packedModel.check(path, reading: inputs)
+    try ResultKind.unfinishedModel.check(PackedFileWriter.unfinishedPath(of: path), reading: inputs)
+    try ResultKind.journal.check(PackingJournal.path(of: path), reading: inputs)
     self.path = path
     self.unfinished = unfinished
     let continues = unfinished == .resume

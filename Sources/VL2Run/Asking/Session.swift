@@ -28,6 +28,10 @@ public final class Session: Sendable {
   /// Bytes that the engine keeps for this session, besides pictures, while it is not answering it.
   public var keptBytes: Int { engine.kept.byteCount(session: history.number) }
 
+  /// Forgets the last question that was answered, with its answer. What was computed for those before stays. An answer
+  /// that is being written meanwhile is not remembered.
+  public func forgetLast() { history.forgetLast() }
+
   /// Forgets everything but the system's text, and has the engine forget it too.
   public func forget() {
     history.forget()

@@ -9,7 +9,7 @@ final class SessionHistory: Sendable {
 
   private struct State {
     var exchanges: [Exchange] = []
-    /// Grows when everything is forgotten: an answer that comes later does not belong here.
+    /// Grows when something is forgotten on purpose: an answer that comes later does not belong here.
     var age = 0
     /// Whether nobody has the session any more.
     var isOver = false
@@ -38,6 +38,13 @@ final class SessionHistory: Sendable {
   func forget() {
     state.withLock { state in
       state.exchanges = []
+      state.age += 1
+    }
+  }
+
+  func forgetLast() {
+    state.withLock { state in
+      _ = state.exchanges.popLast()
       state.age += 1
     }
   }

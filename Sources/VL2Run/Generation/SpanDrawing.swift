@@ -1,31 +1,63 @@
 extension Picture {
   /// The picture with the boxes of spans on it, each with its label at the upper left; boxes of the same label have
   /// the same colour. Lines and letters grow with the picture.
-  public func drawing(_ spans: [GroundedSpan]) -> Picture {
+  public func drawing(_ spans: [GroundedSpan]) -> Picture { drawn(spans) { SystemFonts() }.picture }
+
+  /// The same, and what could not be drawn of the labels.
+  package func drawn(_ spans: [GroundedSpan]) -> (picture: Picture, missing: MissingLetters) {
+    drawn(spans) { SystemFonts() }
+  }
+
+  /// - Parameter fonts: opens the fonts for labels that need some.
+  package func drawn(
+    _ spans: [GroundedSpan], fonts: () -> SystemFonts?
+  ) -> (picture: Picture, missing: MissingLetters) {
     var drawing = PictureDrawing(self)
     let side = min(width, height)
     let thickness = max(1, (side + 100) / 200)
     let scale = max(1, (side + 150) / 300)
     var labels: [String] = []
+    var texts: [TextStrip] = []
+    var missing = MissingLetters()
+    let fonts = spans.allSatisfy { GlyphTable.has($0.label) } ? nil : fonts()
     // Labels come last, so that no box crosses them out.
-    var plates: [(place: PixelBox, label: String, color: PixelColor)] = []
+    var plates: [(place: PixelBox, text: TextStrip, color: PixelColor)] = []
     for span in spans {
       let index = labels.firstIndex(of: span.label) ?? labels.count
-      if index == labels.count { labels.append(span.label) }
+      if index == labels.count {
+        labels.append(span.label)
+        texts.append(text(span.label, scale: scale, fonts, &missing))
+      }
       let color = Self.boxColors[index % Self.boxColors.count]
       for box in span.boxes {
         let pixels = box.pixels(width: width, height: height)
         drawing.frame(pixels, thickness: thickness, color)
         guard !span.label.isEmpty else { continue }
-        let place = labelPlate(span.label, at: pixels, scale: scale, avoiding: plates.map(\.place))
-        plates.append((place, span.label, color))
+        let place = labelPlate(texts[index], at: pixels, scale: scale, avoiding: plates.map(\.place))
+        plates.append((place, texts[index], color))
       }
     }
-    for (place, label, color) in plates {
+    for (place, text, color) in plates {
       drawing.fill(place.left..<place.right, place.top..<place.bottom, color)
-      drawing.write(label, x: place.left + scale, y: place.top + scale, scale: scale, color.readable)
+      drawing.write(text, x: place.left + scale, y: place.top + scale, color.readable)
     }
-    return drawing.picture
+    return (drawing.picture, missing)
+  }
+
+  /// A label's letters: our own where they are enough, which look the same everywhere, else those of a font.
+  private func text(
+    _ label: String, scale: Int, _ fonts: SystemFonts?, _ missing: inout MissingLetters
+  ) -> TextStrip {
+    guard !GlyphTable.has(label) else { return TextStrip(label, scale: scale, mostWidth: width) }
+    guard let fonts else {
+      missing.isLibraryMissing = true
+      missing.add(label.unicodeScalars.filter { !GlyphTable.has(String($0)) })
+      return TextStrip(label, scale: scale, mostWidth: width)
+    }
+    // Smaller ones cannot be read in many scripts.
+    let (text, undrawn) = fonts.strip(label, size: max(14, 10 * scale), mostWidth: width)
+    missing.add(undrawn)
+    return text
   }
 
   /// Colours that most eyes can tell apart on most pictures.
@@ -41,10 +73,10 @@ extension Picture {
   /// Where a label goes: above its box where there is room, else inside, moved down while it would hide another
   /// and moved left where it would leave the picture.
   private func labelPlate(
-    _ label: String, at box: PixelBox, scale: Int, avoiding placed: [PixelBox]
+    _ text: TextStrip, at box: PixelBox, scale: Int, avoiding placed: [PixelBox]
   ) -> PixelBox {
-    let plateWidth = (label.unicodeScalars.count * PictureDrawing.advance + 1) * scale
-    let plateHeight = (GlyphTable.height + 2) * scale
+    let plateWidth = text.width + scale
+    let plateHeight = text.height + 2 * scale
     let left = max(0, min(box.left, width - plateWidth))
     var plate = PixelBox(left: left, top: 0, right: left + plateWidth, bottom: 0)
     func move(to top: Int) {

@@ -3,6 +3,11 @@
 package enum GlyphTable {
   package static let width = 5
   package static let height = 8
+  /// Columns from one letter to the next.
+  static let advance = width + 1
+
+  /// Whether it has all letters of a text.
+  static func has(_ text: String) -> Bool { text.unicodeScalars.allSatisfy { (32..<127).contains($0.value) } }
 
   /// Whether each pixel is set, [height][width].
   package static func glyph(_ scalar: Unicode.Scalar) -> [Bool] {
@@ -10,7 +15,7 @@ package enum GlyphTable {
     return rows[index - 32]
   }
 
-  private static let frame = pixels("#####/#...#/#...#/#...#/#...#/#...#/#####/.....")
+  static let frame = pixels("#####/#...#/#...#/#...#/#...#/#...#/#####/.....")
 
   private static let rows = drawings.map { pixels($0) }
 

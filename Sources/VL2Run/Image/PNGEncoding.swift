@@ -3,6 +3,13 @@ import FoundationEssentials
 import Glibc
 import VL2Base
 
+extension ResultKind {
+  /// What boxes are drawn on.
+  package static let drawing = ResultKind("a PNG picture", endings: [".png"]) {
+    $0.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
+  }
+}
+
 extension Picture {
   /// The picture as a PNG file's bytes. Throws `PictureError` where memory runs out.
   ///
@@ -36,7 +43,7 @@ extension Picture {
 
   /// Writes the picture as a PNG file, whole or not at all. Throws `PictureError` where memory runs out, `OutputError`
   /// where the file cannot be written.
-  public func writePNG(to path: String) throws { try writePNG(to: OutputFile(path)) }
+  public func writePNG(to path: String) throws { try writePNG(to: OutputFile(replacing: path)) }
 
   package func writePNG(to file: OutputFile) throws { try file.write(Data(pngData(name: file.path))) }
 }

@@ -48,19 +48,17 @@ struct PictureDrawing {
     fill(right - thickness..<right, top..<bottom, color)
   }
 
-  /// Writes a line of text with its upper left corner at (x, y), letters `scale` times the size of
-  /// `GlyphTable`'s.
-  mutating func write(_ text: String, x: Int, y: Int, scale: Int, _ color: PixelColor) {
-    for (place, scalar) in text.unicodeScalars.enumerated() {
-      let left = x + place * Self.advance * scale
-      for (index, isSet) in GlyphTable.glyph(scalar).enumerated() where isSet {
-        let (row, column) = index.quotientAndRemainder(dividingBy: GlyphTable.width)
-        fill(
-          left + column * scale..<left + (column + 1) * scale, y + row * scale..<y + (row + 1) * scale, color)
+  /// Lays a line of text on the picture, its upper left corner at (x, y).
+  mutating func write(_ text: TextStrip, x: Int, y: Int, _ color: PixelColor) {
+    for row in 0..<text.height where (0..<height).contains(y + row) {
+      for column in 0..<text.width where (0..<width).contains(x + column) {
+        let share = Int(text.coverage[row * text.width + column])
+        let pixel = 3 * ((y + row) * width + x + column)
+        for (channel, value) in [color.red, color.green, color.blue].enumerated() where share > 0 {
+          let ground = Int(pixels[pixel + channel])
+          pixels[pixel + channel] = UInt8((Int(value) * share + ground * (255 - share) + 127) / 255)
+        }
       }
     }
   }
-
-  /// Columns from one letter to the next, at scale 1.
-  static let advance = GlyphTable.width + 1
 }

@@ -5,7 +5,7 @@ import VL2Base
 
 @Suite struct OutputFileTests {
   private func refusal(_ path: String) -> String? {
-    reported { _ = try OutputFile(path) }.map { error in
+    reported { _ = try OutputFile(replacing: path) }.map { error in
       #expect(error is OutputError && error.kind == .inputOutput)
       return error.description
     }
@@ -43,11 +43,11 @@ import VL2Base
       let (path, link) = (folder + "/x", folder + "/link")
       try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "x")
       for text in ["first", "second", ""] {
-        try OutputFile(path).write(Data(text.utf8))
+        try OutputFile(replacing: path).write(Data(text.utf8))
         #expect(try String(contentsOfFile: path, encoding: .utf8) == text)
       }
       try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-      try OutputFile(link).write(Data("through the link".utf8))
+      try OutputFile(replacing: link).write(Data("through the link".utf8))
       #expect(try String(contentsOfFile: path, encoding: .utf8) == "through the link")
       #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "x")
       #expect(try mode(path) == 0o600)
@@ -57,10 +57,10 @@ import VL2Base
 
   /// A device stays one.
   @Test func devicesAreWrittenTo() throws {
-    try OutputFile("/dev/null").write(Data([1, 2, 3]))
+    try OutputFile(replacing: "/dev/null").write(Data([1, 2, 3]))
     var status = stat()
     #expect(stat("/dev/null", &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
-    let full = try OutputFile("/dev/full")
+    let full = try OutputFile(replacing: "/dev/full")
     #expect(throws: OutputError.self) { try full.write(Data([1])) }
   }
 
@@ -69,11 +69,11 @@ import VL2Base
     try withTemporaryFolder { folder in
       let inner = folder + "/inner"
       try FileManager.default.createDirectory(atPath: inner, withIntermediateDirectories: false)
-      let file = try OutputFile(inner + "/x")
+      let file = try OutputFile(replacing: inner + "/x")
       try FileManager.default.removeItem(atPath: inner)
       #expect(throws: OutputError.self) { try file.write(Data([1])) }
       // Something that cannot be replaced takes the file's place.
-      let other = try OutputFile(folder + "/y")
+      let other = try OutputFile(replacing: folder + "/y")
       try FileManager.default.createDirectory(atPath: folder + "/y/z", withIntermediateDirectories: true)
       #expect(throws: OutputError.self) { try other.write(Data([1])) }
       #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["y"])

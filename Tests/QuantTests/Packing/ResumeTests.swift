@@ -3,6 +3,7 @@ import Synchronization
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 
 /// Packing that is cut off and goes on: the bytes are those of a run that was not.
@@ -260,16 +261,42 @@ import VL2Quant
     }
   }
 
+  /// Whatever a power cut leaves of both files can be replaced, what is neither cannot.
+  @Test func leftovers() throws {
+    let zeros = [UInt8](repeating: 0, count: 200)
+    for (part, journal, isLeft) in [
+      ([], [], true), (zeros, zeros, true), (zeros, Array("1a2b".utf8), true),
+      (zeros, Array("1a2b3c4d {".utf8), true), (zeros, Array("1a2b3c4d [".utf8), false),
+      (zeros, Array("notes".utf8), false), (Array("precious".utf8), [], false),
+      (zeros.prefix(50).map { $0 } + [1], [], false),
+    ] as [([UInt8], [UInt8], Bool)] {
+      try withTemporaryFolder { folder in
+        let model = folder + "/model.vl2q"
+        try write(part, to: model + ".part")
+        try write(journal, to: model + ".part.journal")
+        let error = reported { try pack(packer(.keep), model) }
+        #expect(isLeft ? error == nil : error?.kind == .usage, "\(part.count) \(journal)")
+        guard !isLeft else { return }
+        #expect(try bytes(of: model + ".part") == part && bytes(of: model + ".part.journal") == journal)
+      }
+    }
+  }
+
   /// A link in the place of the unfinished file does not lead the writing elsewhere.
   @Test func aLinkIsNotFollowed() throws {
     try withTemporaryFolder { folder in
       let model = folder + "/model.vl2q"
-      try write([1, 2, 3], to: folder + "/other")
       try FileManager.default.createSymbolicLink(
         atPath: model + ".part", withDestinationPath: folder + "/other")
-      let error = try #require(reported { try pack(packer(.keep), model) })
-      #expect(error.kind == .inputOutput)
-      #expect(try bytes(of: folder + "/other") == [1, 2, 3])
+      // What could be an unfinished file, and what cannot.
+      for (content, kind) in [([0, 0, 0], ErrorKind.inputOutput), ([1, 2, 3], .usage)]
+        as [([UInt8], ErrorKind)]
+      {
+        try write(content, to: folder + "/other")
+        let error = try #require(reported { try pack(packer(.keep), model) })
+        #expect(error.kind == kind)
+        #expect(try bytes(of: folder + "/other") == content)
+      }
     }
   }
 }

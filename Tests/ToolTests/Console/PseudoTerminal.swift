@@ -24,6 +24,14 @@ final class PseudoTerminal {
 
   deinit { close(typing) }
 
+  /// How the terminal treats what is typed: its modes, and the characters that mean something to it.
+  var settings: [UInt64] {
+    var now = termios()
+    tcgetattr(program.fileDescriptor, &now)
+    let characters = withUnsafeBytes(of: now.c_cc) { $0.map(UInt64.init) }
+    return [now.c_iflag, now.c_oflag, now.c_cflag, now.c_lflag].map(UInt64.init) + characters
+  }
+
   func type(_ text: String) {
     let bytes = Array(text.utf8)
     _ = write(typing, bytes, bytes.count)

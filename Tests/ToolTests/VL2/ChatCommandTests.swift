@@ -45,6 +45,39 @@ import Testing
     }
   }
 
+  /// What is taken back was never asked; what is asked again has the same conversation before it.
+  @Test func undoAndRetry() throws {
+    let picture = Fixtures.path("golden/images/small.png")
+    func answers(_ run: ToolRun) -> [Substring] { run.output.split(separator: "\n") }
+    let straight = try chat(["What is it?", "And?"], [picture])
+    let taken = try chat(["What is it?", "Why?", "/undo", "And?"], [picture])
+    #expect(taken.errors.isEmpty && taken.output.contains("forgotten: Why?"), "\(taken.errors)")
+    #expect(answers(taken).last == answers(straight).last, "\(taken.output)")
+    // The picture comes back with its question.
+    let first = try chat(["Why?", "/undo", "What is it?", "And?"], [picture])
+    #expect(first.output.contains("forgotten: Why?; with your next question: \(picture)"), "\(first.output)")
+    #expect(answers(first).suffix(2) == answers(straight).suffix(2), "\(first.output)")
+    // At random, and the next question follows on the second answer alone.
+    let seeded = ["--temperature", "1.5", "--seed", "7", picture]
+    try withTemporaryFolder { folder in
+      let retried = try chat(["What is it?", "/retry", "And?", "/save \(folder)/talk.txt"], seeded)
+      #expect(retried.errors.isEmpty, "\(retried.errors)")
+      let (one, other) = (answers(retried)[1], answers(retried)[2])
+      #expect(one != other, "\(retried.output)")
+      let saved = try String(contentsOfFile: folder + "/talk.txt", encoding: .utf8)
+      #expect(saved.hasPrefix("[\(picture)]\n> What is it?\n\(other)\n\n> And?\n"), "\(saved)")
+    }
+    // Without a temperature the likeliest answer would come again.
+    let greedy = try chat(["What is it?", "/retry"], [picture])
+    #expect(greedy.output.contains("drawn at random, since the likeliest answer is always the same"))
+    let early = try chat(["/retry", "/undo", "Hello", "/undo", "/undo", "/retry"])
+    #expect(
+      early.errors.split(separator: "\n").map { $0.dropFirst(5) } == [
+        "/retry: nothing has been asked yet", "/undo: there is no answer to take back",
+        "/undo: there is no answer to take back", "/retry: nothing has been asked yet",
+      ], "\(early.errors)")
+  }
+
   /// Each question's own pictures are limited, and said to be so once.
   @Test func tileLimits() throws {
     let picture = Fixtures.path("golden/images/wide.jpg")

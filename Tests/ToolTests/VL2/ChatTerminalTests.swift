@@ -11,7 +11,9 @@ import Testing
   private func chat(_ lines: [String], state: String, _ words: [String] = []) throws -> String {
     let terminal = try PseudoTerminal()
     let process = try Tool("vl2").start(
-      ["chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2"] + words,
+      ["chat"]
+        + (words.contains("--model")
+          ? [] : ["--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "2"]) + words,
       input: terminal.program, output: terminal.program, errors: terminal.program,
       environment: ["XDG_STATE_HOME": state, "TERM": "xterm", "NO_COLOR": "1"])
     for line in lines + ["/quit"] {
@@ -64,6 +66,78 @@ import Testing
       terminal.type("/stats\r")
       #expect(terminal.wait { terminal.shown.dropFirst(place).contains("more were read before") })
       #expect(terminal.shown.dropFirst(place).contains("0 tiles"), "\(terminal.shown)")
+    }
+  }
+
+  /// However the program ends while a line is typed, the terminal is as it was.
+  @Test(arguments: [SIGTERM, SIGHUP, SIGINT, SIGQUIT]) func signals(_ number: Int32) throws {
+    try withTemporaryFolder { state in
+      let terminal = try PseudoTerminal()
+      let before = terminal.settings
+      let process = try Tool("vl2").start(
+        ["chat", "--model", try PackedModels.path("nano-mha", .q4)], input: terminal.program,
+        output: terminal.program, errors: terminal.program,
+        environment: ["XDG_STATE_HOME": state, "TERM": "xterm"])
+      try #require(terminal.wait { terminal.shown.contains("> ") })
+      #expect(terminal.settings != before)
+      kill(process.processIdentifier, number)
+      #expect(terminal.wait { !process.isRunning })
+      #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == number)
+      #expect(terminal.settings == before)
+    }
+  }
+
+  /// A terminal that obeys no escape sequences is shown none, and edits lines itself.
+  @Test func dumbTerminals() throws {
+    try withTemporaryFolder { state in
+      let terminal = try PseudoTerminal()
+      let before = terminal.settings
+      let process = try Tool("vl2").start(
+        [
+          "chat", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "3",
+          Fixtures.path("golden/images/small.png"),
+        ],
+        input: terminal.program, output: terminal.program, errors: terminal.program,
+        environment: ["XDG_STATE_HOME": state, "TERM": "dumb"])
+      for (count, line) in ["What is it?", "/stats", "/help", "/nonsense", "/quit"].enumerated() {
+        try #require(
+          terminal.wait { terminal.shown.components(separatedBy: "\r\n> ").count == count + 2 },
+          "\(terminal.shown)")
+        #expect(terminal.settings == before)
+        terminal.type(line + "\n")
+      }
+      #expect(terminal.wait { !process.isRunning } && process.terminationStatus == 0)
+      #expect(terminal.shown.contains("writing"))
+      #expect(!terminal.shown.unicodeScalars.contains("\u{1B}"), "\(terminal.shown)")
+      for words in [
+        ["doctor"], ["ask", "--model", try PackedModels.path("nano-mha", .q4), "--stats", "Hello"],
+      ] {
+        let other = try PseudoTerminal()
+        let process = try Tool("vl2").start(
+          words, output: other.program, errors: other.program, environment: ["TERM": "dumb"])
+        #expect(other.wait { !process.isRunning && other.shown.contains("\n") })
+        #expect(!other.shown.unicodeScalars.contains("\u{1B}"), "\(other.shown)")
+      }
+      #expect(try history(state).hasPrefix("What is it?\n"))
+    }
+  }
+
+  /// Places in words for who reads them.
+  @Test func boxesInWords() throws {
+    let picture = Fixtures.pocket + "/eval/ci/pictures/0000.jpg"
+    let words = ["--model", try PackedModels.pocket(), picture]
+    let line = /the green star: left \d+, top \d+, right \d+, bottom \d+/
+    let terminal = try PseudoTerminal()
+    let process = try Tool("vl2").start(
+      ["ask", "--ground", "the green star", "--ground", "the purple star"] + words, output: terminal.program,
+      errors: terminal.program, environment: ["TERM": "dumb"])
+    #expect(terminal.wait { !process.isRunning && terminal.shown.contains("purple") })
+    #expect(
+      terminal.shown.contains(line) && terminal.shown.contains("the purple star: left "), "\(terminal.shown)")
+    #expect(!terminal.shown.contains("<|"), "\(terminal.shown)")
+    try withTemporaryFolder { state in
+      let shown = try chat(["/ground the green star"], state: state, words + ["--max-tokens", "60"])
+      #expect(shown.contains(line) && !shown.contains("<|"), "\(shown)")
     }
   }
 

@@ -26,6 +26,13 @@ import Testing
     }
   }
 
+  /// Words with another value of an option.
+  private func replaced(_ words: [String], _ option: String, _ value: String) -> [String] {
+    var words = words
+    if let index = words.firstIndex(of: option) { words[index + 1] = value }
+    return words
+  }
+
   @Test func command() throws {
     try withQuestions { folder, words in
       let run = try vl2.run(words + ["--json"])
@@ -49,18 +56,15 @@ import Testing
 
       let text = try vl2.run(words + ["--limit", "1"])
       #expect(text.status == 0 && text.output.contains("of 1\n") && text.output.contains("mean KL"))
-      let same = try vl2.run(words + ["--model", try PackedModels.path("nano-mha", .bf16), "--limit", "2"])
+      let same = try vl2.run(
+        replaced(words, "--model", try PackedModels.path("nano-mha", .bf16)) + ["--limit", "2"])
       #expect(same.output.contains("answers that differ  0 of 2") && same.output.contains("100.00 %"))
     }
   }
 
   @Test func refusals() throws {
     try withQuestions { folder, words in
-      func replaced(_ option: String, _ value: String) -> [String] {
-        var words = words
-        if let index = words.firstIndex(of: option) { words[index + 1] = value }
-        return words
-      }
+      func replaced(_ option: String, _ value: String) -> [String] { self.replaced(words, option, value) }
       try write("\n".utf8, to: folder + "/empty.txt")
       let cases: [(words: [String], status: Int32, part: String)] = [
         (replaced("--images", folder + "/none"), 66, "none: no such folder"),
