@@ -16,11 +16,13 @@ package struct ThreadOption: ParsableArguments {
   package mutating func validate() throws {
     guard let asked = threads else { return }
     guard asked > 0 else { throw ValidationError("--threads \(asked): give a number of at least 1.") }
-    // Threads wait for each other at every layer: many more than can run at a time keep the machine from all else.
+    // Threads wait for each other at every layer: many more than can run at a time keep the machine from all
+    // else.
     let most = 2 * Self.processors
     guard asked > most else { return }
     threads = most
-    Console.tell("--threads \(asked): this machine has \(Self.processors) processors; \(most) threads are used")
+    Console.tell(
+      "--threads \(asked): this machine has \(Self.processors) processors; \(most) threads are used")
   }
 
   /// The number that was asked for, but at most two per processor; else one per processor.

@@ -6,8 +6,9 @@ import VL2Base
 @Suite struct FileKindTests {
   private static let beginnings: [(FileKind, [UInt8])] = [
     (.jpeg, [0xFF, 0xD8, 0xFF, 0xE0]), (.png, [0x89] + text("PNG\r\n")), (.webp, text("RIFF....WEBPVP8 ")),
-    (.gif, text("GIF89a")), (.avif, [0, 0, 0, 24] + text("ftypavif")), (.heic, [0, 0, 0, 24] + text("ftypmif1")),
-    (.bmp, text("BM") + [9, 9, 9, 0, 0, 0, 0, 0]), (.tiff, [0x49, 0x49, 42, 0]), (.tiff, [0x4D, 0x4D, 0, 42]),
+    (.gif, text("GIF89a")), (.avif, [0, 0, 0, 24] + text("ftypavif")),
+    (.heic, [0, 0, 0, 24] + text("ftypmif1")), (.bmp, text("BM") + [9, 9, 9, 0, 0, 0, 0, 0]),
+    (.tiff, [0x49, 0x49, 42, 0]), (.tiff, [0x4D, 0x4D, 0, 42]),
     (.jpegXL, [0xFF, 0x0A]), (.jpeg2000, [0xFF, 0x4F, 0xFF, 0x51]), (.photoshop, text("8BPS")),
     (.svg, text("<svg xmlns")), (.svg, text("<?xml version=\"1.0\"?>")), (.pdf, text("%PDF-1.7")),
     (.mp4, [0, 0, 0, 24] + text("ftypisom")), (.mp4, [0, 0, 0, 8] + text("wide")),
@@ -18,7 +19,8 @@ import VL2Base
     (.webPage, text("<?xml version=\"1.0\"?>\n<!DOCTYPE html PUBLIC \"-\">\n<html xmlns=\"\">")),
     (.multipart, text("--frame\r\nContent-Type: image/jpeg\r\n\r\n")),
     (.multipart, text("\r\n--frame\nContent-Length: 7\n\n")), (.response, text("HTTP/1.1 200 OK\r\n")),
-    (.packedModel, [0x89] + text("VL2Q\r\n") + [0x1A]), (.safetensors, [0x90, 1, 0, 0, 0, 0, 0, 0] + text("{\"a")),
+    (.packedModel, [0x89] + text("VL2Q\r\n") + [0x1A]),
+    (.safetensors, [0x90, 1, 0, 0, 0, 0, 0, 0] + text("{\"a")),
     (.gguf, text("GGUF") + [3, 0, 0, 0]), (.pyTorch, [0x80, 2, 0x8A, 0x0A]),
     (.pyTorch, [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 26) + text("archive/data.pkl")),
     (.hdf5, [0x89] + text("HDF\r\n") + [0x1A, 0x0A]),

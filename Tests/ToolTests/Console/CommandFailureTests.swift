@@ -54,7 +54,8 @@ import Testing
     #expect(run.status == 0)
     #expect(
       run.errors.hasPrefix(
-        "vl2: --threads 100000: this machine has \(processors) processors; \(2 * processors) threads are used\n"))
+        "vl2: --threads 100000: this machine has \(processors) processors; \(2 * processors) threads are used\n"
+      ))
     let usual = try Tool("vl2").run(words + ["\(2 * processors)", "Hello"])
     #expect(usual.output == run.output)
     #expect(!usual.errors.contains("threads"))
@@ -71,10 +72,10 @@ import Testing
     try expectOneLine("vl2", model + ["-"], 64, "The question is empty", input: " \n")
     try expectOneLine(
       "vl2", model + ["-"], 65, "over 1 MiB", input: String(repeating: "?", count: 1 << 20 + 1))
-    try expectOneLine("vl2", model + [model[2], "What is it?"], 65, "not a picture")
+    try expectOneLine("vl2", model + [model[2], "What is it?"], 65, "this is a packed model; give a JPEG")
     try expectOneLine(
       "vl2", model + ["--context", "9999", "What is it?"], 64,
-      "a context of 9999 tokens: this model takes 64 to 1024; the longest is --context 1024")
+      "a context of 9999 tokens: this model takes 64 to 2048; the longest is --context 2048")
     try expectOneLine("vl2", model + ["--context", "-5", "What is it?"], 64, "the shortest is --context 64")
     try expectOneLine(
       "vl2", model + ["--context", "64", String(repeating: "word ", count: 90)], 65, "context of 64")
