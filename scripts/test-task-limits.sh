@@ -83,7 +83,7 @@ terminate() {
 try() {                                     # try NAME COMMAND...
   local name=$1 status=0
   shift
-  rm -rf out
+  rm -rf out out.*
   start "$way" "$limit" "$@"
   if [ "$name" = serve ]; then
     # It works when it answers.
@@ -111,11 +111,11 @@ try() {                                     # try NAME COMMAND...
     *) complain "status $status: $(head -n 1 errors)" ;;
   esac
   outcomes+=" $name=$status"
-  rm -rf out health
+  rm -rf out out.* health
   start "$way" "$limit" "$@"
   sleep 0.2
   terminate
-  rm -rf out
+  rm -rf out out.*
 }
 
 port=11987

@@ -37,21 +37,25 @@ private struct RandomTensor {
   private let code: WeightCode
   let extent: WeightExtent
 
+  /// Whether this is the weight or the bias of a norm.
+  private let isNorm: Bool
+  /// The root mean square of the weights (for a norm's weight, around 1).
+  private let size: Float
+
   init(_ tensor: TensorEntry) {
     name = tensor.name
     code = tensor.code
     extent = WeightExtent(tensor)
+    isNorm = name.hasSuffix("norm.weight") || name.contains(".norm")
+    size = Self.size(tensor, isNorm: isNorm, columns: extent.columns)
   }
 
-  /// The root mean square of the weights (for a norm's weight, around 1).
-  private var size: Float {
-    if code == .plain { return isNorm ? 0.1 : 0.05 }
-    if name.hasSuffix("embed_tokens.weight") { return 1 }
-    let gain: Float = name.hasSuffix("lm_head.weight") || name.hasSuffix("gate.weight") ? 3 : 1.2
-    return gain / Float(extent.columns).squareRoot()
+  private static func size(_ tensor: TensorEntry, isNorm: Bool, columns: Int) -> Float {
+    if tensor.code == .plain { return isNorm ? 0.1 : 0.05 }
+    if tensor.name.hasSuffix("embed_tokens.weight") { return 1 }
+    let isLarge = tensor.name.hasSuffix("lm_head.weight") || tensor.name.hasSuffix("gate.weight")
+    return (isLarge ? 3 : 1.2) / Float(columns).squareRoot()
   }
-
-  private var isNorm: Bool { name.hasSuffix("norm.weight") || name.contains(".norm") }
 
   /// A value of a plain tensor.
   func value(_ place: Int) -> Float {
