@@ -4,10 +4,10 @@ import CTurboJPEG
 private let maximumScans = 100
 
 /// What libjpeg says where the data of a scan do not go together: bytes were lost there, or changed. After its other
-/// warnings all blocks are there; many cameras leave bytes before the end marker, for example.
-private let lostBytes =
-  ["premature end of data segment", "bad Huffman code", "bad arithmetic code", "instead of RST"]
-  + (0..<8).map { "extraneous bytes before marker 0xd\($0)" }
+/// warnings all blocks are there; cameras leave bytes before the end marker and before restart markers, for example.
+private let lostBytes = [
+  "premature end of data segment", "bad Huffman code", "bad arithmetic code", "instead of RST",
+]
 
 extension Picture {
   /// Decodes a JPEG file through TurboJPEG. With the accurate DCT and smooth upsampling, libjpeg's defaults
