@@ -45,9 +45,11 @@ public enum FileKind: String, Sendable, CaseIterable {
   /// - Parameter firstBytes: the beginning of a file. No more than `bytesNeeded` are looked at.
   public init?(_ firstBytes: some Collection<UInt8>) {
     let head = FirstBytes(firstBytes.prefix(Self.bytesNeeded))
-    guard let kind = Self.picture(head) ?? Self.video(head) ?? Self.model(head) ?? Self.text(head) else {
-      return nil
-    }
+    // A safetensors file begins with a length, whose bytes may be those with which other kinds begin.
+    let kind =
+      head.isSafetensors
+      ? .safetensors : Self.picture(head) ?? Self.video(head) ?? Self.model(head) ?? Self.text(head)
+    guard let kind else { return nil }
     self = kind
   }
 
@@ -61,6 +63,16 @@ public enum FileKind: String, Sendable, CaseIterable {
     switch self {
     case .mp4, .matroska, .avi, .mpeg, .flashVideo: true
     default: false
+    }
+  }
+
+  /// What to do about a file of this kind in the place of any other; nil where that depends on the other.
+  package var remedy: Hint? {
+    switch self {
+    case .lfsPointer: "fetch the file itself: 'git lfs pull' in its folder"
+    case .webPage, .response: "a server sent it in place of the file: fetch that again"
+    case .archive: "unpack it"
+    default: nil
     }
   }
 
@@ -106,8 +118,6 @@ public enum FileKind: String, Sendable, CaseIterable {
     if head.hold("GGUF") { return .gguf }
     if head.hold([0x89] + Array("HDF\r\n".utf8)) { return .hdf5 }
     if head.hold("version https://git-lfs.github.com/spec/") { return .lfsPointer }
-    // A length below the 100 MB of the format's own limit, then JSON.
-    if head.hold([0, 0, 0, 0], at: 4), head.hold("{", at: 8), head.bytes[3] < 6 { return .safetensors }
     // PyTorch writes ZIP files that begin with an entry NAME/data.pkl, and wrote bare pickles.
     if (2...5).contains(where: { head.hold([0x80, $0]) }) { return .pyTorch }
     if head.hold([0x50, 0x4B, 3, 4]) {
@@ -148,6 +158,9 @@ private struct FirstBytes {
   func hold(_ wanted: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: wanted) }
 
   func hold(_ text: String, at offset: Int = 0) -> Bool { hold(Array(text.utf8), at: offset) }
+
+  /// A length below the 100 MB of the format's own limit, then JSON.
+  var isSafetensors: Bool { hold([0, 0, 0, 0], at: 4) && hold("{", at: 8) && bytes[3] < 6 }
 
   /// Bytes of the range, as far as there are any.
   func text(_ range: Range<Int>) -> String {

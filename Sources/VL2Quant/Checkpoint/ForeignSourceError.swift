@@ -61,7 +61,7 @@ public enum ForeignSourceError: ReportableError, Equatable {
       """
     case .missing: "check the path"
     case .file(let path, let kind): Self.instead(of: kind, path)
-    case .otherKind(let path, let kind): Self.again(path, kind)
+    case .otherKind(_, let kind): kind.remedy ?? Self.conversion(of: kind)
     case .cache(_, let snapshots) where snapshots.isEmpty: "fetch the model again"
     case .cache(let path, _): "give one of them: \(path)/snapshots/NAME"
     case .otherFormat(_, _, let kind): Self.conversion(of: kind)
@@ -100,15 +100,6 @@ public enum ForeignSourceError: ReportableError, Equatable {
     }
   }
 
-  private static func again(_ path: String, _ kind: FileKind) -> Hint {
-    switch kind {
-    case .lfsPointer: "fetch the file itself: 'git lfs pull' in its folder"
-    case .webPage, .response, .json: "a server sent it in place of the file: fetch that again"
-    case .archive: "unpack it"
-    default: conversion(of: kind)
-    }
-  }
-
   private static func conversion(of kind: FileKind) -> Hint {
     kind == .pyTorch
       ? "save it as safetensors, in Python: model.save_pretrained('FOLDER', safe_serialization=True)"
@@ -117,8 +108,9 @@ public enum ForeignSourceError: ReportableError, Equatable {
 
   /// Refuses a file whose first bytes say that it is of another kind than its name says.
   ///
-  /// - Parameter expected: its kind, nil for one that first bytes do not tell.
+  /// - Parameter expected: its kind; nil for a text that may look like anything but a Git LFS pointer.
   static func refuse(_ firstBytes: some Collection<UInt8>, of path: String, expected: FileKind?) throws {
-    if let kind = FileKind(firstBytes), kind != expected { throw otherKind(path: path, kind: kind) }
+    guard let kind = FileKind(firstBytes), kind != expected else { return }
+    if expected != nil || kind == .lfsPointer { throw otherKind(path: path, kind: kind) }
   }
 }

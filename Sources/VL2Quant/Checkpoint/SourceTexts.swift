@@ -40,6 +40,10 @@ final class SourceTexts {
   /// joined one after another.
   func license(atMost limit: Int) throws -> String? {
     for (index, folder) in folders.enumerated() {
+      // A licence that is there must not be left out because the folder cannot be listed.
+      guard access(folder, R_OK) == 0 else {
+        throw InputError.unreadable(path: folder, reason: .reading(errno))
+      }
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       let files = try names.filter { $0.uppercased().hasPrefix("LICENSE") }.sorted().filter { name in
         FileStatus(folder + "/" + name)?.isFolder == false

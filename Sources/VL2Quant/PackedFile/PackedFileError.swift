@@ -74,12 +74,9 @@ public enum PackedFileError: ReportableError, Equatable {
     case .busy: "wait until that ends"
     case .otherWork(_, _, let setting?): "give the same \(setting), or pack without \(.resume) to begin anew"
     case .otherWork(_, _, nil): "pack without \(.resume) to begin anew"
-    case .otherKind(_, .lfsPointer): "fetch the file itself: 'git lfs pull' in its folder"
-    case .otherKind(_, .webPage), .otherKind(_, .response):
-      "a server sent it in place of the file: fetch that again"
-    case .otherKind(_, .archive): "unpack it"
     case .otherKind(_, .gguf): "take the publisher's checkpoint and make one with \(.packing)"
-    case .notPacked, .otherKind, .folder: "make one with \(.packing)"
+    case .otherKind(_, let kind): kind.remedy ?? "make one with \(.packing)"
+    case .notPacked, .folder: "make one with \(.packing)"
     case .otherVersion, .shape: "pack the checkpoint again"
     case .length(_, let actual, let expected) where actual < expected:
       "the file is not complete, copy or pack it again"

@@ -90,7 +90,7 @@ final class PackingJournal {
     path = Self.path(of: target)
     unlink(path)
     descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw Self.failure(path) }
+    guard descriptor >= 0 else { throw Self.failure(path, errno) }
     try append(job.encoded)
   }
 
@@ -101,7 +101,7 @@ final class PackingJournal {
     path = Self.path(of: target)
     descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0, ftruncate(descriptor, off_t(record.end)) == 0 else {
-      throw Self.failure(path)
+      throw Self.failure(path, errno)
     }
   }
 
@@ -114,22 +114,21 @@ final class PackingJournal {
   func append(_ file: SourceFile) throws { try append(file.encoded) }
 
   private func append(_ json: String) throws {
-    let json = Array(json.utf8)
-    let digits = String(vl2_crc32c(0, json, json.count), radix: 16)
-    var line = Array((String(repeating: "0", count: 8 - digits.count) + digits + " ").utf8)[...]
-    line += json + [UInt8(ascii: "\n")]
-    while !line.isEmpty {
-      let count = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw Self.failure(path) }
-      line = line.dropFirst(count)
+    let bytes = Array(json.utf8)
+    let digits = String(vl2_crc32c(0, bytes, bytes.count), radix: 16)
+    do throws(Descriptor.Failure) {
+      let checksum = String(repeating: "0", count: 8 - digits.count) + digits
+      try Descriptor(descriptor).write("\(checksum) \(json)\n")
+    } catch {
+      throw Self.failure(path, error.number)
     }
   }
 
   /// Removes the journal of a packed file, if there is one.
   static func remove(of target: String) { unlink(path(of: target)) }
 
-  private static func failure(_ path: String) -> PackedFileError {
-    .system(path: path, operation: "be written", reason: SystemReason.writing(errno))
+  /// - Parameter number: the system's error number.
+  private static func failure(_ path: String, _ number: Int32) -> PackedFileError {
+    .system(path: path, operation: "be written", reason: SystemReason.writing(number))
   }
 }

@@ -93,8 +93,7 @@ public enum PictureError: ReportableError, Equatable {
     case .webPage: "open its address in a browser: it may want a password, or show the picture elsewhere"
     case .json: "read it: a server may say there why it sends no picture"
     case .response: "keep only what follows the headers (curl without -i)"
-    case .lfsPointer: "fetch the file itself with 'git lfs pull'"
-    default: "give a JPEG, PNG or WebP picture"
+    case let kind?: kind.remedy ?? "give a JPEG, PNG or WebP picture"
     }
   }
 }

@@ -21,6 +21,9 @@ import VL2Base
     (.multipart, text("\r\n--frame\nContent-Length: 7\n\n")), (.response, text("HTTP/1.1 200 OK\r\n")),
     (.packedModel, [0x89] + text("VL2Q\r\n") + [0x1A]),
     (.safetensors, [0x90, 1, 0, 0, 0, 0, 0, 0] + text("{\"a")),
+    // Lengths whose bytes are those with which JPEG and JPEG XL begin.
+    (.safetensors, [0xFF, 0xD8, 1, 0, 0, 0, 0, 0] + text("{\"a")),
+    (.safetensors, [0xFF, 0x0A, 0, 0, 0, 0, 0, 0] + text("{\"a")),
     (.gguf, text("GGUF") + [3, 0, 0, 0]), (.pyTorch, [0x80, 2, 0x8A, 0x0A]),
     (.pyTorch, [0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 26) + text("archive/data.pkl")),
     (.hdf5, [0x89] + text("HDF\r\n") + [0x1A, 0x0A]),

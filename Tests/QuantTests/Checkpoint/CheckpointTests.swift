@@ -38,6 +38,17 @@ import VL2Quant
     }
   }
 
+  /// A licence is a text of any kind.
+  @Test(arguments: ["[1] Use it well.", "<!DOCTYPE html><html>Use it well.</html>", "%PDF-1.7"])
+  func licenseThatLooksLikeSomethingElse(_ text: String) throws {
+    var copy = try CheckpointCopy()
+    copy.texts["LICENSE"] = Array(text.utf8)
+    try withTemporaryFolder { folder in
+      try copy.write(to: folder)
+      #expect(try Checkpoint(folder: folder).license == text)
+    }
+  }
+
   @Test func whatADemonstrationModelSays() throws {
     var copy = try CheckpointCopy()
     try withTemporaryFolder { folder in
