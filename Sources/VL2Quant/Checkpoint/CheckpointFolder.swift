@@ -21,16 +21,24 @@ struct CheckpointFolder {
     name = Self.name(of: given)
   }
 
-  /// Names of the files in a folder; none if it cannot be listed.
-  private static func names(in folder: String) -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+  /// Names of the files in a folder, sorted.
+  ///
+  /// - Throws: `InputError` where it cannot be listed.
+  static func names(in folder: String) throws -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    } catch {
+      throw InputError.unreadable(
+        path: folder,
+        reason: SystemReason("the folder cannot be listed", "let this user read it", kind: .noInput))
+    }
   }
 
   /// The only snapshot in the root of a cache; nil for another folder.
   private static func snapshot(of folder: String) throws -> String? {
-    let names = names(in: folder)
+    let names = try names(in: folder)
     guard names.contains("snapshots"), !names.contains("config.json") else { return nil }
-    let snapshots = Self.names(in: folder + "/snapshots").filter { $0.first != "." }
+    let snapshots = try Self.names(in: folder + "/snapshots").filter { $0.first != "." }
     guard snapshots.count == 1 else {
       throw ForeignSourceError.cache(path: folder, snapshots: snapshots)
     }
@@ -54,9 +62,9 @@ struct CheckpointFolder {
   /// Refuses a folder whose names say that it holds something else: what PEFT wrote without a model, or weights in
   /// another format alone.
   ///
-  /// - Throws: `CheckpointError.adapter`, `ForeignSourceError.otherFormat`.
+  /// - Throws: `CheckpointError.adapter`, `ForeignSourceError.otherFormat`, `InputError` where it cannot be listed.
   func refuseOtherFormats() throws {
-    let names = Self.names(in: path)
+    let names = try Self.names(in: path)
     let hasModel = names.contains {
       $0 == "model.safetensors.index.json" || ($0.hasSuffix(".safetensors") && !$0.hasPrefix("adapter_"))
     }

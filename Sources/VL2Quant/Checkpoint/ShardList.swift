@@ -1,5 +1,3 @@
-import FoundationEssentials
-import Glibc
 import VL2Base
 
 /// Which safetensors files make up a checkpoint, and which tensors its index promises.
@@ -25,15 +23,7 @@ struct ShardList {
     }
     promised = [:]
     index = nil
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder)
-    } catch {
-      throw InputError.unreadable(
-        path: folder,
-        reason: SystemReason("the folder cannot be listed", "let this user read it", kind: .noInput))
-    }
-    let shards = names.filter { $0.hasSuffix(".safetensors") }.sorted()
+    let shards = try CheckpointFolder.names(in: folder).filter { $0.hasSuffix(".safetensors") }
     guard !shards.isEmpty else { throw CheckpointError.missingFile(path: folder + "/model.safetensors") }
     let chosen = shards.contains("model.safetensors") ? ["model.safetensors"] : shards
     paths = chosen.map { folder + "/" + $0 }

@@ -1,5 +1,3 @@
-import FoundationEssentials
-import Glibc
 import VL2Base
 
 /// Reads the files of a checkpoint other than the weights: from its folder, or from the base model's folder
@@ -41,11 +39,8 @@ final class SourceTexts {
   func license(atMost limit: Int) throws -> String? {
     for (index, folder) in folders.enumerated() {
       // A licence that is there must not be left out because the folder cannot be listed.
-      guard access(folder, R_OK) == 0 else {
-        throw InputError.unreadable(path: folder, reason: .reading(errno))
-      }
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-      let files = try names.filter { $0.uppercased().hasPrefix("LICENSE") }.sorted().filter { name in
+      let names = try CheckpointFolder.names(in: folder)
+      let files = try names.filter { $0.uppercased().hasPrefix("LICENSE") }.filter { name in
         FileStatus(folder + "/" + name)?.isFolder == false
       }.map {
         Checkpoint.Source(name: $0, isFromBase: index > 0, file: try InputFile(path: folder + "/" + $0))

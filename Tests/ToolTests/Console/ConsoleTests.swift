@@ -68,6 +68,9 @@ import VL2Console
       sigaction(SIGINT, nil, &action)
       return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
     }
+    // What was started in the background has Ctrl-C ignored, and `noted` leaves that.
+    let inherited = signal(SIGINT, SIG_DFL)
+    defer { signal(SIGINT, inherited) }
     let before = handler()
     let noted = await Interruption.noted {
       #expect(!Interruption.isRequested && handler() != before)
