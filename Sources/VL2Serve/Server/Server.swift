@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 import VL2Base
 import VL2Run
@@ -20,14 +19,18 @@ package final class Server: HTTPService {
   private let events = Atomic<Int>(0)
   /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
   /// thread that serves the connections.
-  private let intake = DispatchQueue(label: "vl2-intake")
+  private let intake: SerialThread
 
   /// - Parameter log: is told a line for each question, without anything that was asked or answered.
-  package init(access: AccessRules, limits: AskingLimits, log: @escaping @Sendable (String) -> Void) {
+  /// - Throws: `ThreadError`.
+  package init(
+    access: AccessRules, limits: AskingLimits, log: @escaping @Sendable (String) -> Void
+  ) throws(ThreadError) {
     self.access = access
     self.limits = limits
     self.log = log
     places = Places(waiting: limits.waiting)
+    intake = try SerialThread("vl2-intake")
   }
 
   /// From now on questions are answered.
@@ -164,7 +167,7 @@ package final class Server: HTTPService {
       exchange.respond(response)
     case .countTokens, .chat, .ollamaChat, .ollamaGenerate:
       let place = try places.take()
-      intake.async { [self] in
+      intake.add { [self] in
         // Whoever is gone needs no pictures decoded.
         if exchange.isGone { return }
         do {
@@ -236,29 +239,26 @@ package final class Server: HTTPService {
     state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
     // It came while the server was closing.
     if places.isClosed { delivery.endIfWaiting() }
-    Task { [self] in
-      let answer = await delivery.deliver {
-        self.events.add(1, ordering: .relaxed)
-      } fault: { answer, hadItsTurn in
-        // Before the client knows: its next question is to find the place free.
-        place.leave()
-        return fault(answer, hadItsTurn)
-      }
+    delivery.begin { [self] in
+      events.add(1, ordering: .relaxed)
+    } fault: { [self] answer, hadItsTurn in
+      // Before the client knows: its next question is to find the place free.
+      place.leave()
+      return fault(answer, hadItsTurn)
+    } end: { [self] answer in
       state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = nil }
-      if let answer { record(answer, head, pictures: pictures) }
+      record(answer, head, pictures: pictures)
     }
   }
 
   private func count(_ question: Question, _ exchange: Exchange, _ engine: Engine, _ place: Place) {
-    Task { [self] in
-      do {
-        let tokens = try await engine.promptTokens(of: question)
-        place.leave()
+    engine.countPromptTokens(of: question) { [self] result in
+      place.leave()
+      switch result {
+      case .success(let tokens):
         exchange.respond(
           HTTPResponse(json: ["object": "response.input_tokens", "input_tokens": .integer(tokens)]))
-      } catch {
-        place.leave()
-        exchange.respond(told(error).openAIResponse)
+      case .failure(let error): exchange.respond(told(error).openAIResponse)
       }
     }
   }
