@@ -162,7 +162,7 @@ package final class Server: HTTPService {
           status: 200, contentType: "application/x-ndjson", text: "{\"status\":\"success\"}\n")
       }
       exchange.respond(response)
-    case .countTokens, .chat, .ollamaChat, .ollamaGenerate:
+    case .chat, .countTokens, .responses, .countInput, .ollamaChat, .ollamaGenerate:
       let place = try places.take()
       intake.async { [self] in
         // Whoever is gone needs no pictures decoded.
@@ -202,7 +202,14 @@ package final class Server: HTTPService {
       if route == .chat {
         try ask(chat.asked, chat.format, request, exchange, engine, place)
       } else {
-        count(chat.asked.question, exchange, engine, place)
+        count(chat.asked.question, chat.format, exchange, engine, place)
+      }
+    case .responses, .countInput:
+      let responses = try ResponsesRequest(fields, model: model, limits: limits)
+      if route == .responses {
+        try ask(responses.asked, responses.format, request, exchange, engine, place)
+      } else {
+        count(responses.asked.question, responses.format, exchange, engine, place)
       }
     default:
       let ollama = try OllamaRequest(
@@ -249,7 +256,9 @@ package final class Server: HTTPService {
     }
   }
 
-  private func count(_ question: Question, _ exchange: Exchange, _ engine: Engine, _ place: Place) {
+  private func count(
+    _ question: Question, _ format: any AnswerFormat, _ exchange: Exchange, _ engine: Engine, _ place: Place
+  ) {
     Task { [self] in
       do {
         let tokens = try await engine.promptTokens(of: question)
@@ -258,7 +267,7 @@ package final class Server: HTTPService {
           HTTPResponse(json: ["object": "response.input_tokens", "input_tokens": .integer(tokens)]))
       } catch {
         place.leave()
-        exchange.respond(told(error).openAIResponse)
+        exchange.respond(format.response(told(error)))
       }
     }
   }
