@@ -11,7 +11,7 @@ import VL2Serve
     let server = try await TestServer(pocket: true, aliases: [])
     let demo = "data:;base64," + Data(try bytes(of: Fixtures.pocket + "/demo.png")).base64EncodedString()
     let input = user([image(demo), ["type": "input_text", "text": "What is in the picture?"]])
-    let reply = try await server.post("/v1/responses", ["input": input, "instructions": "You look."])
+    let reply = try await server.post("/v1/responses", ["input": input])
     #expect(reply.status == 200)
     #expect(reply.value("content-type") == "application/json")
     let response = try reply.object()
@@ -19,7 +19,6 @@ import VL2Serve
     #expect(response["object"] as? String == "response")
     #expect(response["model"] as? String == "pocket-q4")
     #expect(response["status"] as? String == "completed")
-    #expect(response["instructions"] as? String == "You look.")
     #expect(response["error"] is NSNull && response["incomplete_details"] is NSNull)
     let items = try #require(response["output"] as? [[String: Any]])
     #expect(items.count == 1)
@@ -155,7 +154,8 @@ import VL2Serve
     for choice in ["auto", "none", NSNull()] as [Any] {
       body["tool_choice"] = choice
       body["stream"] = false
-      #expect(try !outputText(try await server.post("/v1/responses", body).object()).isEmpty)
+      let response = try await server.post("/v1/responses", body).object()
+      #expect(!outputText(response).isEmpty)
     }
     let wrong: [(Any, Any, String)] = [
       ("required", [tool, tool], "tool_choice"), ("required", [search], "tools"),
@@ -353,16 +353,16 @@ import VL2Serve
   /// An answer that fails after its first word says so in its stream, twice: some clients look for one event, some for the other.
   @Test func failure() async throws {
     let server = try await TestServer(slow: true)
-    let schema: [String: Any] = ["type": "string", "minLength": 5000]
     let body = try jsonText([
-      "input": "go", "stream": true, "max_output_tokens": 1000,
-      "text": ["format": ["type": "json_schema", "name": "long", "schema": schema]],
+      "input": String(repeating: "a ", count: 100), "stream": true, "max_output_tokens": 5000,
+      "temperature": 1,
+      "seed": 3, "instructions": "Be long.",
     ])
     let port = server.listener.port
     let reply = try await offTasks {
       let connection = try HTTPConnection(port: port)
       connection.request("POST", "/v1/responses", body: body)
-      try connection.wait(for: 8000)
+      try connection.wait(for: 4000)
       server.server.cancel()
       return try connection.reply()
     }
@@ -373,7 +373,7 @@ import VL2Serve
     #expect(error["message"] as? String == "the server ends")
     #expect(events[events.count - 2]["message"] as? String == "the server ends")
     let response = try responseAtEnd(events)
-    #expect(response["status"] as? String == "failed")
+    #expect(response["status"] as? String == "failed" && response["instructions"] as? String == "Be long.")
     #expect((response["error"] as? [String: Any])?["code"] as? String == "server_error")
     #expect(try await server.becomesIdle())
   }
