@@ -12,7 +12,7 @@ from openai.types.responses import Response
 from pydantic import BaseModel, TypeAdapter
 
 from pictures import (
-    ALL, COLOUR, COLOURS, FOLLOW_UP, HUGE_URL, OBJECTS, OBJECTS_SCHEMA, PRICE, RECEIPT, SIGN, TWO, endless_schema)
+    ALL, COLOUR, COLOURS, FOLLOW_UP, HUGE_URL, OBJECTS, OBJECTS_SCHEMA, PRICE, RECEIPT, SIGN, TWO, Asked, endless_schema)
 from server import pocket
 
 REPORT = {
@@ -237,10 +237,15 @@ def test_seed_and_stop(client):
 
 
 def test_boxes(client):
-    answer = create(client, COLOUR, extra_body={"boxes": True})
-    streamed = list(create(client, COLOUR, stream=True, extra_body={"boxes": True}))[-1].response
-    assert answer.output[0].to_dict().get("boxes") == streamed.output[0].to_dict().get("boxes")
-    assert "<|det|>" not in answer.output_text or answer.output[0].to_dict()["boxes"]
+    """The circle is found at the same place whole and streamed, as text and in pixels."""
+    circle = Asked(COLOUR.files, "the yellow circle", "")
+    answers = [create(client, circle, extra_body={"ground": True}),
+               list(create(client, circle, stream=True, extra_body={"ground": True}))[-1].response]
+    found = [answer.output[0].to_dict()["boxes"] for answer in answers]
+    assert found[0] == found[1] and len(found[0]) == 1
+    [box] = found[0]
+    assert box["label"] == "the yellow circle" and box["left"] < box["right"] and box["top"] < box["bottom"]
+    assert str(box["grid"]) in answers[0].output_text
 
 
 def test_low_detail_is_cheaper(client):
