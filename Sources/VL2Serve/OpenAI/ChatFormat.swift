@@ -183,19 +183,7 @@ struct ChatFormat: AnswerFormat {
 
   private func logProbabilities(_ tokens: [TokenProbability]) -> JSONValue {
     guard hasProbabilities else { return .null }
-    func told(_ candidate: TokenProbability.Candidate) -> JSONValue {
-      [
-        "token": .text(String(decoding: candidate.bytes, as: UTF8.self)),
-        "logprob": .real(min(0, max(candidate.logProbability, -9999))),
-        "bytes": .array(candidate.bytes.map { .integer(Int($0)) }),
-      ]
-    }
-    let list = tokens.map { token in
-      var value = told(token.written)
-      value.append("top_logprobs", .array(token.likeliest.map(told)))
-      return value
-    }
-    return ["content": .array(list), "refusal": nil]
+    return ["content": tokens.openAI, "refusal": nil]
   }
 
   private func boxes(_ spans: [GroundedSpan]) -> JSONValue { spans.json(boxed) }

@@ -1,20 +1,67 @@
 import VL2Base
 import VL2Run
 
-/// The messages of a request to `/v1/chat/completions`.
+/// What is said in a request: the messages of `/v1/chat/completions`, the input of `/v1/responses`.
 struct ChatMessages {
   private(set) var turns: [Turn] = []
   private let limits: PictureLimits
+  /// What a dialect calls the parts of a user's message.
+  private let kindsOfParts: String
   private var pictures = 0
 
+  /// Reads `messages`.
+  ///
   /// - Throws: `RequestError` that names the place.
   init(_ request: RequestFields, limits: PictureLimits) throws {
     self.limits = limits
+    kindsOfParts = "text or image_url"
     guard let list = try request.list("messages"), !list.isEmpty else {
       throw request.fault("messages", "give a list with at least one message")
     }
     for (index, value) in list.enumerated() {
       turns.append(try turn(RequestFields(value, path: "messages[\(index)]")))
+    }
+  }
+
+  /// Reads `instructions` and `input`, a text or a list of items.
+  ///
+  /// - Throws: `RequestError` that names the place.
+  init(input request: RequestFields, limits: PictureLimits) throws {
+    self.limits = limits
+    kindsOfParts = "input_text or input_image"
+    if let instructions = try request.text("instructions"), !instructions.isEmpty {
+      turns.append(.system(instructions))
+    }
+    switch request["input"] {
+    case .string(let bytes)?: turns.append(.user(String(decoding: bytes, as: UTF8.self)))
+    case .array(let items)? where !items.isEmpty:
+      for (index, item) in items.enumerated() { try add(RequestFields(item, path: "input[\(index)]")) }
+    default: throw request.fault("input", "give a text, or a list with at least one item")
+    }
+  }
+
+  private mutating func add(_ item: RequestFields) throws {
+    let turn: Turn
+    switch try item.text("type") {
+    case nil, "message": turn = try self.turn(item)
+    // Of a function that was called, the model has written the arguments.
+    case "function_call":
+      guard let arguments = try item.text("arguments") else { throw item.fault("arguments", "give a text") }
+      turn = .assistant(arguments)
+    case "function_call_output": turn = Turn(role: .user, parts: try userContent(item, "output").parts)
+    // What another model thought; clients send whole answers back.
+    case "reasoning": return
+    case let type?:
+      throw RequestError.field(
+        item.place("type"),
+        "\(UntrustedText.quoted(type)) is not supported; give message, function_call or function_call_output")
+    }
+    // What the assistant said and called at once are items of their own, and one turn.
+    if turn.role == .assistant, let last = turns.last, last.role == .assistant {
+      turns[turns.count - 1] = .assistant(
+        [last.text, turn.text].filter { !$0.isEmpty }.joined(separator: "\n"))
+    } else {
+      turns.append(turn)
     }
   }
 
@@ -24,7 +71,7 @@ struct ChatMessages {
     }
     switch role {
     case "system", "developer": return .system(try text(message))
-    case "user": return Turn(role: .user, parts: try userContent(message).parts)
+    case "user": return Turn(role: .user, parts: try userContent(message, "content").parts)
     case "assistant":
       // Of a function that was called, the model has written the arguments.
       let calls = try message.list("tool_calls") ?? []
@@ -52,17 +99,17 @@ struct ChatMessages {
     return texts.joined(separator: "\n")
   }
 
-  private mutating func userContent(_ message: RequestFields) throws -> UserContent {
+  private mutating func userContent(_ message: RequestFields, _ name: String) throws -> UserContent {
     var content = UserContent()
-    guard case .array(let parts)? = message["content"] else {
-      guard let text = try message.text("content") else {
-        throw message.fault("content", "give a text, or a list of parts")
+    guard case .array(let parts)? = message[name] else {
+      guard let text = try message.text(name) else {
+        throw message.fault(name, "give a text, or a list of parts")
       }
       content.add(text)
       return content
     }
     for (index, value) in parts.enumerated() {
-      let part = try RequestFields(value, path: "\(message.place("content"))[\(index)]")
+      let part = try RequestFields(value, path: "\(message.place(name))[\(index)]")
       switch try part.text("type") {
       case "text", "input_text":
         guard let text = try part.text("text") else { throw part.fault("text", "give a text") }
@@ -71,8 +118,8 @@ struct ChatMessages {
       case let type:
         throw RequestError.field(
           part.place("type"),
-          type.map { "\(UntrustedText.quoted($0)) is not supported; give text or image_url" }
-            ?? "is missing; give text or image_url")
+          "\(type.map { UntrustedText.quoted($0) + " is not supported" } ?? "is missing"); give \(kindsOfParts)"
+        )
       }
     }
     return content
@@ -84,6 +131,10 @@ struct ChatMessages {
       throw RequestError.field(
         part.path, "more than \(limits.count) pictures; send fewer", code: "too_many_images")
     }
+    if part["image_url"] == nil, part["file_id"] != nil {
+      throw RequestError.field(
+        part.path, "file_id: no files are kept here; send the picture itself as image_url")
+    }
     var detail = try part.text("detail")
     let url: String
     if case .object? = part["image_url"], let image = try part.fields("image_url") {
@@ -92,11 +143,11 @@ struct ChatMessages {
       detail = try image.text("detail") ?? detail
     } else {
       guard let text = try part.text("image_url") else {
-        throw part.fault("image_url", "give an object with a url")
+        throw part.fault("image_url", "give a data: URL, or an object with one in url")
       }
       url = text
     }
-    guard ["low", "high", "auto", nil].contains(detail) else {
+    guard ["low", "high", "original", "auto", nil].contains(detail) else {
       throw RequestError.field(part.place("detail"), "give low, high or auto")
     }
     content.add(

@@ -1,6 +1,6 @@
 /// What is at each address.
 enum Route: Sendable, CaseIterable {
-  case home, health, ready, models, model, properties, chat, countTokens
+  case home, health, ready, models, model, properties, chat, countTokens, responses, countInput
   case serviceWorker, webManifest, pageVersion
   case ollamaVersion, ollamaTags, ollamaRunning, ollamaShow, ollamaChat, ollamaGenerate, ollamaPull
 
@@ -15,6 +15,8 @@ enum Route: Sendable, CaseIterable {
     case .properties: ["/props"]
     case .chat: ["/v1/chat/completions", "/chat/completions"]
     case .countTokens: ["/v1/chat/completions/input_tokens", "/chat/completions/input_tokens"]
+    case .responses: ["/v1/responses", "/responses"]
+    case .countInput: ["/v1/responses/input_tokens", "/responses/input_tokens"]
     case .serviceWorker: ["/sw.js"]
     case .webManifest: ["/manifest.webmanifest"]
     case .pageVersion: ["/_app/version.json"]
@@ -31,7 +33,8 @@ enum Route: Sendable, CaseIterable {
   /// The methods besides OPTIONS.
   var methods: [String] {
     switch self {
-    case .chat, .countTokens, .ollamaShow, .ollamaChat, .ollamaGenerate, .ollamaPull: ["POST"]
+    case .chat, .countTokens, .responses, .countInput: ["POST"]
+    case .ollamaShow, .ollamaChat, .ollamaGenerate, .ollamaPull: ["POST"]
     default: ["GET", "HEAD"]
     }
   }

@@ -165,7 +165,7 @@ package final class Server: HTTPService {
           status: 200, contentType: "application/x-ndjson", text: "{\"status\":\"success\"}\n")
       }
       exchange.respond(response)
-    case .countTokens, .chat, .ollamaChat, .ollamaGenerate:
+    case .chat, .countTokens, .responses, .countInput, .ollamaChat, .ollamaGenerate:
       let place = try places.take()
       intake.add { [self] in
         // Whoever is gone needs no pictures decoded.
@@ -205,7 +205,14 @@ package final class Server: HTTPService {
       if route == .chat {
         try ask(chat.asked, chat.format, request, exchange, engine, place)
       } else {
-        count(chat.asked.question, exchange, engine, place)
+        count(chat.asked.question, chat.format, exchange, engine, place)
+      }
+    case .responses, .countInput:
+      let responses = try ResponsesRequest(fields, model: model, limits: limits)
+      if route == .responses {
+        try ask(responses.asked, responses.format, request, exchange, engine, place)
+      } else {
+        count(responses.asked.question, responses.format, exchange, engine, place)
       }
     default:
       let ollama = try OllamaRequest(
@@ -251,14 +258,16 @@ package final class Server: HTTPService {
     }
   }
 
-  private func count(_ question: Question, _ exchange: Exchange, _ engine: Engine, _ place: Place) {
+  private func count(
+    _ question: Question, _ format: any AnswerFormat, _ exchange: Exchange, _ engine: Engine, _ place: Place
+  ) {
     engine.countPromptTokens(of: question) { [self] result in
       place.leave()
       switch result {
       case .success(let tokens):
         exchange.respond(
           HTTPResponse(json: ["object": "response.input_tokens", "input_tokens": .integer(tokens)]))
-      case .failure(let error): exchange.respond(told(error).openAIResponse)
+      case .failure(let error): exchange.respond(format.response(told(error)))
       }
     }
   }
