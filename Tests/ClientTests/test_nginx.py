@@ -2,8 +2,10 @@
 is changed here: addresses, ports, and where certificate and log lie. Everything else is as it stands there."""
 
 import http.client
+import itertools
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -19,7 +21,7 @@ import httpx2 as httpx
 import openai
 import pytest
 
-from pictures import ALL, COLOUR, RECEIPT, SIGN, TWO, endless_schema
+from pictures import ALL, SIGN, TWO, endless_schema
 from server import KEY, ROOT, as_json
 
 EXAMPLES = ROOT / "Examples/nginx"
@@ -199,40 +201,37 @@ def test_health_needs_no_key(nginx):
     assert nginx.request("GET", "/health", key=None)[0] == 200
 
 
-def pieces(nginx, asked):
-    """What an answer's stream came as: a list of texts, one for each time that something was there to read."""
+def arrival(nginx):
+    """When the first of a long stream's events came, and when the last one did, in seconds after the question; and in how many
+    pieces."""
     raw = nginx.connection().sock
-    sent = json.dumps(body(asked, stream=True)).encode()
+    sent = json.dumps(endless(1700)).encode()
     raw.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: {NAME}\r\nAuthorization: Bearer {KEY}\r\nConnection: close\r\n"
                 f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n".encode() + sent)
-    came = []
+    begin = time.monotonic()
+    times, came = [], b""
     while piece := raw.recv(65536):
-        came.append(piece.decode())
-    raw.close()
-    assert "200 OK" in came[0] and "[DONE]" in "".join(came)
-    return [piece for piece in came if "data: " in piece]
-
-
-def test_a_stream_comes_in_steps(server, nginx, start_nginx):
-    """Each token by itself, nearly: nothing is gathered on the way. Where nginx is told to gather, all comes at once, which
-    shows that this test would see it."""
-    server.secrets |= RECEIPT.secrets()
-    gathering = start_nginx("board.conf", {"127.0.0.1:11434": server.port}, [
-        ("proxy_buffering off;", "proxy_buffering on; proxy_buffers 8 64k; proxy_buffer_size 64k; "
-                                 "proxy_ignore_headers X-Accel-Buffering;")])
-    steps = pieces(nginx, RECEIPT)
-    events = sum(piece.count("data: ") for piece in steps)
-    assert events > 8 and len(steps) >= events // 2, steps
-    assert len(pieces(gathering, RECEIPT)) <= 2
-
-
-def test_a_stream_begins_before_its_end(server, nginx):
-    with nginx.client(max_retries=0) as client:
-        begin = time.monotonic()
-        times = []
-        for _ in client.chat.completions.create(**endless(400)):
+        came += piece
+        if b"data: " in piece:
             times.append(time.monotonic() - begin)
-    assert len(times) > 200 and times[0] < times[-1] / 2, (len(times), times[0], times[-1])
+    raw.close()
+    assert came.startswith(b"HTTP/1.1 200 OK") and b"data: [DONE]" in came and came.count(b"data: ") > 300, came[-500:]
+    return times[0], times[-1], len(times)
+
+
+def test_a_stream_comes_in_steps(serve, start_nginx):
+    """Nothing is gathered on the way. With what nginx does unless told otherwise, in large buffers, all comes at the end, which
+    shows that this test would see it."""
+    slow = serve(*OPTIONS, *SLOWLY)
+    upstream = {"127.0.0.1:11434": slow.port}
+    gathering = start_nginx("board.conf", upstream, [
+        ("proxy_buffering off;", "proxy_buffering on; proxy_buffer_size 2m; proxy_buffers 8 2m; proxy_busy_buffers_size 4m; "
+                                 "proxy_ignore_headers X-Accel-Buffering;"),
+        ("proxy_http_version 1.1;", "proxy_http_version 1.0;")])
+    first, last, steps = arrival(start_nginx("board.conf", upstream))
+    assert first < last / 2 and steps > 30, (first, last, steps)
+    first, last, _ = arrival(gathering)
+    assert first > last / 2, (first, last)
 
 
 def test_a_client_that_leaves_ends_its_question(server, nginx):
@@ -400,27 +399,32 @@ def test_a_board_ends_under_a_question(boards):
 
 
 def test_load_with_a_board_killed(boards):
-    """160 questions of eight clients; a board is killed at the 40th and is back at the 80th. No question is lost by those who
-    try again, as the package does by itself, and both boards had work, the one that was away before and after."""
-    nginx, two = boards("--queue", "1")
-    questions = [ALL[number % len(ALL)] for number in range(160)]
-    done = []
-    counts = threading.Lock()
+    """Eight clients ask, 160 questions and more. When a board has answered some it is killed, and 40 questions later it is there
+    again and gets some. Nobody who tries again, as the package does by itself, loses a question. (Clients that never pause
+    would: eight share two places while a board is away, and some find both taken six times.)"""
+    nginx, (one, other) = boards("--queue", "1")
+    over = threading.Event()
+    answers = []
 
-    def ask(asked):
-        answer = client.chat.completions.create(**body(asked))
-        with counts:
-            done.append(asked)
-        return answer.choices[0].message.content
+    def ask(begin):
+        for asked in itertools.islice(itertools.cycle(ALL), begin, None):
+            if over.wait(random.uniform(0.4, 1.2)):
+                return
+            answers.append((asked, client.chat.completions.create(**body(asked)).choices[0].message.content))
 
     with nginx.client(max_retries=5) as client, ThreadPoolExecutor(8) as pool:
-        asking = [pool.submit(ask, asked) for asked in questions]
-        until(lambda: len(done) >= 40, "the first questions", 60)
-        before = answered(two[0])
-        two[0].process.kill()
-        two[0].process.wait()
-        until(lambda: len(done) >= 80, "questions to one board", 60)
-        two[0].start()
-        answers = [one.result() for one in asking]
-    assert answers == [asked.answer for asked in questions]
-    assert before > 5 and answered(two[0]) > 5 and answered(two[1]) > 20, (before, answered(two[0]), answered(two[1]))
+        asking = [pool.submit(ask, number) for number in range(8)]
+        try:
+            until(lambda: answered(one) > 10, "the first questions", 60)
+            one.process.kill()
+            one.process.wait()
+            before = len(answers)
+            until(lambda: len(answers) > before + 40, "questions to one board", 60)
+            one.start()
+            until(lambda: answered(one) > 10 and len(answers) >= 160, "questions to both boards", 60)
+        finally:
+            over.set()
+        for client_s in asking:
+            client_s.result()
+    wrong = [(asked.question, answer) for asked, answer in answers if answer != asked.answer]
+    assert not wrong and answered(other) > 40
