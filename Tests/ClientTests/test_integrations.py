@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pytest
 import yaml
 
 from pictures import COLOUR, COLOURS, POCKET, RECEIPT, SHAPE, chunk
-from server import KEY, ROOT, Server
+from server import KEY, PROGRAMS, ROOT, Server
 from test_frigate import READ, RECORDED, described, schema_of, with_pictures, with_the_key
 from test_home import llm_vision, ndjson
 
@@ -210,6 +211,71 @@ def test_the_shell_script_with_a_photo(run, board):
     end = picture.index(b"IEND") - 4
     large.write_bytes(picture[:end] + chunk(b"teSt", os.urandom(1_000_000)) + picture[end:])
     assert run(Block("", "bash", './ask.sh "What does the sign say?" large.png', 0, True)) == "large.png\tcafe\n"
+
+
+# How the page has pocket started
+
+
+@pytest.fixture
+def make(tmp_path):
+    """`make serve-demo` at a port, in a terminal's process group. For `swift` it finds a program that says where the programs are
+    that are tested."""
+    (tmp_path / "swift").write_text(f"""#!/bin/sh
+case $* in
+  --version) echo "Swift version 6.0.3" ;;
+  *--show-bin-path) echo "{PROGRAMS}" ;;
+esac
+""")
+    (tmp_path / "swift").chmod(0o755)
+    started = []
+
+    def start(port):
+        started.append(subprocess.Popen(
+            ["make", "--no-print-directory", "serve-demo", f"PORT={port}"], cwd=ROOT, start_new_session=True, text=True,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.poll() is None:
+            os.killpg(one.pid, signal.SIGKILL)
+        one.communicate()
+
+
+def test_serve_demo(make):
+    """It says what to paste, which is answered rightly, and Ctrl-C ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    running = make(port)
+    said = []
+    for line in running.stdout:
+        said.append(line)
+        if "serving pocket at" in line:
+            break
+    assert said[-1].strip().endswith(f"http://127.0.0.1:{port}"), said
+    assert any(f"open http://127.0.0.1:{port}/ in a browser" in line for line in said)
+    [curl] = [line for line in said if line.startswith("curl ")]
+    ran = subprocess.run(["bash", "-c", curl], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert json.loads(ran.stdout)["response"] == "red", ran
+    os.killpg(running.pid, signal.SIGINT)
+    running.communicate(timeout=30)
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=2)
+
+
+def test_serve_demo_where_the_port_is_taken(make, board):
+    running = make(board.port)
+    said, _ = running.communicate(timeout=30)
+    assert running.returncode != 0 and f"Port {board.port} is taken" in said, said
+    assert f"make serve-demo PORT={board.port + 1}" in said and "Building" not in said
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x"])
+def test_serve_demo_with_a_port_that_is_none(make, port):
+    running = make(port)
+    said, _ = running.communicate(timeout=30)
+    assert running.returncode != 0 and f"PORT={port}" in said, said
 
 
 # Settings
