@@ -19,16 +19,20 @@ SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mu
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
 
+# Where make serve-demo listens, on this machine alone.
+PORT ?= 11434
+
 # Which packages make deb makes: amd64, arm64. Empty: both.
 ARCH ?=
 # Where make install copies to.
 PREFIX ?= /usr/local
 
-.PHONY: help demo build manual install test test-fast test-clients lint bench test-arm64 test-board test-sanitizers
+.PHONY: help demo serve-demo build manual install test test-fast test-clients lint bench test-arm64 test-board test-sanitizers
 .PHONY: test-threads test-task-limits test-newcomer clean dependencies
 
 help:
 	@echo "make demo             build, pack the bundled model, ask about a bundled picture"
+	@echo "make serve-demo       the same model at http://127.0.0.1:11434 for browsers and other programs; PORT=N elsewhere"
 	@echo "make build            vl2 and vl2-convert, optimised, in .build/release"
 	@echo "make manual           manual pages of both programs, in .build/manual"
 	@echo "make install          copies what make build and make manual made to PREFIX (/usr/local)"
@@ -54,6 +58,9 @@ dependencies:
 
 demo:
 	@scripts/demo.sh
+
+serve-demo:
+	@PORT=$(PORT) scripts/demo.sh --serve
 
 build: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)

@@ -78,12 +78,13 @@ for arch in arm64 amd64; do
   done
   check "$arch: no symbol above GLIBC_2.35 and GLIBCXX_3.4.30" runs_on_old_systems "${programs[@]}"
   check "$arch: needs the libraries that Depends names, and no others" needs_exactly "$needed" "${programs[@]}"
-  check "$arch: manual, completions, unit, user, settings, pocket and licences are there" has_files "$tree" \
+  check "$arch: manual, completions, unit, user, settings, pocket, documents, examples and licences are there" has_files "$tree" \
     /usr/share/man/man1/{vl2,vl2.ask,vl2.serve,vl2-convert,vl2-convert.pack}.1.gz \
     /usr/share/bash-completion/completions/vl2{,-convert} /usr/share/zsh/vendor-completions/_vl2{,-convert} \
     /usr/share/fish/vendor_completions.d/vl2{,-convert}.fish /usr/lib/systemd/system/vl2.service \
     /usr/lib/sysusers.d/vl2.conf /etc/vl2/serve.env /usr/share/vl2/pocket/{pocket.vl2q,demo.png} \
-    /usr/share/doc/vl2/{copyright,swift-copyright.gz,changelog.gz,INSTALLING.md,SERVING.md}
+    /usr/share/doc/vl2/{copyright,swift-copyright.gz,changelog.gz,INSTALLING.md,SERVING.md,INTEGRATIONS.md} \
+    /usr/share/doc/vl2/examples/{nginx/{board,boards}.conf,monitoring/{prometheus.yml,grafana.json}}
   check "$arch: lintian finds no error and nothing to warn of" lintian --no-cfg --allow-root --fail-on error,warning "$package"
   for suite in "${suites[@]}"; do
     scripts/apt-root.sh "$made/apt/$suite-$arch" "$suite" "$arch"

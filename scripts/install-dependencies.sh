@@ -10,6 +10,8 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
 
 missing=()
+# Packages that are wanted as programs alone, whose services are not to start, now or with the machine.
+only_programs=(nginx)
 need_program() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }   # PROGRAM PACKAGE
 need_file() { [ -e "$1" ] || missing+=("$2"); }                         # PATH PACKAGE
 need_library() {                                                        # PKG_CONFIG_NAME PACKAGE
@@ -20,16 +22,36 @@ need_shared_library() {                                                 # FILE P
   PATH=$PATH:/sbin ldconfig -p | grep "^[[:space:]]$1 " >/dev/null || missing+=("$2")
 }
 
+# Runs a command that installs packages while no service may start: they ask this program whether one may, and 101 says no.
+# A machine that has such a program has rules of its own, which stay.
+without_services() {                        # without_services COMMAND...      with sudo in $as, where it is needed
+  local policy=/usr/sbin/policy-rc.d status=0
+  if [ -e "$policy" ]; then "$@"; return; fi
+  trap '"${as[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as[@]}" tee "$policy" >/dev/null
+  "${as[@]}" chmod 755 "$policy"
+  "$@" || status=$?
+  "${as[@]}" rm -f "$policy"
+  trap - EXIT
+  return "$status"
+}
+
 # Installs $missing; the arguments go before each command (sudo).
 install_missing() {
+  local package as=("$@") install
   say "Installing: ${missing[*]}"
   "$@" apt-get update >&2
   if [[ " ${missing[*]} " == *" swiftlang "* ]] && [ -z "$(apt-cache show swiftlang 2>/dev/null)" ]; then
     fail "vl2 needs Swift 6.0 or newer, and this release has no package of it (Debian 13 has: swiftlang);" \
       "install it from https://www.swift.org/install/linux/ so that 'swift' is in PATH, then try again"
   fi
-  "$@" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y --no-install-recommends "${missing[@]}" >&2
+  install=("$@" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
+  without_services "${install[@]}" >&2
+  for package in "${only_programs[@]}"; do
+    if [[ " ${missing[*]} " == *" $package "* ]] && command -v systemctl >/dev/null 2>&1; then
+      "$@" systemctl disable --quiet "$package" >&2 || true
+    fi
+  done
 }
 
 need_program make make
@@ -49,9 +71,14 @@ if [ "${1:-}" = lint ]; then
   need_program python3 python3
   need_program shellcheck shellcheck
 elif [ "${1:-}" = clients ]; then
+  PATH=$PATH:/usr/sbin:/sbin
   need_program python3 python3
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)      # Debian keeps it apart
   need_program slowhttptest slowhttptest
+  need_program nginx nginx
+  need_program openssl openssl
+  need_program curl curl
+  need_program jq jq
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

@@ -2,6 +2,7 @@
 # Run `vl2 serve` with the bundled model against the programs that speak to such a server, and against what no program
 # should send. Tests/ClientTests/README.md says what each part is.
 # Usage: test-clients.sh [PART...]     all parts where none is named
+# Two lanes run side by side: parts that mostly wait, and the others. What a part prints comes when it ends.
 # VL2_BUILD names the folder of vl2 and vl2-convert (.build/release). Python packages and downloaded tests are kept in
 # .build/clients.
 set -euo pipefail
@@ -11,7 +12,9 @@ root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
 all=(openai openai-1.65 responses ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits openapi
-  mistreatment slow-clients llama-server)
+  mistreatment slow-clients llama-server integrations nginx)
+# Those that take little of the processors' time for the time that they take.
+waiting=(limits mistreatment slow-clients)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
@@ -21,9 +24,11 @@ parts=("$@")
 for part in "${parts[@]}"; do
   [[ " ${all[*]} " == *" $part "* ]] || fail "there is no part '$part'; the parts are: ${all[*]}"
 done
+VL2_BUILD=$(realpath -ms "${VL2_BUILD:-.build/release}")
+export VL2_BUILD
 for program in vl2 vl2-convert; do
-  [ -x "${VL2_BUILD:-.build/release}/$program" ] ||
-    fail "${VL2_BUILD:-.build/release}/$program is not there; 'make build' makes it, VL2_BUILD names another folder"
+  [ -x "$VL2_BUILD/$program" ] ||
+    fail "$VL2_BUILD/$program is not there; 'make build' makes it, VL2_BUILD names another folder"
 done
 scripts/install-dependencies.sh clients
 
@@ -57,13 +62,12 @@ llama_server_tests() {
   cp "$wanted" "$folder/requirements.txt"
 }
 
-# Runs pytest for a part; what it prints is kept, for the totals.
+# Runs pytest for a part.
 run() { # VENV FOLDER WORDS...
   local venv=$1 folder=$2
   shift 2
-  mkdir -p "$kept/logs" "$kept/tmp"
   (cd "$folder" && "$kept/venv/$venv/bin/python" -m pytest --quiet --tb=short -p no:cacheprovider -p no:warnings \
-    --basetemp "$kept/tmp/$part" --color=no "$@") 2>&1 | tee "$kept/logs/$part"
+    --basetemp "$kept/tmp/$part" --color=no "$@")
 }
 
 run_part() {
@@ -93,23 +97,60 @@ for part in "${parts[@]}"; do
 done
 say "Packages are there after $((SECONDS - begin)) s"
 
+# Runs parts one after the other. Of each, what it printed is in logs/PART, and its status, cases and seconds in results/PART.
+run_lane() { # PART...
+  local part status begin
+  for part in "$@"; do
+    begin=$SECONDS status=0
+    run_part >"$kept/logs/$part" 2>&1 || status=$?
+    # The models and pictures of a part are of no use to the next.
+    rm -rf "$kept/tmp/$part"
+    printf '%s %s %s\n' "$status" "$(grep -oE '^([0-9]+ failed, )?[0-9]+ passed' "$kept/logs/$part" |
+      grep -oE '[0-9]+ passed' | awk '{ sum += $1 } END { print sum + 0 }')" "$((SECONDS - begin))" >"$kept/results/$part"
+    {
+      flock 9
+      say ""
+      say "== $part"
+      cat "$kept/logs/$part"
+    } 9>"$kept/printing"
+  done
+}
+
+# Both lanes pack the model where it is missing, so it is packed before.
+(cd "$tests" && python3 -c 'import server; server.pocket()')
+
+rm -rf "$kept/results" "$kept/tmp"
+mkdir -p "$kept/results" "$kept/logs" "$kept/tmp"
+lanes=()
+end_lanes() {
+  local lane
+  for lane in "${lanes[@]}"; do kill -TERM -- "-$lane" 2>/dev/null || true; done
+  rm -rf "$kept/tmp"
+}
+trap end_lanes EXIT
+waiters=() workers=()
+for part in "${parts[@]}"; do
+  if [[ " ${waiting[*]} " == *" $part "* ]]; then waiters+=("$part"); else workers+=("$part"); fi
+done
+# With -m a lane is a group of processes, which ends as a whole where this script is interrupted.
+set -m
+run_lane "${waiters[@]}" </dev/null &
+lanes+=("$!")
+run_lane "${workers[@]}" </dev/null &
+lanes+=("$!")
+set +m
+wait "${lanes[@]}" || true
+
 failed=()
 passed=0
-report=()
-for part in "${parts[@]}"; do
-  say ""
-  say "== $part"
-  part_begin=$SECONDS
-  run_part || failed+=("$part")
-  count=$(grep -oE '[0-9]+ passed' "$kept/logs/$part" | tail -n 1 | grep -oE '[0-9]+') || count=0
-  passed=$((passed + count))
-  report+=("$(printf '%-14s %4d passed  %4d s' "$part" "$count" $((SECONDS - part_begin)))")
-  # The models and pictures of a part are of no use to the next.
-  rm -rf "$kept/tmp"
-done
-
 say ""
-for line in "${report[@]}"; do say "$line"; done
+for part in "${parts[@]}"; do
+  # A lane that ended before its time leaves none.
+  read -r status count seconds <"$kept/results/$part" || { status=1 count=0 seconds=0; }
+  [ "$status" -eq 0 ] || failed+=("$part")
+  passed=$((passed + count))
+  say "$(printf '%-14s %4d passed  %4d s' "$part" "$count" "$seconds")"
+done
 if [ "${#failed[@]}" -gt 0 ]; then
   fail "test-clients: failed in ${failed[*]}; $passed cases passed in ${#parts[@]} parts, $((SECONDS - begin)) s"
 fi

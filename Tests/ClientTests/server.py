@@ -35,13 +35,13 @@ def pocket():
 class Server:
     """A running server. What tests send and get is told to `secrets`; stop() fails if the log holds any of it."""
 
-    def __init__(self, folder, options=(), model=None, keys=(KEY,), patience=60, environment=()):
+    def __init__(self, folder, options=(), model=None, keys=(KEY,), patience=60, environment=(), port=0):
         self.model_file = model or pocket()
         self.key = keys[0] if keys else None
         self.secrets = set(keys or ())
         self.log_file = Path(folder) / "log"
         self.environment = {**os.environ, **dict(environment)}
-        self.command = [PROGRAMS / "vl2", "serve", "--model", self.model_file, "--demo", "--port", "0", *options]
+        self.command = [PROGRAMS / "vl2", "serve", "--model", self.model_file, "--demo", "--port", str(port), *options]
         if keys:
             key_file = Path(folder) / "keys"
             key_file.write_text("# keys of the tests\n" + "".join(key + "\n" for key in keys))
