@@ -28,10 +28,12 @@ struct Serve: AsyncParsableCommand {
     // The log's reader may end before the server does.
     signal(SIGPIPE, SIG_IGN)
     let rules = try access.rules()
-    let server = Server(access: rules, limits: answering.limits) { Console.tell($0) }
+    let manager = ServiceManager()
+    let server = Server(
+      access: rules, limits: answering.limits, watchdogSeconds: manager?.watchdogSeconds
+    ) { Console.tell($0) }
     let listeners = try access.listen(server)
     Interruption.watch()
-    let manager = ServiceManager()
     let engine = try await options.engine(keeping: nil, mostWaiting: answering.queue + 1)
     if engine.demonstrationNotice != nil, !answering.demo {
       throw ValidationError(
@@ -62,6 +64,7 @@ struct Serve: AsyncParsableCommand {
     }
     watchdog?.cancel()
     for listener in listeners { listener.stop() }
+    await Self.wait(seconds: 2) { server.isLogged }
     if let speed = server.speed { speeds.speed = speed }
   }
 

@@ -26,6 +26,14 @@ static size_t vl2_mhd_keep(void *context, struct MHD_Connection *connection, cha
   return length;
 }
 
+// Has `completed` called for each request whose first line was read, also for those that `handle` never sees.
+static void *vl2_mhd_begin(void *context, const char *uri, struct MHD_Connection *connection) {
+  (void)context;
+  (void)uri;
+  (void)connection;
+  return NULL;
+}
+
 // NULL where it does not start.
 //
 // With epoll, version 0.9.75 does not notice clients that go away while their connections are suspended or resumed:
@@ -36,6 +44,7 @@ static inline struct MHD_Daemon *vl2_mhd_start(const struct vl2_mhd_settings *se
       settings->context, MHD_OPTION_LISTEN_SOCKET, settings->socket, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
       settings->head_bytes, MHD_OPTION_CONNECTION_LIMIT, settings->connections, MHD_OPTION_CONNECTION_TIMEOUT,
       settings->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, &vl2_mhd_keep, NULL,
+      MHD_OPTION_URI_LOG_CALLBACK, &vl2_mhd_begin, NULL,
       MHD_OPTION_NOTIFY_COMPLETED, settings->completed, settings->context, MHD_OPTION_NOTIFY_CONNECTION,
       settings->connection, settings->context, MHD_OPTION_END);
 }

@@ -33,7 +33,7 @@ final class Delivery: Sendable {
   ///   - fault: what to tell instead of an answer; nil for one that is to be told.
   /// - Returns: the answer, also one that nobody was told.
   func deliver(
-    onProgress: @Sendable () -> Void,
+    onProgress: @Sendable (AnswerEvent) -> Void,
     fault: (Answer, _ hadItsTurn: Bool) -> RequestError?
   ) async -> Answer? {
     exchange.onDeparture { [events] in events.cancel() }
@@ -43,7 +43,7 @@ final class Delivery: Sendable {
       signs?.cancel()
     }
     for await event in events {
-      onProgress()
+      onProgress(event)
       switch event {
       case .planned: state.withLock { $0.hadItsTurn = true }
       case .done(let answer):

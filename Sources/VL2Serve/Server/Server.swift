@@ -13,20 +13,30 @@ package final class Server: HTTPService {
   }
 
   private let access: AccessRules
-  private let limits: AskingLimits
-  private let log: @Sendable (String) -> Void
-  private let places: Places
+  let limits: AskingLimits
+  let log: LogQueue
+  let places: Places
+  let metrics = ServerMetrics(answerRoutes: Route.allCases.filter(\.isAnswer).map(\.label))
+  /// Seconds within which the service manager wants a sign of life; nil where it wants none.
+  let watchdogSeconds: Double?
   private let state = Monitor(State())
   private let events = Atomic<Int>(0)
+  private let lastEvent = Monitor(ContinuousClock.now)
   /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
   /// thread that serves the connections.
   private let intake = DispatchQueue(label: "vl2-intake")
 
-  /// - Parameter log: is told a line for each question, without anything that was asked or answered.
-  package init(access: AccessRules, limits: AskingLimits, log: @escaping @Sendable (String) -> Void) {
+  /// - Parameters:
+  ///   - watchdogSeconds: within which the service manager wants a sign of life; nil where it wants none.
+  ///   - log: is told a line for each request, without anything that was asked or answered. Called on a thread of its own.
+  package init(
+    access: AccessRules, limits: AskingLimits, watchdogSeconds: Double? = nil,
+    log: @escaping @Sendable (String) -> Void
+  ) {
     self.access = access
     self.limits = limits
-    self.log = log
+    self.log = LogQueue(log)
+    self.watchdogSeconds = watchdogSeconds
     places = Places(waiting: limits.waiting)
   }
 
@@ -46,6 +56,9 @@ package final class Server: HTTPService {
 
   /// Grows with everything that is done for questions.
   package var progress: Int { events.load(ordering: .relaxed) }
+
+  /// When something was last done for a question.
+  var lastProgress: ContinuousClock.Instant { lastEvent.withLock { $0 } }
 
   /// Whether nobody waits for an answer.
   package var isIdle: Bool { places.taken == 0 }
@@ -123,8 +136,16 @@ package final class Server: HTTPService {
     do {
       try route(request, exchange)
     } catch {
-      exchange.respond(Self.response(told(error), path: request.head.path))
+      refuse(exchange, error)
     }
+  }
+
+  private func refuse(_ exchange: Exchange, _ error: any Error) {
+    let (error, path) = (told(error), exchange.head.path)
+    if let route = Route.find(path)?.0, route.isAnswer {
+      metrics.count(AnswerOutcome(error), route: route.label)
+    }
+    exchange.respond(Self.response(error, path: path))
   }
 
   private func route(_ request: HTTPRequest, _ exchange: Exchange) throws {
@@ -133,6 +154,7 @@ package final class Server: HTTPService {
       return exchange.respond(HTTPResponse(status: 204, headers: [("Allow", route.allowed)]))
     }
     if let response = StaticAnswer.response(to: route, request.head) { return exchange.respond(response) }
+    if route == .metrics { return exchange.respond(figures) }
     guard let (engine, model) = serving else {
       var error = RequestError(
         status: 503, type: "unavailable_error", "the model is being loaded", code: "loading")
@@ -140,7 +162,7 @@ package final class Server: HTTPService {
       throw error
     }
     switch route {
-    case .home, .serviceWorker, .webManifest, .pageVersion, .ollamaVersion: break
+    case .home, .serviceWorker, .webManifest, .pageVersion, .metrics, .ollamaVersion: break
     case .health, .ready: exchange.respond(HTTPResponse(json: ["status": "ok"]))
     case .models: exchange.respond(HTTPResponse(json: model.openAIList))
     case .model:
@@ -166,18 +188,21 @@ package final class Server: HTTPService {
       let place = try places.take()
       intake.async { [self] in
         // Whoever is gone needs no pictures decoded.
-        if exchange.isGone { return }
+        if exchange.isGone {
+          if route.isAnswer { metrics.count(.cancelled, route: route.label) }
+          return
+        }
         do {
           try ask(request, route, exchange, engine, model, place)
         } catch {
           place.leave()
-          exchange.respond(Self.response(told(error), path: request.head.path))
+          refuse(exchange, error)
         }
       }
     }
   }
 
-  private var serving: (Engine, ServedModel)? {
+  var serving: (Engine, ServedModel)? {
     state.withLock { state in
       guard let engine = state.engine, let model = state.model else { return nil }
       return (engine, model)
@@ -186,7 +211,7 @@ package final class Server: HTTPService {
 
   private func told(_ error: any Error) -> RequestError {
     var told = RequestError(error)
-    if told.status == 500 { log("\((error as? any ReportableError)?.line() ?? "\(error)")") }
+    if told.status == 500 { log.add("\((error as? any ReportableError)?.line() ?? "\(error)")") }
     if told.status == 429, told.retryAfter == nil { told.retryAfter = places.retryAfter }
     return told
   }
@@ -200,7 +225,7 @@ package final class Server: HTTPService {
     case .chat, .countTokens:
       let chat = try ChatRequest(fields, model: model, limits: limits)
       if route == .chat {
-        try ask(chat.asked, chat.format, request, exchange, engine, place)
+        try ask(chat.asked, chat.format, request, route, exchange, engine, place)
       } else {
         count(chat.asked.question, exchange, engine, place)
       }
@@ -210,14 +235,13 @@ package final class Server: HTTPService {
       guard let asked = ollama.asked else {
         return exchange.respond(ollama.format.loaded(isStreamed: ollama.isStreamed))
       }
-      try ask(asked, ollama.format, request, exchange, engine, place)
+      try ask(asked, ollama.format, request, route, exchange, engine, place)
     }
   }
 
   private func ask(
-    _ asked: Asked, _ format: any AnswerFormat, _ request: HTTPRequest, _ exchange: Exchange,
-    _ engine: Engine,
-    _ place: Place
+    _ asked: Asked, _ format: any AnswerFormat, _ request: HTTPRequest, _ route: Route,
+    _ exchange: Exchange, _ engine: Engine, _ place: Place
   ) throws {
     var question = asked.question
     let left = limits.deadline - (ContinuousClock.now - request.head.arrived) / .seconds(1)
@@ -228,24 +252,29 @@ package final class Server: HTTPService {
     } else if let speed {
       question.tileLimit = .halfOfTimeLimit(at: speed)
     }
+    let watch = AnswerWatch(route: route.label, arrived: request.head.arrived)
+    exchange.leaveLineToAnswer()
     let delivery = Delivery(
       engine.answer(question), to: exchange, format: format, isStreamed: asked.isStreamed)
     let pictures = question.turns.reduce(0) { $0 + $1.pictures.count }
-    // Not the whole request: its body is large, and not needed any more.
-    let head = request.head
     state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
     // It came while the server was closing.
     if places.isClosed { delivery.endIfWaiting() }
     Task { [self] in
-      let answer = await delivery.deliver {
+      let answer = await delivery.deliver { event in
         self.events.add(1, ordering: .relaxed)
+        self.lastEvent.withLock { $0 = .now }
+        if case .planned = event { place.work() }
+        watch.see(event)
       } fault: { answer, hadItsTurn in
-        // Before the client knows: its next question is to find the place free.
+        let error = fault(answer, hadItsTurn)
+        // Before the client knows: its next question is to find the place free, and the figures to be right.
+        metrics.note(answer, watch, AnswerOutcome(answer, told: error), pictures: pictures)
         place.leave()
-        return fault(answer, hadItsTurn)
+        return error
       }
       state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = nil }
-      if let answer { record(answer, head, pictures: pictures) }
+      if let answer { record(answer, exchange, watch, pictures: pictures) }
     }
   }
 
@@ -266,7 +295,7 @@ package final class Server: HTTPService {
   private var late: RequestError {
     .busy(
       "the time of \(NumberText.fixed(limits.deadline, 0)) s was over before the question's turn came; try again later",
-      retryAfter: places.retryAfter, status: 503)
+      retryAfter: places.retryAfter, status: 503, code: RequestError.lateCode)
   }
 
   /// What to tell instead of an answer.
@@ -274,21 +303,18 @@ package final class Server: HTTPService {
     if let error = answer.error { return told(error) }
     switch answer.ending {
     case .timeLimit where !hadItsTurn: return late
-    case .cancelled: return .busy("the server ends", retryAfter: 10, status: 503)
+    case .cancelled: return .busy("the server ends", retryAfter: 10, status: 503, code: "ending")
     default: return nil
     }
   }
 
-  private func record(_ answer: Answer, _ head: RequestHead, pictures: Int) {
+  private func record(_ answer: Answer, _ exchange: Exchange, _ watch: AnswerWatch, pictures: Int) {
     if answer.ending != .cancelled, answer.ending != .failed { places.learn(answer) }
     state.withLock { $0.speed?.learn(from: answer) }
-    let (counts, seconds) = (answer.counts, answer.counts.seconds)
-    func time(_ value: Double) -> String { NumberText.fixed(value, 1) + " s" }
-    log(
-      "\(head.client?.description ?? "somebody") \(head.path): \(answer.ending.rawValue), \(pictures) pictures in "
-        + "\(counts.tiles) tiles, \(counts.readTokens) tokens read, \(counts.writtenTokens) written; waited "
-        + "\(time(seconds.queued)), looked \(time(seconds.tiling + seconds.vision)), read \(time(seconds.prefill)), "
-        + "wrote \(time(seconds.decode))")
+    log.add(
+      RequestLine.text(
+        answer, exchange.head, status: exchange.answeredStatus ?? RequestEnd.statusOfNone,
+        seconds: watch.seconds, pictures: pictures))
   }
 }
 

@@ -19,6 +19,8 @@ final class Connections: Sendable {
     /// When the phase has to be over.
     var due: ContinuousClock.Instant?
     var exchange: Exchange?
+    /// Whether its first request was refused before libmicrohttpd saw it.
+    var isRefused = false
   }
 
   private struct State {
@@ -64,6 +66,11 @@ final class Connections: Sendable {
   }
 
   func close(_ number: Number) { state.withLock { $0.entries[number] = nil } }
+
+  /// The first request was refused; libmicrohttpd may still read it.
+  func refuse(_ number: Number) { state.withLock { $0.entries[number]?.isRefused = true } }
+
+  func isRefused(_ number: Number) -> Bool { state.withLock { $0.entries[number]?.isRefused ?? false } }
 
   func receivesBody(_ number: Number) { change(number, .body, seconds: limits.bodySeconds) }
 
