@@ -10,6 +10,9 @@ say() { printf '%s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
 
 missing=()
+no_services=/usr/sbin/policy-rc.d   # Debian's packages ask it whether a service may start; 101: it may not
+let_services_start=(true)
+trap '"${let_services_start[@]}"' EXIT
 need_program() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }   # PROGRAM PACKAGE
 need_file() { [ -e "$1" ] || missing+=("$2"); }                         # PATH PACKAGE
 need_library() {                                                        # PKG_CONFIG_NAME PACKAGE
@@ -28,8 +31,19 @@ install_missing() {
     fail "vl2 needs Swift 6.0 or newer, and this release has no package of it (Debian 13 has: swiftlang);" \
       "install it from https://www.swift.org/install/linux/ so that 'swift' is in PATH, then try again"
   fi
+  # prometheus brings a service that would start at once, and is only wanted as a program.
+  if [[ " ${missing[*]} " == *" prometheus "* ]] && [ ! -e "$no_services" ]; then
+    let_services_start=("$@" rm -f "$no_services")
+    printf '#!/bin/sh\nexit 101\n' | "$@" tee "$no_services" >/dev/null
+    "$@" chmod 755 "$no_services"
+  fi
   "$@" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends "${missing[@]}" >&2
+  "${let_services_start[@]}"
+  # Nor is it to start with the machine.
+  if [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null 2>&1; then
+    "$@" systemctl disable --quiet prometheus >&2
+  fi
 }
 
 need_program make make
@@ -52,6 +66,7 @@ elif [ "${1:-}" = clients ]; then
   need_program python3 python3
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)      # Debian keeps it apart
   need_program slowhttptest slowhttptest
+  need_program prometheus prometheus              # with promtool
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
-all=(openai openai-1.65 ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits openapi
+all=(openai openai-1.65 ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics openapi
   mistreatment slow-clients llama-server)
 
 say() { printf '%s\n' "$*" >&2; }

@@ -1,31 +1,33 @@
 import VL2Base
 
 /// Figures in the text format of Prometheus, version 0.0.4. Each name is written once, with all of its samples.
-struct MetricsText {
-  typealias Labels = [(name: String, value: String)]
+package struct MetricsText {
+  package typealias Labels = [(name: String, value: String)]
 
-  enum Kind: String { case counter, gauge }
+  package enum Kind: String { case counter, gauge }
 
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-  private(set) var text = ""
+  package private(set) var text = ""
+
+  package init() {}
 
   /// A quantity without labels; left out where it is not known.
-  mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double?) {
+  package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double?) {
     if let value { add(name, kind, help, [([], value)]) }
   }
 
-  mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Int?) {
+  package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Int?) {
     add(name, kind, help, value.map { Double($0) })
   }
 
   /// A quantity that labels divide.
-  mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(Labels, Double)]) {
+  package mutating func add(_ name: String, _ kind: Kind, _ help: String, _ samples: [(Labels, Double)]) {
     begin(name, kind.rawValue, help)
     for (labels, value) in samples { addSample(name, labels, Self.number(value)) }
   }
 
-  mutating func add(_ name: String, _ help: String, _ histograms: [(Labels, Histogram)]) {
+  package mutating func add(_ name: String, _ help: String, _ histograms: [(Labels, Histogram)]) {
     begin(name, "histogram", help)
     for (labels, histogram) in histograms {
       var below = 0
