@@ -223,7 +223,7 @@ import VL2Serve
     try await gauges((1, 1))
     // What the engine does is seen before the answer ends.
     let end = ContinuousClock.now + .seconds(60)
-    while server.engine.figures.slots?.bytesRead ?? 0 == 0, ContinuousClock.now < end {
+    while server.engine.figures.expertsWanted == 0, ContinuousClock.now < end {
       try await Task.sleep(for: .milliseconds(10))
     }
     let busy = server.engine.figures
