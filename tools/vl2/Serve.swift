@@ -29,11 +29,13 @@ struct Serve: AsyncParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let rules = try access.rules()
     let manager = ServiceManager()
-    let server = Server(
+    let server = try Server(
       access: rules, limits: answering.limits, watchdogSeconds: manager?.watchdogSeconds
     ) { Console.tell($0) }
     let listeners = try access.listen(server)
     Interruption.watch()
+    // Opened now: when the first such picture comes, there may be no descriptor left.
+    Picture.openLibraries()
     let engine = try await options.engine(keeping: nil, mostWaiting: answering.queue + 1)
     if engine.demonstrationNotice != nil, !answering.demo {
       throw ValidationError(
@@ -51,41 +53,41 @@ struct Serve: AsyncParsableCommand {
       Console.tell("serving \(model.name) at http://\(listener.address.urlText):\(listener.port)")
     }
     manager?.isReady()
-    let watchdog = manager.map { manager in Task { await Self.giveSigns(manager, server) } }
-    while !Interruption.isRequested { try? await Task.sleep(for: .milliseconds(100)) }
+    if let manager, let seconds = manager.watchdogSeconds {
+      try SystemThread.start("vl2-watchdog") { Self.giveSigns(manager, every: seconds / 4, server) }
+    }
+    try await SystemThread.wait(every: 0.1) { Interruption.isRequested }
     manager?.isStopping()
     server.close()
     for listener in listeners { listener.stopAccepting() }
-    let isOver = { server.isIdle && listeners.allSatisfy { $0.answering == 0 } }
-    await Self.wait(seconds: Self.secondsToEnd, for: isOver)
+    let isOver = { @Sendable in server.isIdle && listeners.allSatisfy { $0.answering == 0 } }
+    try await Self.wait(seconds: Self.secondsToEnd, for: isOver)
     if !isOver() {
       server.cancel()
-      await Self.wait(seconds: 2, for: isOver)
+      try await Self.wait(seconds: 2, for: isOver)
     }
-    watchdog?.cancel()
     for listener in listeners { listener.stop() }
-    await Self.wait(seconds: 2) { server.isLogged }
+    try await Self.wait(seconds: 2) { server.isLogged }
     if let speed = server.speed { speeds.speed = speed }
   }
 
   /// How long the answer that is being written may go on after a signal. systemd kills after 90 s.
   private static let secondsToEnd = 20.0
 
-  private static func wait(seconds: Double, for isOver: () -> Bool) async {
+  private static func wait(seconds: Double, for isOver: @escaping @Sendable () -> Bool) async throws {
     let end = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < end, !isOver() { try? await Task.sleep(for: .milliseconds(50)) }
+    try await SystemThread.wait(every: 0.05) { ContinuousClock.now >= end || isOver() }
   }
 
   /// Tells the service manager that something is done for those who wait, or that nobody waits. One that hangs is silent and
-  /// is started again.
-  private static func giveSigns(_ manager: ServiceManager, _ server: Server) async {
-    guard let seconds = manager.watchdogSeconds else { return }
+  /// is started again. To the end of the process.
+  private static func giveSigns(_ manager: ServiceManager, every seconds: Double, _ server: Server) -> Never {
     var last = -1
-    while !Task.isCancelled {
+    while true {
       let progress = server.progress
       if server.isIdle || progress != last { manager.isAlive() }
       last = progress
-      try? await Task.sleep(for: .seconds(seconds / 4))
+      SystemThread.sleep(seconds)
     }
   }
 }
@@ -203,6 +205,9 @@ struct AccessOptions: ParsableArguments {
     host.isEmpty ? [.loopback] : host.compactMap { NetworkAddress($0) }
   }
 
+  /// The packed file in both ways of reading, a library for pictures, what the service manager is told, and some to spare.
+  private static let modelDescriptors = 16
+
   func rules() throws -> AccessRules {
     AccessRules(
       keys: try apiKeyFile.map { try KeyFile.keys(at: $0) } ?? [],
@@ -210,12 +215,25 @@ struct AccessOptions: ParsableArguments {
       names: allowHost)
   }
 
-  /// Listens at each address. With port 0, all have the port that was free at the first.
+  /// Listens at each address, to as many connections as there are descriptors for. With port 0, all have the port that was
+  /// free at the first.
   func listen(_ server: Server) throws -> [Listener] {
+    var limits = TransportLimits()
+    let descriptors = DescriptorLimit.raise()
+    // libmicrohttpd may have twice as many for a moment, the model takes some.
+    let each = (descriptors.limit - descriptors.open - Self.modelDescriptors) / addresses.count
+    let most = (each - Listener.ownDescriptors) / 2
+    guard most >= 4 else { throw DescriptorError(limit: descriptors.limit) }
+    if most < limits.connections {
+      limits.connections = most
+      Console.tell(
+        "\(most) connections at a time, not \(TransportLimits().connections): this program may have "
+          + "\(descriptors.limit) files open; \(DescriptorLimit.hint.text())")
+    }
     var listeners: [Listener] = []
     for address in addresses {
       let port = port == 0 ? listeners.first?.port ?? 0 : port
-      listeners.append(try Listener(address: address, port: port, service: server))
+      listeners.append(try Listener(address: address, port: port, limits: limits, service: server))
     }
     return listeners
   }

@@ -1,6 +1,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 // Swift cannot call variadic functions of C, and sees libmicrohttpd's constants differently from release to release. Nothing
 // here is newer than libmicrohttpd 0.9.75 (Debian 12).
@@ -11,10 +12,11 @@ struct vl2_mhd_settings {
   size_t head_bytes;            // of a request
   unsigned int connections;     // at a time
   unsigned int idle_seconds;    // in which a client neither sends nor takes anything
-  void *context;                // for the first three functions
+  void *context;                // for the functions
   MHD_AccessHandlerCallback handle;
   MHD_RequestCompletedCallback completed;
   MHD_NotifyConnectionCallback connection;
+  void (*full)(void *context);  // nobody is accepted any more, for want of descriptors, until a connection ends
 };
 
 // Addresses stay as they were sent: what is escaped in them is not for libmicrohttpd to say.
@@ -34,14 +36,22 @@ static void *vl2_mhd_begin(void *context, const char *uri, struct MHD_Connection
   return NULL;
 }
 
-// NULL where it does not start.
+// libmicrohttpd says only in its log that it accepts nobody for want of descriptors or memory: "Hit process or system
+// resource limit at %u connections, temporarily suspending accept()" (daemon.c of versions 0.9.75 to 1.0.1).
+static inline void vl2_mhd_log(void *settings, const char *format, va_list arguments) {
+  (void)arguments;
+  const struct vl2_mhd_settings *kept = settings;
+  if (strstr(format, "resource limit")) kept->full(kept->context);
+}
+
+// NULL where it does not start. The settings have to stay.
 //
 // With epoll, version 0.9.75 does not notice clients that go away while their connections are suspended or resumed:
 // such connections stay open until they time out. With poll they are closed at once.
 static inline struct MHD_Daemon *vl2_mhd_start(const struct vl2_mhd_settings *settings) {
   return MHD_start_daemon(
-      MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL, settings->handle,
-      settings->context, MHD_OPTION_LISTEN_SOCKET, settings->socket, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+      settings->handle, settings->context, MHD_OPTION_EXTERNAL_LOGGER, &vl2_mhd_log, settings, MHD_OPTION_LISTEN_SOCKET, settings->socket, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
       settings->head_bytes, MHD_OPTION_CONNECTION_LIMIT, settings->connections, MHD_OPTION_CONNECTION_TIMEOUT,
       settings->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, &vl2_mhd_keep, NULL,
       MHD_OPTION_URI_LOG_CALLBACK, &vl2_mhd_begin, NULL,

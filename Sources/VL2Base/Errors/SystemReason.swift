@@ -19,6 +19,8 @@ public struct SystemReason: Sendable, Equatable {
     case ENOENT, ENOTDIR: SystemReason("no such file", "check the path", kind: .noInput)
     case EACCES, EPERM: SystemReason(text(number), "let this user read it", kind: .noInput)
     case ENOMEM: memory(AddressSpaceLimit.read())
+    case EMFILE: SystemReason(text(number), DescriptorLimit.hint)
+    case ENFILE: SystemReason(text(number), "close other programs")
     default: SystemReason(text(number), "check the storage, or copy the file again")
     }
   }
@@ -30,6 +32,8 @@ public struct SystemReason: Sendable, Equatable {
     case EISDIR: SystemReason("it is a folder", "give the path of a file")
     case EACCES, EPERM, EROFS: SystemReason(text(number), "give a path where you may write")
     case ENOSPC, EDQUOT, EFBIG: SystemReason(text(number), "make room, or give a path where there is some")
+    case EMFILE: SystemReason(text(number), DescriptorLimit.hint)
+    case ENFILE: SystemReason(text(number), "close other programs")
     default: SystemReason(text(number), "give another path")
     }
   }

@@ -6,15 +6,18 @@ import Glibc
 /// namespace.
 package struct ServiceManager: Sendable {
   private let path: String
+  /// Made at the beginning: a sign of life must go out where no descriptor is left, too.
+  private let descriptor: Int32
   /// Seconds within which it wants a sign of life; nil where it wants none.
   package let watchdogSeconds: Double?
 
-  /// nil where there is none.
+  /// nil where there is none. Once in a process: the socket stays open.
   package init?() {
     guard let path = Self.variable("NOTIFY_SOCKET"), path.first == "/" || path.first == "@",
       path.utf8.count < 108
     else { return nil }
     self.path = path
+    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let isMeant = Self.variable("WATCHDOG_PID").map { $0 == "\(getpid())" } ?? true
     let microseconds = isMeant ? Self.variable("WATCHDOG_USEC").flatMap(Double.init) : nil
     watchdogSeconds = microseconds.map { $0 / 1e6 }
@@ -30,9 +33,6 @@ package struct ServiceManager: Sendable {
 
   /// Nobody can be told where it fails, and the work goes on without.
   private func tell(_ message: String) {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let bytes = Array(path.utf8)

@@ -49,6 +49,33 @@ package enum SystemThread {
     pthread_detach(try make(name, stackBytes: stackBytes, body))
   }
 
+  /// Waits on a thread of its own; in place of `Task.sleep` for programs that have to go on without descriptors (see
+  /// `SerialThread`).
+  ///
+  /// - Parameters:
+  ///   - seconds: between two questions whether it is over.
+  ///   - isOver: called on that thread.
+  /// - Throws: `ThreadError`.
+  package static func wait(every seconds: Double, until isOver: @escaping @Sendable () -> Bool) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      do {
+        try start("vl2-wait") {
+          while !isOver() { sleep(seconds) }
+          continuation.resume()
+        }
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+
+  /// Blocks this thread. Signals do not shorten it.
+  package static func sleep(_ seconds: Double) {
+    var time = timespec(tv_sec: Int(seconds), tv_nsec: Int((seconds - seconds.rounded(.down)) * 1e9))
+    var left = timespec()
+    while nanosleep(&time, &left) != 0, errno == EINTR { time = left }
+  }
+
   /// Finds out whether the system lets this process have so many more threads at once, by starting and ending them. A
   /// library that is refused a thread later waits for ever.
   ///

@@ -68,7 +68,9 @@ package final class SectionReader {
     let own = "/proc/self/fd/\(file.mapped.descriptor)"
     descriptor = direct ? vl2_open_direct(own) : -1
     self.direct = descriptor >= 0
-    if descriptor < 0 { descriptor = fcntl(file.mapped.descriptor, F_DUPFD_CLOEXEC, 0) }
+    // Where there was no descriptor, the next question tries again; else it would be read through the cache for good.
+    let isShort = direct && descriptor < 0 && (errno == EMFILE || errno == ENFILE)
+    if descriptor < 0, !isShort { descriptor = fcntl(file.mapped.descriptor, F_DUPFD_CLOEXEC, 0) }
     guard descriptor >= 0 else {
       throw PackedFileError.system(
         path: file.path, operation: "be read", reason: SystemReason.reading(errno))

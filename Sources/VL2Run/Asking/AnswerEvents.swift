@@ -17,6 +17,15 @@ public struct AnswerEvents: AsyncSequence, Sendable {
   /// Ends the answer.
   public func cancel() { ticket.job.cancel() }
 
+  /// Has each event handed on as it comes, in place of reading them in a task: what a server does, which has to go on where
+  /// Swift's tasks end the process (see `SerialThread`).
+  ///
+  /// - Parameter receiver: called on the engine's thread, which waits, or for what has come before on this one. It is let go
+  ///   of after `done`, and must not ask the engine anything.
+  package func forEach(_ receiver: @escaping @Sendable (AnswerEvent) -> Void) {
+    ticket.job.events.setReceiver(receiver)
+  }
+
   /// Waits for the end.
   ///
   /// - Parameter onEvent: is told what happens before.

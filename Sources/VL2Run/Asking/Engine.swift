@@ -78,9 +78,18 @@ public final class Engine: Sendable {
   ///
   /// - Throws: `PromptError`, `QuestionError`.
   public func promptTokens(of question: Question) async throws -> Int {
-    try await worker.perform { model, _ in
-      try AnswerWriter(question, turns: question.turns, model: model).promptTokens
-    }
+    try await worker.perform { model, _ in try Self.promptTokens(of: question, model) }
+  }
+
+  /// The same, and calls `then` on the engine's thread, which waits.
+  package func countPromptTokens(
+    of question: Question, then: @escaping @Sendable (Result<Int, any Error>) -> Void
+  ) {
+    worker.perform({ model, _ in try Self.promptTokens(of: question, model) }, then: then)
+  }
+
+  private static func promptTokens(of question: Question, _ model: Model) throws -> Int {
+    try AnswerWriter(question, turns: question.turns, model: model).promptTokens
   }
 
   /// Measures this machine with one tile of noise and 128 tokens, between two questions.

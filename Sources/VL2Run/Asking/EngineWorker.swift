@@ -83,11 +83,17 @@ final class EngineWorker: @unchecked Sendable {
     _ call: @escaping @Sendable (Model, ReadingCache) throws -> Result
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
-      state.change { state in
-        state.calls.append { model, kept in
-          continuation.resume(with: Swift.Result { try call(model, kept) })
-        }
-      }
+      perform(call) { continuation.resume(with: $0) }
+    }
+  }
+
+  /// The same, and calls `then` on the thread.
+  func perform<Result>(
+    _ call: @escaping @Sendable (Model, ReadingCache) throws -> Result,
+    then: @escaping @Sendable (Swift.Result<Result, any Error>) -> Void
+  ) {
+    state.change { state in
+      state.calls.append { model, kept in then(Swift.Result { try call(model, kept) }) }
     }
   }
 

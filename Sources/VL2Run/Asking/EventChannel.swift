@@ -1,11 +1,13 @@
 import VL2Base
 
-/// The events of one answer, on their way from the thread that computes to the task that reads them. What a slow reader
-/// has not taken yet is put together, so that it never takes more memory than the answer.
+/// The events of one answer, on their way from the thread that computes to whoever takes them: tasks that read them, or a
+/// receiver that is called. What a slow reader has not taken yet is put together, so that it never takes more memory than
+/// the answer.
 final class EventChannel: Sendable {
   private struct State {
     var waiting: [AnswerEvent] = []
     var readers: [CheckedContinuation<AnswerEvent?, Never>] = []
+    var receiver: (@Sendable (AnswerEvent) -> Void)?
     /// Whether `done` was sent.
     var isDone = false
   }
@@ -16,6 +18,12 @@ final class EventChannel: Sendable {
     let reader = state.withLock { state -> CheckedContinuation<AnswerEvent?, Never>? in
       if state.isDone { return nil }
       if case .done = event { state.isDone = true }
+      if let receiver = state.receiver {
+        // The receiver may hold whoever holds this channel.
+        if state.isDone { state.receiver = nil }
+        receiver(event)
+        return nil
+      }
       if !state.readers.isEmpty { return state.readers.removeFirst() }
       if let last = state.waiting.last, let both = last.followed(by: event) {
         state.waiting[state.waiting.count - 1] = both
@@ -38,6 +46,16 @@ final class EventChannel: Sendable {
         return (nil, false)
       }
       if isOver { reader.resume(returning: event) }
+    }
+  }
+
+  /// From now on `receiver` is called with each event, on the thread that sends it, and first with those that wait. It
+  /// must not use this channel.
+  func setReceiver(_ receiver: @escaping @Sendable (AnswerEvent) -> Void) {
+    state.withLock { state in
+      if !state.isDone { state.receiver = receiver }
+      for event in state.waiting { receiver(event) }
+      state.waiting = []
     }
   }
 

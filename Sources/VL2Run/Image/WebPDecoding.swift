@@ -4,6 +4,12 @@ extension Picture {
   /// libwebp by the name that Debian's package `libwebp7` gives it.
   package static let webPLibrary = "libwebp.so.7"
 
+  /// Opens the libraries that are else opened with the first picture that needs them, where they are there.
+  package static func openLibraries() {
+    var webp = vl2_webp()
+    _ = vl2_webp_open(webPLibrary, &webp)
+  }
+
   /// Decodes a WebP file through libwebp; every version of it gives the same bytes. Animations are refused,
   /// because none of their pictures is the one that was meant.
   package init(

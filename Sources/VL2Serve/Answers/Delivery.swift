@@ -1,7 +1,7 @@
 import VL2Base
 import VL2Run
 
-/// Brings one answer from the engine to its client.
+/// Brings one answer from the engine to its client. Everything happens on the threads that call it: nothing here waits.
 final class Delivery: Sendable {
   private struct State {
     var format: any AnswerFormat
@@ -26,34 +26,31 @@ final class Delivery: Sendable {
     state = Monitor(State(format: format))
   }
 
-  /// Delivers until the answer has ended. A client that goes away ends it.
+  /// Delivers as the events come. A client that goes away ends its question.
   ///
   /// - Parameters:
   ///   - onProgress: called at every event.
   ///   - fault: what to tell instead of an answer; nil for one that is to be told.
-  /// - Returns: the answer, also one that nobody was told.
-  func deliver(
-    onProgress: @Sendable (AnswerEvent) -> Void,
-    fault: (Answer, _ hadItsTurn: Bool) -> RequestError?
-  ) async -> Answer? {
+  ///   - end: called with the answer after the client has it, also with one that nobody was told.
+  func begin(
+    onProgress: @escaping @Sendable (AnswerEvent) -> Void,
+    fault: @escaping @Sendable (Answer, _ hadItsTurn: Bool) -> RequestError?,
+    end: @escaping @Sendable (Answer) -> Void
+  ) {
     exchange.onDeparture { [events] in events.cancel() }
-    let signs = isStreamed ? Task { await giveSigns() } : nil
-    defer {
-      state.withLock { $0.isOver = true }
-      signs?.cancel()
-    }
-    for await event in events {
+    if isStreamed { exchange.remind(every: Self.signSeconds) { [weak self] in self?.giveSign() } }
+    events.forEach { [self] event in
       onProgress(event)
       switch event {
       case .planned: state.withLock { $0.hadItsTurn = true }
       case .done(let answer):
         finish(answer, fault(answer, state.withLock { $0.hadItsTurn }))
-        return answer
+        end(answer)
+        return
       default: break
       }
       if isStreamed { tell(event) }
     }
-    return nil
   }
 
   /// Ends a question whose turn has not come.
@@ -101,15 +98,9 @@ final class Delivery: Sendable {
     if isStreamed { exchange.isComplete() }
   }
 
-  private func giveSigns() async {
-    while true {
-      do { try await Task.sleep(for: .seconds(Self.signSeconds)) } catch { return }
-      let goesOn = state.withLock { state in
-        guard !state.isOver, !state.hasText, let sign = state.format.sign else { return false }
-        begin(&state).send(sign)
-        return true
-      }
-      if !goesOn { return }
+  private func giveSign() {
+    state.withLock { state in
+      if !state.isOver, !state.hasText, let sign = state.format.sign { begin(&state).send(sign) }
     }
   }
 }

@@ -27,9 +27,11 @@ struct ProcessFigures: Sendable {
     // Shared memory is what neither a file nor the process alone has; there is hardly any.
     fileBytes = status["RssFile"].map { ($0 + (status["RssShmem"] ?? 0)) << 10 }
     threads = status["Threads"]
-    descriptors = Self.countDescriptors()
     var limit = rlimit()
-    if getrlimit(__rlimit_resource_t(7), &limit) == 0 { mostDescriptors = Int(clamping: limit.rlim_cur) }
+    if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+      mostDescriptors = Int(clamping: limit.rlim_cur)
+    }
+    descriptors = Self.countDescriptors(most: mostDescriptors)
     startTime = Self.started
   }
 
@@ -57,8 +59,10 @@ struct ProcessFigures: Sendable {
     return fields
   }
 
-  private static func countDescriptors() -> Int? {
-    guard let folder = opendir("/proc/self/fd") else { return nil }
+  /// - Parameter most: that may be open.
+  private static func countDescriptors(most: Int?) -> Int? {
+    // Where all are taken, there is none for the folder.
+    guard let folder = opendir("/proc/self/fd") else { return errno == EMFILE ? most : nil }
     defer { closedir(folder) }
     // Without the folder itself, and its entries "." and "..".
     var count = -3

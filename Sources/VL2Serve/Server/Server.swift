@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 import VL2Base
 import VL2Run
@@ -24,20 +23,22 @@ package final class Server: HTTPService {
   private let lastEvent = Monitor(ContinuousClock.now)
   /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
   /// thread that serves the connections.
-  private let intake = DispatchQueue(label: "vl2-intake")
+  private let intake: SerialThread
 
   /// - Parameters:
   ///   - watchdogSeconds: within which the service manager wants a sign of life; nil where it wants none.
   ///   - log: is told a line for each request, without anything that was asked or answered. Called on a thread of its own.
+  /// - Throws: `ThreadError`.
   package init(
     access: AccessRules, limits: AskingLimits, watchdogSeconds: Double? = nil,
     log: @escaping @Sendable (String) -> Void
-  ) {
+  ) throws(ThreadError) {
     self.access = access
     self.limits = limits
-    self.log = LogQueue(log)
+    self.log = try LogQueue(log)
     self.watchdogSeconds = watchdogSeconds
     places = Places(waiting: limits.waiting)
+    intake = try SerialThread("vl2-intake")
   }
 
   /// From now on questions are answered.
@@ -186,7 +187,7 @@ package final class Server: HTTPService {
       exchange.respond(response)
     case .countTokens, .chat, .ollamaChat, .ollamaGenerate:
       let place = try places.take()
-      intake.async { [self] in
+      intake.add { [self] in
         // Whoever is gone needs no pictures decoded.
         if exchange.isGone {
           if route.isAnswer { metrics.count(.cancelled, route: route.label) }
@@ -260,34 +261,31 @@ package final class Server: HTTPService {
     state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
     // It came while the server was closing.
     if places.isClosed { delivery.endIfWaiting() }
-    Task { [self] in
-      let answer = await delivery.deliver { event in
-        self.events.add(1, ordering: .relaxed)
-        self.lastEvent.withLock { $0 = .now }
-        if case .planned = event { place.work() }
-        watch.see(event)
-      } fault: { answer, hadItsTurn in
-        let error = fault(answer, hadItsTurn)
-        // Before the client knows: its next question is to find the place free, and the figures to be right.
-        metrics.note(answer, watch, AnswerOutcome(answer, told: error), pictures: pictures)
-        place.leave()
-        return error
-      }
+    delivery.begin { [self] event in
+      events.add(1, ordering: .relaxed)
+      lastEvent.withLock { $0 = .now }
+      if case .planned = event { place.work() }
+      watch.see(event)
+    } fault: { [self] answer, hadItsTurn in
+      let error = fault(answer, hadItsTurn)
+      // Before the client knows: its next question is to find the place free, and the figures to be right.
+      metrics.note(answer, watch, AnswerOutcome(answer, told: error), pictures: pictures)
+      place.leave()
+      return error
+    } end: { [self] answer in
       state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = nil }
-      if let answer { record(answer, exchange, watch, pictures: pictures) }
+      record(answer, exchange, watch, pictures: pictures)
     }
   }
 
   private func count(_ question: Question, _ exchange: Exchange, _ engine: Engine, _ place: Place) {
-    Task { [self] in
-      do {
-        let tokens = try await engine.promptTokens(of: question)
-        place.leave()
+    engine.countPromptTokens(of: question) { [self] result in
+      place.leave()
+      switch result {
+      case .success(let tokens):
         exchange.respond(
           HTTPResponse(json: ["object": "response.input_tokens", "input_tokens": .integer(tokens)]))
-      } catch {
-        place.leave()
-        exchange.respond(told(error).openAIResponse)
+      case .failure(let error): exchange.respond(told(error).openAIResponse)
       }
     }
   }

@@ -21,11 +21,21 @@ final class Connections: Sendable {
     var exchange: Exchange?
     /// Whether its first request was refused before libmicrohttpd saw it.
     var isRefused = false
+    /// What is to be done again and again as long as the answer is not there.
+    var reminder: Reminder?
+  }
+
+  private struct Reminder {
+    let seconds: Double
+    let action: @Sendable () -> Void
+    var due: ContinuousClock.Instant
   }
 
   private struct State {
     var entries: [Number: Entry] = [:]
     var last = 0
+    /// Whether somebody waits to be accepted for whom there is no descriptor.
+    var isFull = false
     var isStopped = false
   }
 
@@ -34,11 +44,11 @@ final class Connections: Sendable {
   /// A pipe's two ends: a byte wakes the thread.
   private let wakes, wake: Int32
 
-  /// - Throws: `ThreadError`.
+  /// - Throws: `ThreadError`, `DescriptorError`.
   init(_ limits: TransportLimits) throws {
     self.limits = limits
     var ends: [Int32] = [-1, -1]
-    pipe(&ends)
+    guard pipe(&ends) == 0 else { throw DescriptorError(limit: DescriptorLimit.raise().limit) }
     for end in ends {
       _ = fcntl(end, F_SETFL, O_NONBLOCK)
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -58,14 +68,28 @@ final class Connections: Sendable {
     let number = state.withLock { state in
       state.last += 1
       state.entries[state.last] = Entry(descriptor: descriptor, due: .now + .seconds(limits.headSeconds))
-      if state.entries.count > limits.connections { Self.endSlowest(&state) }
+      if state.entries.count > limits.connections { Self.endSlowest(&state, but: state.last) }
       return state.last
     }
     tell()
     return number
   }
 
-  func close(_ number: Number) { state.withLock { $0.entries[number] = nil } }
+  func close(_ number: Number) {
+    state.withLock { state in
+      state.entries[number] = nil
+      state.isFull = false
+    }
+  }
+
+  /// There is no descriptor left for somebody who wants to connect. libmicrohttpd accepts nobody until a connection ends,
+  /// which may be never: so the one that has done nothing for the longest time ends now, or the first one that is answered.
+  func isFull() {
+    state.withLock { state in
+      state.isFull = true
+      Self.endSlowest(&state, but: nil)
+    }
+  }
 
   /// The first request was refused; libmicrohttpd may still read it.
   func refuse(_ number: Number) { state.withLock { $0.entries[number]?.isRefused = true } }
@@ -84,6 +108,18 @@ final class Connections: Sendable {
     tell()
   }
 
+  /// Calls `action` every so many seconds until the response is complete or the client is gone.
+  func remind(
+    _ number: Number, _ exchange: Exchange, every seconds: Double, _ action: @escaping @Sendable () -> Void
+  ) {
+    state.withLock { state in
+      guard state.entries[number]?.exchange === exchange else { return }
+      state.entries[number]?.reminder = Reminder(
+        seconds: seconds, action: action, due: .now + .seconds(seconds))
+    }
+    tell()
+  }
+
   /// The response is complete and has only to be taken.
   func writes(_ number: Number) { change(number, .writing, seconds: limits.writeSeconds) }
 
@@ -93,7 +129,10 @@ final class Connections: Sendable {
   }
 
   /// A response was taken, and another request may come.
-  func isIdle(_ number: Number) { change(number, .head, seconds: limits.idleSeconds) }
+  func isIdle(_ number: Number) {
+    change(number, .head, seconds: limits.idleSeconds)
+    state.withLock { if $0.isFull { Self.end(number, &$0) } }
+  }
 
   /// - Parameter exchange: the one that has to be answered at the moment, where that matters.
   private func change(_ number: Number, _ phase: Phase, seconds: Double, of exchange: Exchange? = nil) {
@@ -104,6 +143,7 @@ final class Connections: Sendable {
       state.entries[number]?.since = .now
       state.entries[number]?.due = .now + .seconds(seconds)
       state.entries[number]?.exchange = nil
+      state.entries[number]?.reminder = nil
     }
     tell()
   }
@@ -114,11 +154,12 @@ final class Connections: Sendable {
     _ = write(wake, &byte, 1)
   }
 
-  /// Ends the connection that has been at the same for the longest time, other than waiting for its answer. Whoever has
-  /// just come has time to ask.
-  private static func endSlowest(_ state: inout State) {
+  /// Ends the connection that has been at the same for the longest time, other than waiting for its answer.
+  ///
+  /// - Parameter newest: who has just come, and has time to ask.
+  private static func endSlowest(_ state: inout State, but newest: Number?) {
     let slowest = state.entries.filter { number, entry in
-      number != state.last && entry.phase != .answering && entry.phase != .over
+      number != newest && entry.phase != .answering && entry.phase != .over
     }.min { $0.value.since < $1.value.since }
     if let slowest { end(slowest.key, &state) }
   }
@@ -151,18 +192,21 @@ final class Connections: Sendable {
   private func watch() {
     while true {
       let now = ContinuousClock.now
-      let (watched, next, isStopped) = state.withLock { state -> ([(Number, Int32)], Double?, Bool) in
+      let (watched, next, isStopped, reminders) = state.withLock {
+        state -> ([(Number, Int32)], Double?, Bool, [@Sendable () -> Void]) in
         for (number, entry) in state.entries where entry.due.map({ $0 <= now }) ?? false {
           Self.end(number, &state)
         }
         let watched = state.entries.filter { $0.value.exchange != nil }
-        let next = state.entries.values.compactMap(\.due).min()
+        let reminders = Self.takeReminders(&state, now)
+        let next = state.entries.values.flatMap { [$0.due, $0.reminder?.due] }.compactMap(\.self).min()
         return (
           watched.map { ($0.key, $0.value.descriptor) }, next.map { ($0 - now) / .seconds(1) },
-          state.isStopped
+          state.isStopped, reminders
         )
       }
       if isStopped { return }
+      for remind in reminders { remind() }
       var polled = [pollfd(fd: wakes, events: Int16(POLLIN), revents: 0)]
       polled += watched.map { pollfd(fd: $0.1, events: Self.departed, revents: 0) }
       let milliseconds = next.map { Int32(min(max($0, 0) * 1000 + 1, 3_600_000)) } ?? -1
@@ -172,11 +216,24 @@ final class Connections: Sendable {
       let gone = zip(watched, polled.dropFirst()).filter { $1.revents != 0 }.map(\.0.0)
       let exchanges = state.withLock { state in
         gone.compactMap { number -> Exchange? in
-          defer { state.entries[number]?.exchange = nil }
+          defer {
+            state.entries[number]?.exchange = nil
+            state.entries[number]?.reminder = nil
+          }
           return state.entries[number]?.exchange
         }
       }
       for exchange in exchanges { exchange.depart() }
+    }
+  }
+
+  private static func takeReminders(_ state: inout State, _ now: ContinuousClock.Instant)
+    -> [@Sendable () -> Void]
+  {
+    state.entries.compactMap { number, entry in
+      guard let reminder = entry.reminder, reminder.due <= now else { return nil }
+      state.entries[number]?.reminder?.due = now + .seconds(reminder.seconds)
+      return reminder.action
     }
   }
 

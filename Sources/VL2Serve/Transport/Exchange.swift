@@ -40,6 +40,8 @@ package final class Exchange: @unchecked Sendable {
   /// For libmicrohttpd's thread alone.
   private var body: [UInt8] = []
   private var bodyFault: BodyFault?
+  /// What is answered whatever the body is.
+  private var refusal: HTTPResponse?
   private var dropped = 0
   /// Bytes of a body that was handed on.
   private var counted = 0
@@ -85,6 +87,11 @@ package final class Exchange: @unchecked Sendable {
       return state.isGone
     }
     if isGone { action() }
+  }
+
+  /// Has `action` called every so many seconds until the answer is complete or the client is gone.
+  package func remind(every seconds: Double, _ action: @escaping @Sendable () -> Void) {
+    connections.remind(connectionNumber, self, every: seconds, action)
   }
 
   /// Whether the client is gone.
@@ -136,6 +143,10 @@ package final class Exchange: @unchecked Sendable {
   /// - Returns: false where so much comes that the connection has to end.
   func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     receivedBytes += bytes.count
+    if refusal != nil {
+      dropped += bytes.count
+      return dropped <= limits.refusedBodyBytes
+    }
     if bodyFault == nil {
       if body.count + bytes.count > limits.bodyBytes {
         bodyFault = .tooLarge
@@ -162,7 +173,9 @@ package final class Exchange: @unchecked Sendable {
       return true
     }
     if isFirst {
-      if let bodyFault {
+      if let refusal {
+        respond(refusal)
+      } else if let bodyFault {
         respond(
           bodyFault == .tooLarge
             ? service.refusal(status: 413, problem: "the body is over \(limits.bodyBytes) bytes")
@@ -201,6 +214,10 @@ package final class Exchange: @unchecked Sendable {
     case .some(.some(.stream(let response, let stream))): return queue(response, stream)
     }
   }
+
+  /// Answers once the body came, which is dropped. Proxies that are still sending when the connection ends tell their clients
+  /// of a fault of this server instead (nginx: 502).
+  func refuseAfterBody(_ response: HTTPResponse) { refusal = response }
 
   /// Answers before the body came. libmicrohttpd then ends the connection, unless there is no body.
   func refuse(_ response: HTTPResponse) -> Bool {

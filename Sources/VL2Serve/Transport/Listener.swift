@@ -9,6 +9,9 @@ package final class Listener: @unchecked Sendable {
   private let context: Context
   private let daemon: OpaquePointer
 
+  /// Descriptors that a listener takes besides its connections.
+  package static let ownDescriptors = 8
+
   /// What libmicrohttpd's callbacks are given.
   private final class Context: Sendable {
     let service: any HTTPService
@@ -16,6 +19,8 @@ package final class Listener: @unchecked Sendable {
     let connections: Connections
     let ledger: BodyLedger
     let local: NetworkAddress
+    /// libmicrohttpd's log has no other way to here.
+    nonisolated(unsafe) let settings = UnsafeMutablePointer<vl2_mhd_settings>.allocate(capacity: 1)
 
     init(_ service: any HTTPService, _ limits: TransportLimits, local: NetworkAddress) throws {
       self.service = service
@@ -24,12 +29,14 @@ package final class Listener: @unchecked Sendable {
       connections = try Connections(limits)
       ledger = BodyLedger(limit: limits.allBodyBytes)
     }
+
+    deinit { settings.deallocate() }
   }
 
   /// Listens.
   ///
   /// - Parameter port: 0 for one that is free.
-  /// - Throws: `ListenerError` and `ThreadError`.
+  /// - Throws: `ListenerError`, `ThreadError` and `DescriptorError`.
   package init(
     address: NetworkAddress, port: UInt16, limits: TransportLimits = TransportLimits(),
     service: any HTTPService
@@ -43,14 +50,15 @@ package final class Listener: @unchecked Sendable {
       close(socket)
       throw error
     }
-    var settings = vl2_mhd_settings()
-    settings.socket = socket
-    settings.head_bytes = limits.headBytes
+    let settings = context.settings
+    settings.initialize(to: vl2_mhd_settings())
+    settings.pointee.socket = socket
+    settings.pointee.head_bytes = limits.headBytes
     // Those that are over the limit are ended by `Connections`, which takes a moment.
-    settings.connections = UInt32(2 * limits.connections)
-    settings.idle_seconds = UInt32(limits.writeSeconds)
-    settings.context = Unmanaged.passUnretained(context).toOpaque()
-    settings.connection = { context, connection, number, code in
+    settings.pointee.connections = UInt32(2 * limits.connections)
+    settings.pointee.idle_seconds = UInt32(limits.writeSeconds)
+    settings.pointee.context = Unmanaged.passUnretained(context).toOpaque()
+    settings.pointee.connection = { context, connection, number, code in
       guard let context, let connection else { return }
       let known = Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
       if vl2_mhd_begins(code) {
@@ -67,7 +75,7 @@ package final class Listener: @unchecked Sendable {
         known.service.note(.connectionClosed)
       }
     }
-    settings.handle = { context, connection, path, method, version, bytes, count, exchange in
+    settings.pointee.handle = { context, connection, path, method, version, bytes, count, exchange in
       guard let context, let connection, let exchange, let count else { return vl2_mhd_result(false) }
       let known = Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
       if let pointer = exchange.pointee {
@@ -88,7 +96,11 @@ package final class Listener: @unchecked Sendable {
       exchange.pointee = Unmanaged.passRetained(new).toOpaque()
       return vl2_mhd_result(Listener.begin(new, known))
     }
-    settings.completed = { context, connection, exchange, _ in
+    settings.pointee.full = { context in
+      guard let context else { return }
+      Unmanaged<Context>.fromOpaque(context).takeUnretainedValue().connections.isFull()
+    }
+    settings.pointee.completed = { context, connection, exchange, _ in
       guard let context, let connection else { return }
       let known = Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
       if let pointer = exchange?.pointee {
@@ -98,7 +110,7 @@ package final class Listener: @unchecked Sendable {
         known.service.note(.unreadableRequest(client: Listener.client(connection)))
       }
     }
-    let started = vl2_mhd_start(&settings)
+    let started = vl2_mhd_start(settings)
     guard let started else {
       close(socket)
       context.connections.stop()
@@ -164,8 +176,11 @@ package final class Listener: @unchecked Sendable {
       response.closes = true
       return exchange.refuse(response)
     }
-    if let response = context.service.refusal(of: head) { return exchange.refuse(response) }
-    if Framing.length(head) ?? 0 > context.limits.bodyBytes {
+    if let response = context.service.refusal(of: head) {
+      let isShort = Framing.length(head) ?? 0 <= context.limits.refusedBodyBytes
+      if Framing.waits(head) || !isShort { return exchange.refuse(response) }
+      exchange.refuseAfterBody(response)
+    } else if Framing.length(head) ?? 0 > context.limits.bodyBytes {
       return exchange.refuse(
         context.service.refusal(status: 413, problem: "the body is over \(context.limits.bodyBytes) bytes"))
     }

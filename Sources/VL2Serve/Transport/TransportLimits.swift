@@ -6,6 +6,8 @@ package struct TransportLimits: Sendable {
   package var headBytes = 32 << 10
   /// Bytes of a request's body.
   package var bodyBytes = 32 << 20
+  /// Bytes of the body of a request that is refused for its head: so much is read and dropped before the answer.
+  package var refusedBodyBytes = 8 << 20
   /// Bytes of all bodies that are being received or wait for their turn.
   package var allBodyBytes = 96 << 20
   /// Seconds for a head, from the connection on.

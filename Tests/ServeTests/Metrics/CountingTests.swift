@@ -20,8 +20,8 @@ import VL2Serve
       let end = try #require(line.lastIndex(of: " "))
       let name = String(line[..<end])
       #expect(samples[name] == nil, "\(name) is there twice")
-      let value = Double(line[end...].dropFirst())
-      samples[name] = try #require(value, "\(line)")
+      let value = try #require(Double(line[end...].dropFirst()), "\(line)")
+      samples[name] = value
     }
     return samples
   }

@@ -91,7 +91,7 @@ import VL2Serve
   }
 
   @Test func whileLoading() async throws {
-    let server = Server(access: AccessRules(), limits: AskingLimits()) { _ in }
+    let server = try Server(access: AccessRules(), limits: AskingLimits()) { _ in }
     let listener = try Listener(address: .loopback, port: 0, service: server)
     defer { listener.stop() }
     let replies = try await offTasks {

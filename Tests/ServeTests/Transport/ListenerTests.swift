@@ -9,6 +9,7 @@ import VL2Serve
   /// Answers with what it was sent, or as the path says.
   private final class Echo: HTTPService {
     let departures = Monitor(0)
+    let reminders = Monitor(0)
 
     func refusal(of head: RequestHead) -> HTTPResponse? {
       head.path == "/refused" ? HTTPResponse(status: 403, contentType: "text/plain", text: "no") : nil
@@ -44,6 +45,20 @@ import VL2Serve
           Thread.sleep(forTimeInterval: 0.3)
           exchange.isComplete()
         }.start()
+      case "/reminded":
+        let stream = exchange.stream(HTTPResponse(status: 200, contentType: "text/plain", text: ""))
+        exchange.remind(every: 0.05) { [reminders] in
+          let number = reminders.change { number in
+            defer { number += 1 }
+            return number
+          }
+          stream.send("\(number) ")
+          if number == 2 {
+            stream.send("end")
+            stream.end()
+            exchange.isComplete()
+          }
+        }
       case "/endless":
         exchange.stream(HTTPResponse(status: 200, contentType: "text/plain", text: "begin ")).send("x")
       default:
@@ -151,9 +166,49 @@ import VL2Serve
       while sent < 1000, endless.send(chunk) { sent += 1 }
       #expect(sent < 1000)
       let refused = try HTTPConnection(port: listener.port)
-      refused.send("POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n")
+      refused.send("POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\nExpect: 100-continue\r\n\r\n")
       #expect(try refused.reply()?.status == 403)
       #expect(try refused.isClosed())
+    }
+  }
+
+  /// Who sends the body at once is answered after it, and may ask again; but not for as much as somebody likes to send.
+  @Test func refusals() async throws {
+    var limits = TransportLimits()
+    limits.refusedBodyBytes = 200_000
+    let listener = try listener(limits)
+    defer { listener.stop() }
+    try await offTasks {
+      let connection = try HTTPConnection(port: listener.port)
+      let body = String(repeating: "x", count: 200_000)
+      connection.send("POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + body)
+      #expect(try connection.reply()?.status == 403)
+      connection.request("GET", "/refused")
+      #expect(try connection.reply()?.status == 403)
+      connection.request("GET", "/later")
+      #expect(try connection.reply()?.text == "later")
+      connection.send("POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: 200001\r\n\r\n")
+      #expect(try connection.reply()?.status == 403)
+      #expect(try connection.isClosed())
+      let endless = try HTTPConnection(port: listener.port)
+      endless.send("POST /refused HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+      let chunk = "4000\r\n" + body.prefix(0x4000) + "\r\n"
+      var sent = 0
+      while sent < 1000, endless.send(chunk) { sent += 1 }
+      #expect(sent < 1000)
+    }
+  }
+
+  /// Where nothing comes for long, signs of work go out, one after the other, until the answer is complete.
+  @Test func reminders() async throws {
+    let listener = try listener()
+    defer { listener.stop() }
+    try await offTasks {
+      let connection = try HTTPConnection(port: listener.port)
+      connection.request("GET", "/reminded")
+      #expect(try connection.reply()?.text == "0 1 2 end")
+      Thread.sleep(forTimeInterval: 0.2)
+      #expect(self.echo.reminders.withLock { $0 } == 3)
     }
   }
 

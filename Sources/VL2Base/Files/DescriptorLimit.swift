@@ -1,0 +1,37 @@
+import Glibc
+
+/// How many files, connections and pipes this process may have open at a time.
+package struct DescriptorLimit: Sendable, Equatable {
+  package var limit: Int
+  package var open: Int
+
+  /// Takes as many as the system lets this process have: what a shell hands on is often less.
+  package static func raise() -> DescriptorLimit {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let most = Int(clamping: limit.rlim_cur)
+    // Looking into /proc takes a descriptor itself, and there may be none left.
+    let open = (0..<Int32(clamping: min(most, 4096))).count { fcntl($0, F_GETFD) >= 0 }
+    return DescriptorLimit(limit: most, open: open)
+  }
+
+  package static let hint: Hint =
+    "allow more open files (a shell: ulimit -n; systemd: LimitNOFILE=)"
+}
+
+/// This process may have no more files, connections or pipes open.
+package struct DescriptorError: ReportableError, Equatable {
+  /// The most that it may have.
+  package var limit: Int
+
+  package init(limit: Int) { self.limit = limit }
+
+  package var kind: ErrorKind { .unavailable }
+  package var problem: String {
+    "this program may have \(limit) files and connections open, which is too few"
+  }
+  package var hint: Hint { DescriptorLimit.hint }
+}
