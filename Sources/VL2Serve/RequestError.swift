@@ -36,13 +36,20 @@ package struct RequestError: Error, Sendable {
   }
 
   /// Nobody has time for the question.
-  static func busy(_ message: String, retryAfter: Int, status: Int = 429) -> RequestError {
+  static func busy(_ message: String, retryAfter: Int, status: Int = 429, code: String = "queue_full")
+    -> RequestError
+  {
     var error = RequestError(
       status: status, type: status == 429 ? "rate_limit_error" : "service_unavailable_error", message,
-      code: status == 429 ? "queue_full" : "deadline")
+      code: code)
     error.retryAfter = retryAfter
     return error
   }
+
+  /// Whether the time was over before the question's turn came.
+  var isLate: Bool { code == Self.lateCode }
+
+  static let lateCode = "deadline"
 
   /// What a client is told of an error.
   init(_ error: any Error) {

@@ -72,6 +72,16 @@ final class TestServer: Sendable {
     try await ask("POST", path, body: try jsonText(body))
   }
 
+  /// Whether the log has, or comes to have, a text: its lines are written a moment later.
+  func logs(_ text: String) async throws -> Bool {
+    let end = ContinuousClock.now + .seconds(20)
+    while !log.lines.contains(text) {
+      if ContinuousClock.now > end { return false }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    return true
+  }
+
   /// Waits until nothing is answered any more; false where that takes too long.
   func becomesIdle(seconds: Double = 20) async throws -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)

@@ -28,12 +28,14 @@ struct Serve: AsyncParsableCommand {
     // The log's reader may end before the server does.
     signal(SIGPIPE, SIG_IGN)
     let rules = try access.rules()
-    let server = try Server(access: rules, limits: answering.limits) { Console.tell($0) }
+    let manager = ServiceManager()
+    let server = try Server(
+      access: rules, limits: answering.limits, watchdogSeconds: manager?.watchdogSeconds
+    ) { Console.tell($0) }
     let listeners = try access.listen(server)
     Interruption.watch()
     // Opened now: when the first such picture comes, there may be no descriptor left.
     Picture.openLibraries()
-    let manager = ServiceManager()
     let engine = try await options.engine(keeping: nil, mostWaiting: answering.queue + 1)
     if engine.demonstrationNotice != nil, !answering.demo {
       throw ValidationError(
@@ -65,6 +67,7 @@ struct Serve: AsyncParsableCommand {
       try await Self.wait(seconds: 2, for: isOver)
     }
     for listener in listeners { listener.stop() }
+    try await Self.wait(seconds: 2) { server.isLogged }
     if let speed = server.speed { speeds.speed = speed }
   }
 

@@ -102,6 +102,9 @@ public final class Engine: Sendable {
   /// Bytes of conversations and pictures that are kept for later questions.
   public func keptBytes() async throws -> Int { try await worker.perform { $1.byteCount } }
 
+  /// What operators watch. Any thread may read it; no answer is waited for.
+  public var figures: EngineFigures { worker.figures }
+
   /// The packed file, as it was named.
   public var path: String { facts.path }
 

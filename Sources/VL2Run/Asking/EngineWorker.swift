@@ -29,8 +29,10 @@ final class EngineWorker: @unchecked Sendable {
 
   private let mostWaiting: Int
   private let state = Monitor(State())
-  /// For the worker's thread alone.
+  private let noted = Monitor(EngineFigures())
+  /// For the worker's thread alone: answers' tokens, and when the figures were last noted.
   private var written = WrittenAnswers()
+  private var lastNote = ContinuousClock.now
 
   init(mostWaiting: Int) { self.mostWaiting = mostWaiting }
 
@@ -56,6 +58,9 @@ final class EngineWorker: @unchecked Sendable {
       }
     }
   }
+
+  /// The figures that were noted last.
+  var figures: EngineFigures { noted.withLock { $0 } }
 
   /// Ends the thread once the question at work has let go.
   func stop() { state.change { $0.isStopping = true } }
@@ -99,6 +104,7 @@ final class EngineWorker: @unchecked Sendable {
 
   private func serve(_ model: Model, _ kept: ReadingCache) {
     model.onShortage { [unowned kept] in kept.dropOne() }
+    note(model, kept)
     while true {
       let next = state.wait { state -> Next? in
         state.running = nil
@@ -113,10 +119,12 @@ final class EngineWorker: @unchecked Sendable {
       }
       switch next {
       case .job(let job): run(job, model, kept)
-      case .call(let call): call(model, kept)
+      case .call(let call):
+        call(model, kept)
+        note(model, kept)
       case .stop:
         let left = state.withLock { $0.people + $0.cameras }
-        for job in left { end(job, answer(job, .cancelled), kept) }
+        for job in left { end(job, answer(job, .cancelled), model, kept) }
         return
       }
     }
@@ -125,11 +133,11 @@ final class EngineWorker: @unchecked Sendable {
   private func run(_ job: AnswerJob, _ model: Model, _ kept: ReadingCache) {
     job.secondsQueued += (ContinuousClock.now - job.waitingSince) / .seconds(1)
     do {
-      try checkpoint(job, kept)
+      try checkpoint(job, model, kept)
       let writer = try job.writer ?? begin(job, model, kept)
       job.writer = writer
-      try writer.work { try checkpoint(job, kept) }
-      end(job, answer(job), kept)
+      try writer.work { try checkpoint(job, model, kept) }
+      end(job, answer(job), model, kept)
     } catch Interrupt.givesWay {
       job.writer?.release()
       job.waitingSince = .now
@@ -139,12 +147,12 @@ final class EngineWorker: @unchecked Sendable {
         tellPlaces(state)
       }
     } catch Interrupt.cancelled {
-      end(job, answer(job, .cancelled), kept)
+      end(job, answer(job, .cancelled), model, kept)
     } catch Interrupt.late {
-      end(job, answer(job, .timeLimit), kept)
+      end(job, answer(job, .timeLimit), model, kept)
     } catch {
       let error = error as? any ReportableError ?? EngineError.unexpected("\(error)")
-      end(job, answer(job, .failed, error), kept)
+      end(job, answer(job, .failed, error), model, kept)
     }
   }
 
@@ -161,7 +169,8 @@ final class EngineWorker: @unchecked Sendable {
   }
 
   /// Called between short pieces of work on a question.
-  private func checkpoint(_ job: AnswerJob, _ kept: ReadingCache) throws {
+  private func checkpoint(_ job: AnswerJob, _ model: Model, _ kept: ReadingCache) throws {
+    if ContinuousClock.now - lastNote > .milliseconds(250) { note(model, kept) }
     let (gone, interrupt) = state.withLock { state -> ([AnswerJob], Interrupt?) in
       // Those who wait may leave at any time.
       func isGone(_ job: AnswerJob) -> Bool { job.isCancelled || job.isLate }
@@ -175,8 +184,15 @@ final class EngineWorker: @unchecked Sendable {
       if job.isLate { return (gone, .late) }
       return (gone, job.question.caller == .camera && !state.people.isEmpty ? .givesWay : nil)
     }
-    for job in gone { end(job, answer(job, job.isCancelled ? .cancelled : .timeLimit), kept) }
+    for job in gone { end(job, answer(job, job.isCancelled ? .cancelled : .timeLimit), model, kept) }
     if let interrupt { throw interrupt }
+  }
+
+  /// Leaves the figures where other threads find them.
+  private func note(_ model: Model, _ kept: ReadingCache) {
+    let figures = EngineFigures(model, kept)
+    noted.withLock { $0 = figures }
+    lastNote = .now
   }
 
   /// An answer as far as it goes.
@@ -193,7 +209,7 @@ final class EngineWorker: @unchecked Sendable {
   }
 
   /// Sends a question's last event, after everything that belongs to the question is put where it stays.
-  private func end(_ job: AnswerJob, _ answer: Answer, _ kept: ReadingCache) {
+  private func end(_ job: AnswerJob, _ answer: Answer, _ model: Model, _ kept: ReadingCache) {
     if let writer = job.writer {
       writer.release()
       let said = writer.said
@@ -206,6 +222,7 @@ final class EngineWorker: @unchecked Sendable {
     job.writer = nil
     // What questions of many sizes leave between them would add up over the days.
     vl2_trim_heap()
+    note(model, kept)
     job.events.send(.done(answer))
   }
 

@@ -40,6 +40,12 @@ package final class ReadingCache {
     }
   }
 
+  /// What was looked for, and whether something of it was there.
+  package struct Lookups: Sendable {
+    package var (conversationHits, conversationMisses) = (0, 0)
+    package var (pictureHits, pictureMisses) = (0, 0)
+  }
+
   private struct KeptPicture {
     var rows: EncodedPicture
     var worth: Worth
@@ -50,6 +56,7 @@ package final class ReadingCache {
   private var conversations: [KeptConversation] = []
   private var pictures: [PictureKey: KeptPicture] = [:]
   private var uses = 0
+  package private(set) var lookups = Lookups()
   private let bytes: KeptBytes
 
   /// - Parameter bytes: is told what is kept.
@@ -64,6 +71,8 @@ package final class ReadingCache {
   package var byteCount: Int {
     conversations.reduce(0) { $0 + $1.byteCount } + pictures.values.reduce(0) { $0 + $1.rows.byteCount }
   }
+
+  package var keptCounts: (conversations: Int, pictures: Int) { (conversations.count, pictures.count) }
 
   // MARK: conversations
 
@@ -85,6 +94,7 @@ package final class ReadingCache {
       ($0.common, $0.kept.use) < ($1.common, $1.kept.use)
     }
     guard let (kept, common) = found, common > 0 else {
+      lookups.conversationMisses += 1
       return KeptConversation(try decoder.makeCache(positions: positions), owner: owner)
     }
     // The logits after the last position are wanted, so that it has to be computed.
@@ -95,12 +105,15 @@ package final class ReadingCache {
       conversations.removeAll { $0 === kept }
       update()
       kept.truncate(to: length)
+      lookups.conversationHits += 1
       return kept
     }
     guard length >= Self.fewestPositions else {
+      lookups.conversationMisses += 1
       return KeptConversation(try decoder.makeCache(positions: positions), owner: owner)
     }
     kept.use = nextUse()
+    lookups.conversationHits += 1
     return try kept.copy(length, owner: owner, decoder: decoder, positions: positions)
   }
 
@@ -126,7 +139,11 @@ package final class ReadingCache {
   // MARK: pictures
 
   package func rows(of picture: PictureKey) -> EncodedPicture? {
-    guard pictures[picture] != nil else { return nil }
+    guard pictures[picture] != nil else {
+      lookups.pictureMisses += 1
+      return nil
+    }
+    lookups.pictureHits += 1
     pictures[picture]?.worth.use = nextUse()
     return pictures[picture]?.rows
   }

@@ -33,14 +33,14 @@ final class Delivery: Sendable {
   ///   - fault: what to tell instead of an answer; nil for one that is to be told.
   ///   - end: called with the answer after the client has it, also with one that nobody was told.
   func begin(
-    onProgress: @escaping @Sendable () -> Void,
+    onProgress: @escaping @Sendable (AnswerEvent) -> Void,
     fault: @escaping @Sendable (Answer, _ hadItsTurn: Bool) -> RequestError?,
     end: @escaping @Sendable (Answer) -> Void
   ) {
     exchange.onDeparture { [events] in events.cancel() }
     if isStreamed { exchange.remind(every: Self.signSeconds) { [weak self] in self?.giveSign() } }
     events.forEach { [self] event in
-      onProgress()
+      onProgress(event)
       switch event {
       case .planned: state.withLock { $0.hadItsTurn = true }
       case .done(let answer):

@@ -6,9 +6,19 @@ import VL2Run
 final class Places: Sendable {
   private struct State {
     var taken = 0
+    /// Of those, the ones whose question's turn has come.
+    var working = 0
+    /// Since when somebody holds a place; nil where nobody does.
+    var busySince: ContinuousClock.Instant?
     /// Seconds that answers took lately, each counting half as much as the one after; nil before the first.
     var answerSeconds: Double?
     var isClosed = false
+
+    mutating func change(taken: Int, working: Int = 0) {
+      self.taken += taken
+      self.working += working
+      busySince = self.taken == 0 ? nil : busySince ?? .now
+    }
   }
 
   private let limit: Int
@@ -23,15 +33,17 @@ final class Places: Sendable {
   func take() throws -> Place {
     let (isFree, isClosed, seconds) = state.withLock { state in
       let isFree = state.taken < limit && !state.isClosed
-      if isFree { state.taken += 1 }
+      if isFree { state.change(taken: 1) }
       return (isFree, state.isClosed, state.answerSeconds)
     }
-    if isClosed { throw RequestError.busy("the server is about to end", retryAfter: 10, status: 503) }
+    if isClosed {
+      throw RequestError.busy("the server is about to end", retryAfter: 10, status: 503, code: "ending")
+    }
     guard isFree else {
       throw RequestError.busy(
         "\(limit - 1) questions wait for an answer already; try again later", retryAfter: Self.wait(seconds))
     }
-    return Place { [self] in state.change { $0.taken -= 1 } }
+    return Place { [self] taken, working in state.change { $0.change(taken: taken, working: working) } }
   }
 
   /// Gives no more places.
@@ -40,6 +52,12 @@ final class Places: Sendable {
   var isClosed: Bool { state.withLock { $0.isClosed } }
 
   var taken: Int { state.withLock { $0.taken } }
+
+  /// Questions that wait, and those that are answered.
+  var counts: (waiting: Int, working: Int) { state.withLock { ($0.taken - $0.working, $0.working) } }
+
+  /// Since when somebody holds a place; nil where nobody does.
+  var busySince: ContinuousClock.Instant? { state.withLock { $0.busySince } }
 
   func learn(_ answer: Answer) {
     let seconds = answer.counts.seconds
@@ -56,12 +74,18 @@ final class Places: Sendable {
 
 /// One of the places. It is free again when its question leaves it, or when nobody holds it any more.
 final class Place: Sendable {
-  private let free: @Sendable () -> Void
+  private let change: @Sendable (_ taken: Int, _ working: Int) -> Void
+  private let isAtWork = Atomic<Bool>(false)
   private let isLeft = Atomic<Bool>(false)
 
-  init(_ free: @escaping @Sendable () -> Void) { self.free = free }
+  init(_ change: @escaping @Sendable (_ taken: Int, _ working: Int) -> Void) { self.change = change }
 
   deinit { leave() }
 
-  func leave() { if !isLeft.exchange(true, ordering: .relaxed) { free() } }
+  /// The turn of its question has come. Not after `leave`.
+  func work() { if !isAtWork.exchange(true, ordering: .relaxed) { change(0, 1) } }
+
+  func leave() {
+    if !isLeft.exchange(true, ordering: .relaxed) { change(-1, isAtWork.load(ordering: .relaxed) ? -1 : 0) }
+  }
 }

@@ -1,7 +1,7 @@
 /// What is at each address.
 enum Route: Sendable, CaseIterable {
   case home, health, ready, models, model, properties, chat, countTokens, responses, countInput
-  case serviceWorker, webManifest, pageVersion
+  case serviceWorker, webManifest, pageVersion, metrics
   case ollamaVersion, ollamaTags, ollamaRunning, ollamaShow, ollamaChat, ollamaGenerate, ollamaPull
 
   /// The paths, as requests must write them. One that ends with `/` takes a name after it.
@@ -20,6 +20,7 @@ enum Route: Sendable, CaseIterable {
     case .serviceWorker: ["/sw.js"]
     case .webManifest: ["/manifest.webmanifest"]
     case .pageVersion: ["/_app/version.json"]
+    case .metrics: ["/metrics"]
     case .ollamaVersion: ["/api/version"]
     case .ollamaTags: ["/api/tags"]
     case .ollamaRunning: ["/api/ps"]
@@ -38,6 +39,17 @@ enum Route: Sendable, CaseIterable {
     default: ["GET", "HEAD"]
     }
   }
+
+  /// Whether its requests are questions.
+  var isAnswer: Bool {
+    switch self {
+    case .chat, .responses, .ollamaChat, .ollamaGenerate: true
+    default: false
+    }
+  }
+
+  /// As it is counted and logged: without what a client wrote.
+  var label: String { self == .model ? "/v1/models/{model}" : paths[0] }
 
   /// Whether it is there for everybody who may reach the server, key or not: it says nothing of the model.
   var isPublic: Bool {

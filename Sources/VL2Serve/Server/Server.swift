@@ -12,23 +12,31 @@ package final class Server: HTTPService {
   }
 
   private let access: AccessRules
-  private let limits: AskingLimits
-  private let log: @Sendable (String) -> Void
-  private let places: Places
+  let limits: AskingLimits
+  let log: LogQueue
+  let places: Places
+  let metrics = ServerMetrics(answerRoutes: Route.allCases.filter(\.isAnswer).map(\.label))
+  /// Seconds within which the service manager wants a sign of life; nil where it wants none.
+  let watchdogSeconds: Double?
   private let state = Monitor(State())
   private let events = Atomic<Int>(0)
+  private let lastEvent = Monitor(ContinuousClock.now)
   /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
   /// thread that serves the connections.
   private let intake: SerialThread
 
-  /// - Parameter log: is told a line for each question, without anything that was asked or answered.
+  /// - Parameters:
+  ///   - watchdogSeconds: within which the service manager wants a sign of life; nil where it wants none.
+  ///   - log: is told a line for each request, without anything that was asked or answered. Called on a thread of its own.
   /// - Throws: `ThreadError`.
   package init(
-    access: AccessRules, limits: AskingLimits, log: @escaping @Sendable (String) -> Void
+    access: AccessRules, limits: AskingLimits, watchdogSeconds: Double? = nil,
+    log: @escaping @Sendable (String) -> Void
   ) throws(ThreadError) {
     self.access = access
     self.limits = limits
-    self.log = log
+    self.log = try LogQueue(log)
+    self.watchdogSeconds = watchdogSeconds
     places = Places(waiting: limits.waiting)
     intake = try SerialThread("vl2-intake")
   }
@@ -49,6 +57,9 @@ package final class Server: HTTPService {
 
   /// Grows with everything that is done for questions.
   package var progress: Int { events.load(ordering: .relaxed) }
+
+  /// When something was last done for a question.
+  var lastProgress: ContinuousClock.Instant { lastEvent.withLock { $0 } }
 
   /// Whether nobody waits for an answer.
   package var isIdle: Bool { places.taken == 0 }
@@ -126,8 +137,16 @@ package final class Server: HTTPService {
     do {
       try route(request, exchange)
     } catch {
-      exchange.respond(Self.response(told(error), path: request.head.path))
+      refuse(exchange, error)
     }
+  }
+
+  private func refuse(_ exchange: Exchange, _ error: any Error) {
+    let (error, path) = (told(error), exchange.head.path)
+    if let route = Route.find(path)?.0, route.isAnswer {
+      metrics.count(AnswerOutcome(error), route: route.label)
+    }
+    exchange.respond(Self.response(error, path: path))
   }
 
   private func route(_ request: HTTPRequest, _ exchange: Exchange) throws {
@@ -136,6 +155,7 @@ package final class Server: HTTPService {
       return exchange.respond(HTTPResponse(status: 204, headers: [("Allow", route.allowed)]))
     }
     if let response = StaticAnswer.response(to: route, request.head) { return exchange.respond(response) }
+    if route == .metrics { return exchange.respond(figures) }
     guard let (engine, model) = serving else {
       var error = RequestError(
         status: 503, type: "unavailable_error", "the model is being loaded", code: "loading")
@@ -143,7 +163,7 @@ package final class Server: HTTPService {
       throw error
     }
     switch route {
-    case .home, .serviceWorker, .webManifest, .pageVersion, .ollamaVersion: break
+    case .home, .serviceWorker, .webManifest, .pageVersion, .metrics, .ollamaVersion: break
     case .health, .ready: exchange.respond(HTTPResponse(json: ["status": "ok"]))
     case .models: exchange.respond(HTTPResponse(json: model.openAIList))
     case .model:
@@ -169,18 +189,21 @@ package final class Server: HTTPService {
       let place = try places.take()
       intake.add { [self] in
         // Whoever is gone needs no pictures decoded.
-        if exchange.isGone { return }
+        if exchange.isGone {
+          if route.isAnswer { metrics.count(.cancelled, route: route.label) }
+          return
+        }
         do {
           try ask(request, route, exchange, engine, model, place)
         } catch {
           place.leave()
-          exchange.respond(Self.response(told(error), path: request.head.path))
+          refuse(exchange, error)
         }
       }
     }
   }
 
-  private var serving: (Engine, ServedModel)? {
+  var serving: (Engine, ServedModel)? {
     state.withLock { state in
       guard let engine = state.engine, let model = state.model else { return nil }
       return (engine, model)
@@ -189,7 +212,7 @@ package final class Server: HTTPService {
 
   private func told(_ error: any Error) -> RequestError {
     var told = RequestError(error)
-    if told.status == 500 { log("\((error as? any ReportableError)?.line() ?? "\(error)")") }
+    if told.status == 500 { log.add("\((error as? any ReportableError)?.line() ?? "\(error)")") }
     if told.status == 429, told.retryAfter == nil { told.retryAfter = places.retryAfter }
     return told
   }
@@ -203,14 +226,14 @@ package final class Server: HTTPService {
     case .chat, .countTokens:
       let chat = try ChatRequest(fields, model: model, limits: limits)
       if route == .chat {
-        try ask(chat.asked, chat.format, request, exchange, engine, place)
+        try ask(chat.asked, chat.format, request, route, exchange, engine, place)
       } else {
         count(chat.asked.question, chat.format, exchange, engine, place)
       }
     case .responses, .countInput:
       let responses = try ResponsesRequest(fields, model: model, limits: limits)
       if route == .responses {
-        try ask(responses.asked, responses.format, request, exchange, engine, place)
+        try ask(responses.asked, responses.format, request, route, exchange, engine, place)
       } else {
         count(responses.asked.question, responses.format, exchange, engine, place)
       }
@@ -220,14 +243,13 @@ package final class Server: HTTPService {
       guard let asked = ollama.asked else {
         return exchange.respond(ollama.format.loaded(isStreamed: ollama.isStreamed))
       }
-      try ask(asked, ollama.format, request, exchange, engine, place)
+      try ask(asked, ollama.format, request, route, exchange, engine, place)
     }
   }
 
   private func ask(
-    _ asked: Asked, _ format: any AnswerFormat, _ request: HTTPRequest, _ exchange: Exchange,
-    _ engine: Engine,
-    _ place: Place
+    _ asked: Asked, _ format: any AnswerFormat, _ request: HTTPRequest, _ route: Route,
+    _ exchange: Exchange, _ engine: Engine, _ place: Place
   ) throws {
     var question = asked.question
     let left = limits.deadline - (ContinuousClock.now - request.head.arrived) / .seconds(1)
@@ -238,23 +260,28 @@ package final class Server: HTTPService {
     } else if let speed {
       question.tileLimit = .halfOfTimeLimit(at: speed)
     }
+    let watch = AnswerWatch(route: route.label, arrived: request.head.arrived)
+    exchange.leaveLineToAnswer()
     let delivery = Delivery(
       engine.answer(question), to: exchange, format: format, isStreamed: asked.isStreamed)
     let pictures = question.turns.reduce(0) { $0 + $1.pictures.count }
-    // Not the whole request: its body is large, and not needed any more.
-    let head = request.head
     state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = delivery }
     // It came while the server was closing.
     if places.isClosed { delivery.endIfWaiting() }
-    delivery.begin { [self] in
+    delivery.begin { [self] event in
       events.add(1, ordering: .relaxed)
+      lastEvent.withLock { $0 = .now }
+      if case .planned = event { place.work() }
+      watch.see(event)
     } fault: { [self] answer, hadItsTurn in
-      // Before the client knows: its next question is to find the place free.
+      let error = fault(answer, hadItsTurn)
+      // Before the client knows: its next question is to find the place free, and the figures to be right.
+      metrics.note(answer, watch, AnswerOutcome(answer, told: error), pictures: pictures)
       place.leave()
-      return fault(answer, hadItsTurn)
+      return error
     } end: { [self] answer in
       state.withLock { $0.deliveries[ObjectIdentifier(delivery)] = nil }
-      record(answer, head, pictures: pictures)
+      record(answer, exchange, watch, pictures: pictures)
     }
   }
 
@@ -275,7 +302,7 @@ package final class Server: HTTPService {
   private var late: RequestError {
     .busy(
       "the time of \(NumberText.fixed(limits.deadline, 0)) s was over before the question's turn came; try again later",
-      retryAfter: places.retryAfter, status: 503)
+      retryAfter: places.retryAfter, status: 503, code: RequestError.lateCode)
   }
 
   /// What to tell instead of an answer.
@@ -283,21 +310,18 @@ package final class Server: HTTPService {
     if let error = answer.error { return told(error) }
     switch answer.ending {
     case .timeLimit where !hadItsTurn: return late
-    case .cancelled: return .busy("the server ends", retryAfter: 10, status: 503)
+    case .cancelled: return .busy("the server ends", retryAfter: 10, status: 503, code: "ending")
     default: return nil
     }
   }
 
-  private func record(_ answer: Answer, _ head: RequestHead, pictures: Int) {
+  private func record(_ answer: Answer, _ exchange: Exchange, _ watch: AnswerWatch, pictures: Int) {
     if answer.ending != .cancelled, answer.ending != .failed { places.learn(answer) }
     state.withLock { $0.speed?.learn(from: answer) }
-    let (counts, seconds) = (answer.counts, answer.counts.seconds)
-    func time(_ value: Double) -> String { NumberText.fixed(value, 1) + " s" }
-    log(
-      "\(head.client?.description ?? "somebody") \(head.path): \(answer.ending.rawValue), \(pictures) pictures in "
-        + "\(counts.tiles) tiles, \(counts.readTokens) tokens read, \(counts.writtenTokens) written; waited "
-        + "\(time(seconds.queued)), looked \(time(seconds.tiling + seconds.vision)), read \(time(seconds.prefill)), "
-        + "wrote \(time(seconds.decode))")
+    log.add(
+      RequestLine.text(
+        answer, exchange.head, status: exchange.answeredStatus ?? RequestEnd.statusOfNone,
+        seconds: watch.seconds, pictures: pictures))
   }
 }
 

@@ -19,6 +19,8 @@ final class Connections: Sendable {
     /// When the phase has to be over.
     var due: ContinuousClock.Instant?
     var exchange: Exchange?
+    /// Whether its first request was refused before libmicrohttpd saw it.
+    var isRefused = false
     /// What is to be done again and again as long as the answer is not there.
     var reminder: Reminder?
   }
@@ -88,6 +90,11 @@ final class Connections: Sendable {
       Self.endSlowest(&state, but: nil)
     }
   }
+
+  /// The first request was refused; libmicrohttpd may still read it.
+  func refuse(_ number: Number) { state.withLock { $0.entries[number]?.isRefused = true } }
+
+  func isRefused(_ number: Number) -> Bool { state.withLock { $0.entries[number]?.isRefused ?? false } }
 
   func receivesBody(_ number: Number) { change(number, .body, seconds: limits.bodySeconds) }
 

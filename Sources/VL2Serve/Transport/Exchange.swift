@@ -25,6 +25,8 @@ package final class Exchange: @unchecked Sendable {
     var phase = Phase.receiving
     var stream: ResponseStream?
     var isGone = false
+    var answeredStatus: Int?
+    var hasLine = false
     var onDeparture: (@Sendable () -> Void)?
   }
 
@@ -43,6 +45,9 @@ package final class Exchange: @unchecked Sendable {
   private var dropped = 0
   /// Bytes of a body that was handed on.
   private var counted = 0
+  /// The status of the response that libmicrohttpd has, and bytes of its body, without those of a stream.
+  private var status: Int?
+  private var (receivedBytes, sentBytes) = (0, 0)
 
   private enum BodyFault { case tooLarge, noRoom }
 
@@ -92,6 +97,12 @@ package final class Exchange: @unchecked Sendable {
   /// Whether the client is gone.
   package var isGone: Bool { state.withLock { $0.isGone } }
 
+  /// The status of the answer; nil where there was none while the client was there.
+  package var answeredStatus: Int? { state.withLock { $0.answeredStatus } }
+
+  /// Whoever answers writes the request's line of the log.
+  package func leaveLineToAnswer() { state.withLock { $0.hasLine = true } }
+
   /// Has the time run within which the client must have taken the response.
   package func isComplete() { connections.writes(connectionNumber, self) }
 
@@ -103,6 +114,9 @@ package final class Exchange: @unchecked Sendable {
       }
       if case .stream(_, let stream) = reply { state.stream = stream }
       state.phase = .answered(reply)
+      switch reply {
+      case .whole(let response), .stream(let response, _): state.answeredStatus = response.status
+      }
       if isSuspended { MHD_resume_connection(connection) }
     }
   }
@@ -128,6 +142,7 @@ package final class Exchange: @unchecked Sendable {
   ///
   /// - Returns: false where so much comes that the connection has to end.
   func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    receivedBytes += bytes.count
     if refusal != nil {
       dropped += bytes.count
       return dropped <= limits.refusedBodyBytes
@@ -228,16 +243,26 @@ package final class Exchange: @unchecked Sendable {
     defer { MHD_destroy_response(made) }
     for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
     if response.closes { MHD_add_response_header(made, "Connection", "close") }
-    return vl2_mhd_queue(connection, UInt32(response.status), made)
+    guard vl2_mhd_queue(connection, UInt32(response.status), made) else { return false }
+    status = response.status
+    if stream == nil, head.method != "HEAD" { sentBytes = response.body.count }
+    return true
   }
 
-  /// The response was taken, or the connection is over.
-  func complete() {
+  /// The response was taken, or the connection is over. Called once for each request.
+  func complete(_ service: any HTTPService) {
     connections.isIdle(connectionNumber)
     let isTaken = state.withLock { state in
       guard case .queued = state.phase else { return false }
       return state.stream?.isRead ?? true
     }
     if !isTaken { depart() }
+    let (hasLine, streamed) = state.withLock { ($0.hasLine, $0.stream?.readBytes ?? 0) }
+    service.note(
+      .requestEnded(
+        RequestEnd(
+          head: head, status: status ?? RequestEnd.statusOfNone, receivedBytes: receivedBytes,
+          sentBytes: sentBytes + streamed, seconds: (ContinuousClock.now - head.arrived) / .seconds(1),
+          hasLine: hasLine)))
   }
 }

@@ -34,10 +34,12 @@ package enum FirstLook {
   }
 
   /// Refuses the request at the beginning of a connection, and ends the connection, if that has to be.
-  static func take(_ descriptor: Int32, answer: (_ problem: String) -> HTTPResponse) {
+  ///
+  /// - Returns: whether it was refused.
+  static func take(_ descriptor: Int32, answer: (_ problem: String) -> HTTPResponse) -> Bool {
     var bytes = [UInt8](repeating: 0, count: 8192)
     let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
-    guard count > 0, let problem = refusal(Array(bytes.prefix(count))) else { return }
+    guard count > 0, let problem = refusal(Array(bytes.prefix(count))) else { return false }
     let response = answer(problem)
     var text =
       "HTTP/1.1 \(response.status) Bad Request\r\nConnection: close\r\nContent-Length: \(response.body.count)\r\n"
@@ -45,5 +47,6 @@ package enum FirstLook {
     let message = Array((text + "\r\n").utf8) + response.body
     send(descriptor, message, message.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     shutdown(descriptor, Int32(SHUT_RDWR))
+    return true
   }
 }

@@ -8,4 +8,11 @@ package protocol HTTPService: Sendable {
 
   /// Answers a complete request, now or later, by the exchange.
   func answer(_ request: HTTPRequest, _ exchange: Exchange)
+
+  /// Is told what the transport did.
+  func note(_ event: TransportEvent)
+}
+
+extension HTTPService {
+  package func note(_ event: TransportEvent) {}
 }

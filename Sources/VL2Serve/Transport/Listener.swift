@@ -63,10 +63,16 @@ package final class Listener: @unchecked Sendable {
       let known = Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
       if vl2_mhd_begins(code) {
         let descriptor = vl2_mhd_descriptor(connection)
-        number?.pointee = UnsafeMutableRawPointer(bitPattern: known.connections.open(descriptor))
-        FirstLook.take(descriptor) { known.service.refusal(status: 400, problem: $0) }
+        let new = known.connections.open(descriptor)
+        number?.pointee = UnsafeMutableRawPointer(bitPattern: new)
+        known.service.note(.connectionOpened)
+        if FirstLook.take(descriptor, answer: { known.service.refusal(status: 400, problem: $0) }) {
+          known.connections.refuse(new)
+          known.service.note(.unreadableRequest(client: Listener.client(connection)))
+        }
       } else {
         known.connections.close(Int(bitPattern: number?.pointee))
+        known.service.note(.connectionClosed)
       }
     }
     settings.pointee.handle = { context, connection, path, method, version, bytes, count, exchange in
@@ -81,7 +87,8 @@ package final class Listener: @unchecked Sendable {
         }
         return vl2_mhd_result(exchange.proceed(known.service))
       }
-      guard let path, let method, let version else { return vl2_mhd_result(false) }
+      let isRefused = known.connections.isRefused(Int(bitPattern: vl2_mhd_socket_context(connection)))
+      guard !isRefused, let path, let method, let version else { return vl2_mhd_result(false) }
       let head = Listener.head(
         connection, method: String(cString: method), path: String(cString: path),
         version: String(cString: version), local: known.local)
@@ -93,10 +100,15 @@ package final class Listener: @unchecked Sendable {
       guard let context else { return }
       Unmanaged<Context>.fromOpaque(context).takeUnretainedValue().connections.isFull()
     }
-    settings.pointee.completed = { _, _, exchange, _ in
-      guard let pointer = exchange?.pointee else { return }
-      Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue().complete()
-      exchange?.pointee = nil
+    settings.pointee.completed = { context, connection, exchange, _ in
+      guard let context, let connection else { return }
+      let known = Unmanaged<Context>.fromOpaque(context).takeUnretainedValue()
+      if let pointer = exchange?.pointee {
+        Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue().complete(known.service)
+        exchange?.pointee = nil
+      } else if !known.connections.isRefused(Int(bitPattern: vl2_mhd_socket_context(connection))) {
+        known.service.note(.unreadableRequest(client: Listener.client(connection)))
+      }
     }
     let started = vl2_mhd_start(settings)
     guard let started else {
@@ -133,11 +145,15 @@ package final class Listener: @unchecked Sendable {
       connections: context.connections, ledger: context.ledger, limits: context.limits)
   }
 
+  private static func client(_ connection: OpaquePointer) -> NetworkAddress? {
+    vl2_mhd_client(connection).flatMap { NetworkAddress($0) }
+  }
+
   private static func head(
     _ connection: OpaquePointer, method: String, path: String, version: String, local: NetworkAddress
   ) -> RequestHead {
     var head = RequestHead(method: method, path: path, version: version, headers: [])
-    head.client = vl2_mhd_client(connection).flatMap { NetworkAddress($0) }
+    head.client = client(connection)
     head.local = local.isAny ? boundAddress(vl2_mhd_descriptor(connection)) : local
     withUnsafeMutablePointer(to: &head.headers) { headers in
       vl2_mhd_headers(

@@ -11,6 +11,7 @@ package final class ResponseStream: @unchecked Sendable {
     var isSuspended = false
     /// Whether everything was handed over.
     var isRead = false
+    var readBytes = 0
   }
 
   private let connection: OpaquePointer
@@ -29,6 +30,9 @@ package final class ResponseStream: @unchecked Sendable {
 
   /// Has the connection closed in the middle of the body, as a sign that it is not complete.
   package func abort() { change { $0.isAborted = true } }
+
+  /// Bytes that were handed over.
+  var readBytes: Int { state.withLock { $0.readBytes } }
 
   var isRead: Bool { state.withLock { $0.isRead } }
 
@@ -58,6 +62,7 @@ package final class ResponseStream: @unchecked Sendable {
       let count = min(buffer.count, state.waiting.count)
       buffer.copyBytes(from: state.waiting.prefix(count))
       state.waiting.removeFirst(count)
+      state.readBytes += count
       return count
     }
   }

@@ -25,7 +25,7 @@ import VL2Serve
     #expect(usage["completion_tokens"] as? Int == 3)
     #expect(usage["total_tokens"] as? Int == 3 + (usage["prompt_tokens"] as? Int ?? 0))
     // Nothing that was asked or answered is in the log.
-    #expect(server.log.lines.contains("/v1/chat/completions: complete, 1 pictures"))
+    #expect(try await server.logs("/v1/chat/completions: complete, 1 pictures"))
     #expect(!server.log.lines.contains("star") && !server.log.lines.contains("What"))
     // Boxes, as text and as fields.
     let found = try await server.post(

@@ -67,7 +67,7 @@ import Testing
       expectFailure(
         second, status: 69, naming: "127.0.0.1:\(server.port): another program listens there; stop it")
       #expect(server.end() == 0)
-      #expect(server.lines.contains("127.0.0.1 /v1/chat/completions: max_tokens, 0 pictures"))
+      #expect(server.lines.contains("127.0.0.1 POST /v1/chat/completions: max_tokens, 0 pictures"))
       #expect(!server.lines.contains("secret"))
     }
   }
