@@ -22,7 +22,7 @@ public struct AnswerEvents: AsyncSequence, Sendable {
   ///
   /// - Parameter receiver: called on the engine's thread, which waits, or for what has come before on this one. It is let go
   ///   of after `done`, and must not ask the engine anything.
-  package func forEach(_ receiver: @escaping @Sendable (AnswerEvent) -> Void) {
+  package func hand(to receiver: @escaping @Sendable (AnswerEvent) -> Void) {
     ticket.job.events.setReceiver(receiver)
   }
 

@@ -39,7 +39,7 @@ final class Delivery: Sendable {
   ) {
     exchange.onDeparture { [events] in events.cancel() }
     if isStreamed { exchange.remind(every: Self.signSeconds) { [weak self] in self?.giveSign() } }
-    events.forEach { [self] event in
+    events.hand { [self] event in
       onProgress(event)
       switch event {
       case .planned: state.withLock { $0.hadItsTurn = true }

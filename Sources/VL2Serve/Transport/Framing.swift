@@ -3,6 +3,8 @@
 package enum Framing {
   /// What is wrong with a request's head; nil where nothing is.
   package static func fault(_ head: RequestHead) -> (status: Int, problem: String)? {
+    // Longer than any; whoever sends it does not speak HTTP.
+    if head.method.utf8.count > 32 { return (501, "the method is no method of HTTP") }
     // A proxy might take `Transfer-Encoding :` for what it looks like.
     for (name, _) in head.headers where name.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
       return (400, "the name of a header has a blank, or a sign that names do not have")
