@@ -197,8 +197,19 @@ def test_questions_with_pictures(server, nginx, asked):
     assert answer.choices[0].message.content == asked.answer
 
 
-def test_health_needs_no_key(nginx):
+def test_keys_are_passed_on(nginx):
     assert nginx.request("GET", "/health", key=None)[0] == 200
+    assert nginx.request("GET", "/v1/models", key=None)[0] == 401
+    assert nginx.request("GET", "/v1/models", key=None, headers={"X-Api-Key": KEY})[0] == 200
+    assert nginx.request("GET", "/v1/models", key=None, headers={"X-Api-Key": "wrong"})[0] == 401
+
+
+@pytest.mark.parametrize("example", ["board.conf", "boards.conf"])
+def test_nginx_waits_longer_than_the_server(example):
+    """Else it would answer 504 while the server still may answer; which would take a minute to see."""
+    deadline = re.search(r"deadline = ([\d.]+)", (ROOT / "tools/vl2/Serve.swift").read_text())
+    waits = re.search(r"proxy_read_timeout (\d+)s;", (EXAMPLES / example).read_text())
+    assert float(waits[1]) > 2 * float(deadline[1])
 
 
 def arrival(nginx):
