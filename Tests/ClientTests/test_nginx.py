@@ -321,14 +321,22 @@ def answered(board):
 
 @pytest.fixture
 def boards(serve, start_nginx):
+    started = []
+
     def start(*options):
         two = [serve(*OPTIONS, *options, port=free_port()) for _ in range(2)]
         for one in two:
             for asked in ALL:
                 one.secrets |= asked.secrets()
+        started.extend(two)
         upstreams = {"192.168.1.21:11434": two[0].port, "192.168.1.22:11434": two[1].port}
         return start_nginx("boards.conf", upstreams), two
-    return start
+
+    yield start
+    # Those that a test killed, so that all end as servers have to.
+    for one in started:
+        if one.process.poll() is not None:
+            one.start()
 
 
 def ticks(board):
@@ -406,7 +414,6 @@ def test_a_board_ends_under_a_question(boards):
     assert not at_work.cancelled() and not answered(at_work), "it ended before it was killed"
     [other] = {*two} - {at_work}
     until(lambda: answered(other) == 1, "the other one's line of the log")
-    at_work.start()
 
 
 def test_load_with_a_board_killed(boards):
