@@ -71,7 +71,8 @@ NOT_RUN = {
     "docker run -d --name open-webui":
         "the image is a gigabyte and needs Docker; test_open_webui reads its address, key and names",
 }
-READ_YAML = ["provider: openai\n", "provider: ollama\n", "provider: llamacpp\n", "ai_task.generate_data", "llmvision.image_analyzer"]
+READ_YAML = [
+    "provider: openai\n", "provider: ollama\n", "provider: llamacpp\n", "ai_task.generate_data", "llmvision.image_analyzer"]
 
 
 def only(texts, block):
