@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import random
-import re
 import resource
 import shutil
 import socket
@@ -34,7 +33,8 @@ DEFERRED = 6
 LATE = 5
 # After descriptors are there again, who waited outside is served within this time.
 REOPENED = 15
-MEMORY = 0.05
+# Bytes that questions of many sizes leave in the allocator (Benchmarks/LOG.md: up to 1.6 MB) come on top of 5 % of little.
+MEMORY, MARGIN = 0.05, 3_000_000
 # Tiles are not to depend on how much time is left: with fewer of them pocket may be wrong.
 OPTIONS = ["--queue", "8", "--deadline", str(DEADLINE), "--max-tiles", "20"]
 
@@ -254,6 +254,8 @@ class Client(threading.Thread):
         if status != 200:
             return self.failed(kind, begin, f"status {status}", body)
         text, ending, error = said(how, body)
+        if error and f"the time of {DEADLINE} s was over" in error:
+            return "refused in the stream"
         if error:
             return self.failed(kind, begin, "error in the stream", error)
         if text == asked.answer:
@@ -469,7 +471,7 @@ class Client(threading.Thread):
 
     def pipelined_garbage(self):
         return self.refused(
-            "pipelined garbage", self.health() + self.some_garbage() + b"\r\n\r\n", range(400, 506), first=200)
+            "pipelined garbage", self.health() + b"x" + self.some_garbage() + b"\r\n\r\n", range(400, 506), first=200)
 
     def wrong_key(self):
         key = f"wrong-{self.random.randrange(1 << 40):010x}"
@@ -865,11 +867,11 @@ def soak(server, minutes, seed):
     rows["at the end"] = at_rest(server, descriptors, threads)
     rows["at most"] = sampler.most
     memory = rows["after a minute"][0]
-    grown = rows["at the end"][0] / memory - 1
+    grown = rows["at the end"][0] - memory
     print(table(record, disturber, rows))
-    print(f"\nmemory: {100 * grown:+.1f} % against that after a minute; log: {len(re.findall(chr(10), server.log())):,} lines")
-    if grown > MEMORY:
-        record.fault(f"memory grew by {100 * grown:.1f} % (over {100 * MEMORY:.0f} %)")
+    print(f"\nmemory: {100 * grown / memory:+.1f} % against that after a minute; log: {server.log().count(chr(10)):,} lines")
+    if grown > max(MARGIN, MEMORY * memory):
+        record.fault(f"memory grew by {grown / 1e6:.1f} MB, {100 * grown / memory:.1f} %")
     if rows["at the end"][1] > descriptors:
         record.fault(f"{rows['at the end'][1]} descriptors are open, {descriptors} were before")
     if rows["at the end"][2] > threads:
