@@ -762,7 +762,8 @@ def at_rest(server, descriptors=0, threads=0, patience=90):
     The server keeps what it read, within a bound of its own, of long conversations more than of short ones. So it is first
     asked the same each time, more than the 32 conversations that it keeps."""
     for number in range(40):
-        server.ask(Asked((), f"Say {number}.", ""), max_tokens=1)
+        # Of fewer than 32 positions nothing is kept.
+        server.ask(Asked((), f"{number} " * 40, ""), max_tokens=1)
     for asked in ALL:
         server.ask(asked)
     end = time.monotonic() + patience
