@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import resource
 import socket
 import subprocess
 import threading
@@ -9,7 +11,7 @@ import time
 
 import pytest
 
-from pictures import COLOUR, HUGE_URL, RECEIPT, SIGN, png
+from pictures import COLOUR, HUGE_URL, RECEIPT, SIGN, endless_schema, png
 from server import KEY, PROGRAMS, ROOT, Server, base64_of, events, pocket
 
 
@@ -462,6 +464,55 @@ def test_idle_connections_leave_room(server):
         for connection in idle:
             connection.close()
     server.honest(SIGN)
+
+
+def test_no_descriptor_left(serve):
+    """While the server can open nothing, streams go on, those that wait have signs of work, and who comes waits outside."""
+    running = serve("--queue", "50", "--deadline", "100", *SLOWLY)
+    headers = {"Authorization": f"Bearer {running.key}", "Content-Type": "application/json"}
+    limit = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+
+    def question():
+        schema = {"type": "json_schema", "json_schema": {"name": "words", "schema": endless_schema()}}
+        return body(COLOUR.content(), max_tokens=1300, stream=True, response_format=schema)
+    begin = time.monotonic()
+    assert running.request("POST", "/v1/chat/completions", question())[0] == 200
+    # So many that the last one waits for more than 10 s, and fewer than are taken at once.
+    count = min(50, 2 + int(14 / (time.monotonic() - begin)))
+    connections = [running.connection() for _ in range(count)]
+    waiting, streams = [], []
+    try:
+        for connection in connections:
+            connection.request("GET", "/health")
+            connection.getresponse().read()
+        numbers = {int(number) for number in os.listdir(f"/proc/{running.pid}/fd")}
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (min(set(range(len(numbers) + 1)) - numbers), limit[1]))
+        for connection in connections:
+            connection.request("POST", "/v1/chat/completions", json.dumps(question()), headers)
+        # Those who are idle when another comes are ended; so all are to be asking by then.
+        time.sleep(1)
+        for _ in range(10):
+            waiting.append(socket.create_connection(("127.0.0.1", running.port), timeout=30))
+            waiting[-1].sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        for connection in connections:
+            answer = connection.getresponse()
+            streams.append(answer.read())
+            assert answer.status == 200 and events(streams[-1])
+        assert any(b"\n:" in stream for stream in streams), "no stream waited for so long that it was told"
+        resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limit)
+        for connection in waiting:
+            # Who came while nothing was left may be sent away unread.
+            got = connection.recv(4096)
+            assert got == b"" or got.startswith(b"HTTP/1.1 200"), got
+        assert running.get("/health", timeout=5)[0] == 200
+    except (OSError, http.client.HTTPException) as error:
+        time.sleep(1)
+        raise AssertionError(f"{error!r}; vl2 serve has ended with {running.process.poll()}") from error
+    finally:
+        for connection in connections + waiting:
+            connection.close()
+    for asked in [SIGN, COLOUR]:
+        running.honest(asked)
 
 
 def test_ten_thousand_stops(server):
