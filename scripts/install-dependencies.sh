@@ -52,6 +52,7 @@ elif [ "${1:-}" = clients ]; then
   need_program python3 python3
   python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)      # Debian keeps it apart
   need_program slowhttptest slowhttptest
+  need_program chromium chromium
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

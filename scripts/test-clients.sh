@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
-all=(openai openai-1.65 ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits openapi
+all=(openai openai-1.65 ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits openapi page
   mistreatment slow-clients llama-server)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -71,6 +71,7 @@ run_part() {
     openai-1.65) run openai-1.65 "$tests" test_openai.py ;;
     instructor) run instructor "$tests" test_instructor.py ;;
     litellm) run litellm "$tests" test_litellm.py ;;
+    page) run page "$tests" test_page.py ;;
     llama-server)
       PYTHONPATH=$tests/llama_server:$tests run main "$tests/llama_server" test_left_out.py &&
         PYTHONPATH=$tests/llama_server:$tests run main "$kept/llama-server-tests/tests" -p against_vl2 unit
@@ -81,7 +82,7 @@ run_part() {
 
 needs_venv() {
   case $part in
-    openai-1.65 | instructor | litellm) echo "$part" ;;
+    openai-1.65 | instructor | litellm | page) echo "$part" ;;
     *) echo main ;;
   esac
 }
