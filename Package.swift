@@ -36,7 +36,10 @@ let package = Package(
     .target(
       name: "VL2Measure",
       dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
-    .target(name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"]),
+    .target(
+      name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"],
+      // scripts/embed-page.py makes AskPage.swift from it.
+      exclude: ["Page/ask.html"]),
     .target(
       name: "VL2Console",
       dependencies: [

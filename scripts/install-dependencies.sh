@@ -80,6 +80,7 @@ elif [ "${1:-}" = clients ]; then
   need_program curl curl
   need_program jq jq
   need_program prometheus prometheus              # with promtool
+  need_program chromium chromium
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

@@ -34,6 +34,8 @@ for path in sys.argv[1:]:
 sys.exit(wrong > 0)
 PYTHON
 
+scripts/embed-page.py --check || complain "the page that is served is not the page that is written"
+
 # Nothing names what stands above it (docs/ARCHITECTURE.md, "Floors"), and the check would find it if something did.
 scripts/check-floors.py || complain "the lines above go against the floors of docs/ARCHITECTURE.md"
 scripts/check-floors.py --prove >/dev/null || complain "scripts/check-floors.py does not find what goes upwards"

@@ -12,7 +12,7 @@ root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
 all=(openai openai-1.65 responses ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
-  openapi mistreatment slow-clients llama-server integrations nginx)
+  openapi page mistreatment slow-clients llama-server integrations nginx)
 # Those that take little of the processors' time for the time that they take.
 waiting=(limits mistreatment slow-clients)
 
@@ -75,6 +75,7 @@ run_part() {
     openai-1.65) run openai-1.65 "$tests" test_openai.py ;;
     instructor) run instructor "$tests" test_instructor.py ;;
     litellm) run litellm "$tests" test_litellm.py ;;
+    page) run page "$tests" test_page.py ;;
     llama-server)
       PYTHONPATH=$tests/llama_server:$tests run main "$tests/llama_server" test_left_out.py &&
         PYTHONPATH=$tests/llama_server:$tests run main "$kept/llama-server-tests/tests" -p against_vl2 unit
@@ -85,7 +86,7 @@ run_part() {
 
 needs_venv() {
   case $part in
-    openai-1.65 | instructor | litellm) echo "$part" ;;
+    openai-1.65 | instructor | litellm | page) echo "$part" ;;
     *) echo main ;;
   esac
 }

@@ -177,7 +177,9 @@ struct ChatFormat: AnswerFormat {
       "prompt_per_second": rate(counts.readTokens, read), "predicted_n": .integer(counts.writtenTokens),
       "predicted_ms": .real(1000 * counts.seconds.decode),
       "predicted_per_second": rate(counts.writtenTokens, counts.seconds.decode),
-      "image_tiles": .integer(counts.tiles), "queued_ms": .real(1000 * counts.seconds.queued),
+      "image_tiles": .integer(counts.tiles),
+      "image_ms": .real(1000 * (counts.seconds.tiling + counts.seconds.vision)),
+      "queued_ms": .real(1000 * counts.seconds.queued),
     ]
   }
 

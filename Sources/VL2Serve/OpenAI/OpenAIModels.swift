@@ -2,8 +2,9 @@ import VL2Base
 
 extension ServedModel {
   /// The entry of `/v1/models`. Frigate reads `aliases`, `architecture`, `meta` and `max_model_len`.
+  /// `description` is there for models that only demonstrate, and says so; the page shows it.
   var openAI: JSONValue {
-    [
+    var entry: JSONValue = [
       "id": .text(name), "object": "model", "created": .integer(written), "owned_by": "vl2",
       "aliases": .array(aliases.map { .text($0) }),
       "architecture": ["input_modalities": ["text", "image"], "output_modalities": ["text"]],
@@ -12,6 +13,8 @@ extension ServedModel {
       ],
       "max_model_len": .integer(contextLength),
     ]
+    if let notice { entry.append("description", .text(notice)) }
+    return entry
   }
 
   /// The answer to `/v1/models`.

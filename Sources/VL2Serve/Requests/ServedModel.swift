@@ -15,6 +15,8 @@ package struct ServedModel: Sendable {
   /// When the file was last written, in seconds since 1970.
   var written = 0
   var weightCount: Int
+  /// A line for users of a model that only demonstrates and knows little; nil for other models.
+  var notice: String?
   /// Of most weights: `Q4`.
   var code: String
   /// 64 hexadecimal digits that tell the file from others.
@@ -31,6 +33,7 @@ package struct ServedModel: Sendable {
     self.aliases = (aliases + [own]).reduce(into: []) { if !$0.contains($1), $1 != name { $0.append($1) } }
     contextLength = engine.contextLength
     weightCount = engine.weightCount
+    notice = engine.demonstrationNotice
     code = engine.mainCode.uppercased()
     let file = try InputFile(path: path)
     var status = stat()

@@ -5,13 +5,10 @@ enum StaticAnswer {
   static func response(to route: Route, _ head: RequestHead) -> HTTPResponse? {
     switch route {
     case .home:
-      let isBrowser = head.value("accept")?.contains("text/html") ?? false
+      if head.value("accept")?.lowercased().contains("text/html") ?? false { return page }
+      // Programs look for exactly these words, to find a server that speaks as Ollama does.
       return HTTPResponse(
-        status: 200, contentType: "text/plain; charset=utf-8",
-        // Programs look for exactly these words, to find a server that speaks as Ollama does.
-        text: isBrowser
-          ? "vl2 \(packageVersion) is running. Programs can ask it as they ask OpenAI or Ollama: see docs/SERVING.md.\n"
-          : "Ollama is running")
+        status: 200, contentType: "text/plain; charset=utf-8", text: "Ollama is running")
     case .serviceWorker:
       return HTTPResponse(status: 200, contentType: "text/javascript", text: departingWorker)
     case .webManifest:
@@ -25,6 +22,16 @@ enum StaticAnswer {
     case .ollamaVersion: return HTTPResponse(json: ["version": .text(packageVersion)])
     default: return nil
     }
+  }
+
+  /// The page for people. A new version of the program has a new page, so browsers ask each time.
+  private static var page: HTTPResponse {
+    var response = HTTPResponse(status: 200, contentType: "text/html; charset=utf-8", text: AskPage.html)
+    response.headers += [
+      ("Content-Security-Policy", AskPage.contentSecurityPolicy), ("X-Content-Type-Options", "nosniff"),
+      ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache"), ("Vary", "Accept"),
+    ]
+    return response
   }
 
   /// A browser that has seen another server at this port keeps that one's service worker, which would go on to show the other's

@@ -48,6 +48,48 @@ import VL2Serve
       try await server.ask("GET", "/health", headers: ["Origin: http://attacker.example"]).status == 403)
   }
 
+  /// The page runs its own script and style, which the policy names by their hashes, and nothing else.
+  @Test func page() async throws {
+    let server = try await TestServer(access: AccessRules(keys: ["sesame"]))
+    let browser = ["Accept: text/html,application/xhtml+xml,*/*;q=0.8"]
+    let page = try await server.ask("GET", "/", headers: browser)
+    #expect(page.status == 200)
+    #expect(page.value("content-type") == "text/html; charset=utf-8")
+    #expect(page.value("x-content-type-options") == "nosniff")
+    #expect(page.value("referrer-policy") == "no-referrer")
+    #expect(page.value("cache-control") == "no-cache")
+    let policy = try #require(page.value("content-security-policy"))
+    for (directive, element) in [("script-src", "script"), ("style-src", "style")] {
+      let open = try #require(page.text.range(of: "<\(element)[^>]*>", options: .regularExpression))
+      let close = try #require(page.text.range(of: "</\(element)>"))
+      let digest = Array(page.text[open.upperBound..<close.lowerBound].utf8).withUnsafeBytes(
+        sha256Hexadecimal)
+      let bytes = Data(
+        try stride(from: 0, to: 64, by: 2).map { try #require(UInt8(hex(digest, $0), radix: 16)) })
+      #expect(policy.contains("\(directive) 'sha256-\(bytes.base64EncodedString())'"))
+    }
+    for part in ["default-src 'none'", "frame-ancestors 'none'", "connect-src 'self'", "base-uri 'none'"] {
+      #expect(policy.contains(part))
+    }
+    #expect(!policy.contains("unsafe"))
+    let head = try await server.ask("HEAD", "/", headers: browser)
+    #expect(head.status == 200 && head.body.isEmpty)
+    #expect(head.value("content-security-policy") == policy)
+  }
+
+  private func hex(_ digest: String, _ place: Int) -> String { String(digest.dropFirst(place).prefix(2)) }
+
+  /// A model that knows little says so where models are listed; others have no such line.
+  @Test func notice() async throws {
+    for isPocket in [true, false] {
+      let server = try await TestServer(pocket: isPocket)
+      let model = try #require(
+        (await server.ask("GET", "/v1/models").object()["data"] as? [[String: Any]])?.first)
+      #expect(model["description"] as? String == server.engine.demonstrationNotice)
+      #expect((model["description"] != nil) == isPocket)
+    }
+  }
+
   @Test func contentTypes() async throws {
     let server = try await TestServer()
     let body = try jsonText(["messages": messages("a"), "max_tokens": 1])
