@@ -27,6 +27,7 @@ struct Serve: AsyncParsableCommand {
   func run() async throws {
     // The log's reader may end before the server does.
     signal(SIGPIPE, SIG_IGN)
+    Heap.returnLargeBlocks()
     let rules = try access.rules()
     let manager = ServiceManager()
     let server = try Server(

@@ -72,6 +72,8 @@ int vl2_font_has(const vl2_freetype *freetype, void *font, uint32_t scalar);
 // Draws it, `size` pixels being the font's em. 0 where the font has no outline of it.
 int vl2_font_draw(const vl2_freetype *freetype, void *font, uint32_t scalar, uint32_t size, vl2_glyph *glyph);
 
+// From now on malloc gives blocks of 1 MiB and more back to the system when they are freed, and keeps to that bound.
+void vl2_return_large_blocks(void);
 // Gives back memory that malloc keeps although it was freed.
 void vl2_trim_heap(void);
 

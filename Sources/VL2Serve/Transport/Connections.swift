@@ -68,7 +68,12 @@ final class Connections: Sendable {
     let number = state.withLock { state in
       state.last += 1
       state.entries[state.last] = Entry(descriptor: descriptor, due: .now + .seconds(limits.headSeconds))
-      if state.entries.count > limits.connections { Self.endSlowest(&state, but: state.last) }
+      // Whoever has just come has time to ask.
+      if state.entries.count > limits.connections,
+        let slowest = Self.slowest(state, in: [.head, .body, .writing], but: state.last)
+      {
+        Self.end(slowest, &state)
+      }
       return state.last
     }
     tell()
@@ -83,12 +88,11 @@ final class Connections: Sendable {
   }
 
   /// There is no descriptor left for somebody who wants to connect. libmicrohttpd accepts nobody until a connection ends,
-  /// which may be never: so the one that has done nothing for the longest time ends now, or the first one that is answered.
+  /// which may be never: so the thread ends the one that has asked nothing for the longest time, once that is a second, and
+  /// until then the first one that is answered.
   func isFull() {
-    state.withLock { state in
-      state.isFull = true
-      Self.endSlowest(&state, but: nil)
-    }
+    state.withLock { $0.isFull = true }
+    tell()
   }
 
   /// The first request was refused; libmicrohttpd may still read it.
@@ -154,14 +158,27 @@ final class Connections: Sendable {
     _ = write(wake, &byte, 1)
   }
 
-  /// Ends the connection that has been at the same for the longest time, other than waiting for its answer.
+  /// The connection that has been at the same for the longest time, of those in some phases.
+  private static func slowest(_ state: State, in phases: Set<Phase>, but newest: Number? = nil) -> Number? {
+    state.entries.filter { $0.key != newest && phases.contains($0.value.phase) }
+      .min { $0.value.since < $1.value.since }?.key
+  }
+
+  /// Ends a connection where there is no descriptor for another one.
   ///
-  /// - Parameter newest: who has just come, and has time to ask.
-  private static func endSlowest(_ state: inout State, but newest: Number?) {
-    let slowest = state.entries.filter { number, entry in
-      number != newest && entry.phase != .answering && entry.phase != .over
-    }.min { $0.value.since < $1.value.since }
-    if let slowest { end(slowest.key, &state) }
+  /// - Returns: when one can be ended; nil where that is not needed any more, or not possible.
+  private static func makeRoom(_ state: inout State, _ now: ContinuousClock.Instant)
+    -> ContinuousClock.Instant?
+  {
+    guard state.isFull, let slowest = slowest(state, in: [.head]), let since = state.entries[slowest]?.since
+    else {
+      return nil
+    }
+    let due = since + .seconds(1)
+    if due > now { return due }
+    end(slowest, &state)
+    state.isFull = false
+    return nil
   }
 
   /// libmicrohttpd notices and closes the descriptor, after it took the entry out: it is not another's yet.
@@ -199,7 +216,8 @@ final class Connections: Sendable {
         }
         let watched = state.entries.filter { $0.value.exchange != nil }
         let reminders = Self.takeReminders(&state, now)
-        let next = state.entries.values.flatMap { [$0.due, $0.reminder?.due] }.compactMap(\.self).min()
+        let dues = state.entries.values.flatMap { [$0.due, $0.reminder?.due] } + [Self.makeRoom(&state, now)]
+        let next = dues.compactMap { $0 }.min()
         return (
           watched.map { ($0.key, $0.value.descriptor) }, next.map { ($0 - now) / .seconds(1) },
           state.isStopped, reminders
