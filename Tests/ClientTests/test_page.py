@@ -33,7 +33,7 @@ RECEIPT = POCKET / PRICE.files[0]
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 HOSTILE = '<img src=x onerror="window.hacked = 1"><script>window.hacked = 1</script>'
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=40_000)
 
 
 @pytest.fixture(scope="module")
@@ -344,7 +344,7 @@ def test_more_pictures_than_a_question_takes(server, visit):
 
 def test_the_answer_grows(server, visit):
     page = visit(server)
-    at_length(page, {"type": "string", "minLength": 400})
+    at_length(page, {"type": "string", "minLength": 1000, "maxLength": 1020})
     page.evaluate("""() => {
       window.seen = [];
       window.announcements = 0;
@@ -358,7 +358,7 @@ def test_the_answer_grows(server, visit):
     add(page, STAR)
     answer = ask(server, page, "Tell me about it.")
     seen = page.evaluate("seen")
-    assert len(answer) > 400 and len(seen) >= 4, f"{len(answer)} letters were shown in {len(seen)} steps"
+    assert len(answer) >= 1000 and len(seen) >= 3, f"{len(answer)} letters were shown in {len(seen)} steps"
     assert seen[-1] == answer and all(longer.startswith(text) for text, longer in zip(seen, seen[1:]))
     # A screen reader hears that it begins, and the whole; not each token.
     assert page.evaluate("announcements") <= 4
@@ -540,7 +540,7 @@ def test_boxes_on_a_photo_that_is_turned(server, visit, tmp_path):
 
 def test_find_after_an_answer(server, visit):
     """The picture of docs/SERVING.md is what this leaves."""
-    page = visit(server, {"viewport": {"width": 900, "height": 980}})
+    page = visit(server, {"viewport": {"width": 800, "height": 1210}})
     add(page, STAR)
     assert ask(server, page, SHAPE.question) == SHAPE.answer
     with page.expect_request("**/v1/chat/completions") as request:
@@ -656,6 +656,8 @@ def visible_focus(page):
 
 def test_keyboard_alone(server, visit):
     page = visit(server)
+    # From here on choosers are caught: one that opens while Chromium is still being told so would be the system's.
+    page.on("filechooser", lambda chooser: None)
     expect(page.locator("#question")).to_be_focused()
     server.secrets.add("the star")
     page.keyboard.press("Shift+Tab")

@@ -5,7 +5,7 @@
 enum AskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-456EyupSFFJ/XPLZe2k3TYZU3LToxF9OGKZGecrpMuM='; style-src 'sha256-cy/euiUJbOx8x28Yno2tC/+laFFj+pWKk9Mcxn4e9pY='; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-456EyupSFFJ/XPLZe2k3TYZU3LToxF9OGKZGecrpMuM='; style-src 'sha256-J0EU6+Mso35WN0y8YQwsMK4VhSC/wGDOuXyzSh+tg1Q='; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -167,15 +167,17 @@ dialog input:not([type=checkbox]) {
 #kept { margin-bottom: .75rem; }
 #kept li { display: flex; align-items: center; gap: .5rem; padding: .35rem 0; border-bottom: 1px solid var(--line); }
 #kept .open {
-  flex: 1; justify-content: start; gap: .75rem; min-width: 0; border-color: transparent; text-align: left;
+  flex: 1; justify-content: start; gap: .75rem; min-width: 0; padding-inline: .25rem; border-color: transparent;
+  text-align: left;
 }
 #kept img { flex: none; width: 3rem; height: 3rem; border-radius: .25rem; object-fit: cover; }
 #kept .open span { min-width: 0; overflow: hidden; text-overflow: ellipsis; }
-#kept small { display: block; color: var(--muted); }
+#kept small { display: block; color: var(--muted); white-space: normal; }
 
 @media (max-width: 30rem) {
   .tools .button, #modes label { padding-inline: .55rem; }
   .asked, .answer { padding: .6rem .75rem; }
+  .facts p { flex-basis: 100%; }
 }
 /* So low that head and question would leave nothing between them: a phone on its side, or a page enlarged four times. */
 @media (max-height: 28rem) {
