@@ -11,13 +11,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MOST = 64 };
+// Each takes a descriptor too, of which a process has a thousand or so. Nothing is allocated in a signal's handler, so the
+// table has its full size; pages of it that are not used take no memory.
+enum { MOST = 4096 };
 
 static struct {
   _Atomic(uintptr_t) base; // 0: free
   _Atomic(size_t) length;
   atomic_uint faults;
 } ranges[MOST];
+static atomic_int used; // ranges that have ever been taken; all others are free
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
@@ -26,7 +29,8 @@ static uintptr_t page_size;
 
 static void handle(int number, siginfo_t *info, void *context) {
   uintptr_t address = (uintptr_t)info->si_addr;
-  for (int i = 0; i < MOST; i++) {
+  int count = atomic_load(&used);
+  for (int i = 0; i < count; i++) {
     uintptr_t base = atomic_load(&ranges[i].base);
     if (!base || address < base || address - base >= atomic_load(&ranges[i].length)) continue;
     atomic_fetch_add(&ranges[i].faults, 1);
@@ -62,6 +66,7 @@ int vl2_bus_guard_add(const void *base, size_t length) {
     if (atomic_load(&ranges[i].base)) continue;
     atomic_store(&ranges[i].faults, 0);
     atomic_store(&ranges[i].length, length);
+    if (i >= atomic_load(&used)) atomic_store(&used, i + 1);
     atomic_store(&ranges[i].base, (uintptr_t)base);
     found = i;
   }

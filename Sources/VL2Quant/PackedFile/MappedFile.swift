@@ -87,9 +87,12 @@ final class MappedFile: @unchecked Sendable {
 
   /// From now on a page that cannot be read counts as zeros, and `checkUnchanged` reports it. Otherwise it
   /// would end the program by SIGBUS.
-  func surviveFaults() {
+  ///
+  /// - Returns: false where too many files are guarded.
+  func surviveFaults() -> Bool {
     state.withLock { state in
       if state.guardNumber < 0 { state.guardNumber = vl2_bus_guard_add(bytes.baseAddress, bytes.count) }
+      return state.guardNumber >= 0
     }
   }
 

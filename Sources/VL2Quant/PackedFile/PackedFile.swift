@@ -232,7 +232,14 @@ public final class PackedFile: @unchecked Sendable {
 
   /// From now on a page that cannot be read (the file was cut short, its card pulled out) counts as zeros,
   /// and `checkUnchanged` reports it. Otherwise it would end the program by SIGBUS.
-  package func surviveFaults() { mapped.surviveFaults() }
+  ///
+  /// - Throws: `PackedFileError.system` where thousands of files are open.
+  package func surviveFaults() throws {
+    if mapped.surviveFaults() { return }
+    throw PackedFileError.system(
+      path: path, operation: "be read safely",
+      reason: SystemReason("too many models are open in this program", "close some of them", kind: .busy))
+  }
 
   /// Compares the file with what was opened. Cheap enough to do for each token.
   ///

@@ -9,7 +9,7 @@ extension PackedFile {
   /// - Parameter progress: receives the share done, 0 to 1; may be called from several threads, one at a time.
   /// - Throws: `PackedFileError.damagedSection` or `.damagedPadding` for the first damage in file order.
   public func verify(progress: (@Sendable (Double) -> Void)? = nil) throws {
-    surviveFaults()
+    try surviveFaults()
     let sections = manifest.sections
     let total = max(1, sections.reduce(0) { $0 + $1.storedLength })
     let state = Monitor(VerificationState())

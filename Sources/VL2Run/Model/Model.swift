@@ -39,7 +39,7 @@ package final class Model {
   ///   may take, `MemoryError` where the system refuses memory.
   package init(path: String, options: RuntimeOptions = RuntimeOptions()) throws {
     file = try PackedFile(path: path)
-    file.surviveFaults()
+    try file.surviveFaults()
     tokenizer = try Tokenizer(section: file.sectionBytes("tokenizer"))
     guard tokenizer.count <= file.config.language.vocabularySize else {
       throw ModelError.tokenizerTooLarge(

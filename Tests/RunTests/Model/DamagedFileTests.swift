@@ -85,6 +85,23 @@ import VL2Run
     }
   }
 
+  /// However many models are open, each survives its file.
+  @Test func manyModelsAtOnce() throws {
+    let others = try (0..<100).map { _ in
+      let file = try PackedFile(path: try PackedModels.path("nano-mha", .q4))
+      try file.surviveFaults()
+      return file
+    }
+    try withTemporaryFolder { folder in
+      let path = folder + "/model.vl2q"
+      try PackedModels.copy("nano-mha", to: path)
+      let model = try Model(path: path, options: RuntimeOptions(threads: 1))
+      #expect(truncate(path, 4096) == 0)
+      #expect(throws: PackedFileError.self) { try model.answer() }
+    }
+    withExtendedLifetime(others) {}
+  }
+
   @Test func anotherModelInItsPlace() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/model.vl2q"
