@@ -1,5 +1,5 @@
 /// A program that was to be started, or that was started and did not do its work.
-public enum ChildError: ReportableError, Equatable {
+package enum ChildError: ReportableError, Equatable {
   /// There is no such program.
   case missing(program: String)
   /// The system refused to start it.
@@ -11,21 +11,21 @@ public enum ChildError: ReportableError, Equatable {
   /// It wrote more bytes than it may, and was ended.
   case tooMuch(program: String, bytes: Int)
 
-  public var kind: ErrorKind { .unavailable }
+  package var kind: ErrorKind { .unavailable }
 
-  public var problem: String {
+  package var problem: String {
     switch self {
     case .missing(let program): "\(program): no such program"
     case .notStarted(let program, let reason): "\(program): cannot be started: \(reason)"
     case .failed(let program, let end, let lastLine):
-      "\(program): \(end.problem)" + (lastLine.isEmpty ? "" : ": \(lastLine)")
+      "\(program): \(end)" + (lastLine.isEmpty ? "" : ": \(lastLine)")
     case .tooLong(let program, let seconds):
       "\(program): took more than \(NumberText.fixed(seconds, seconds < 10 ? 1 : 0)) s and was ended"
     case .tooMuch(let program, let bytes): "\(program): wrote more than \(bytes) bytes and was ended"
     }
   }
 
-  public var hint: Hint {
+  package var hint: Hint {
     switch self {
     case .missing: "install it, or give the path of another"
     case .notStarted: "check that it is a program for this machine, and the limits of processes and memory"
@@ -36,11 +36,11 @@ public enum ChildError: ReportableError, Equatable {
 }
 
 /// How a child ended.
-public enum ChildEnd: Sendable, Equatable {
+package enum ChildEnd: Sendable, Equatable, CustomStringConvertible {
   case status(Int32)
   case signal(Int32)
 
-  var problem: String {
+  package var description: String {
     switch self {
     case .status(let number): "ended with status \(number)"
     case .signal(let number): "ended by signal \(number)"
