@@ -39,6 +39,7 @@ struct Watch: AsyncParsableCommand {
     let source = try FrameSources.source(
       configuration.camera, fromStart: configuration.fromStart, interval: 1 / configuration.looksPerSecond)
     let asks = LineWatch(isUsed: configuration.camera != "-")
+    let output = LineOutput()
     Interruption.watch()
     Picture.openLibraries()
     // Several questions about one frame look at it once.
@@ -47,9 +48,10 @@ struct Watch: AsyncParsableCommand {
     let loop = WatchLoop(
       configuration, source: source, engine: engine, tiles: watching.tiles,
       surroundings: .init(
-        write: { Console.write(JSONOutput.escaped(String(decoding: $0.json, as: UTF8.self)) + "\n") },
-        note: { Console.tell($0) }, isAsked: { asks.hasLine() }, isOver: { Interruption.isRequested }))
+        write: { output.write($0) }, note: { Console.tell($0) }, isAsked: { asks.hasLine() },
+        isOver: { Interruption.isRequested || output.hasFailed }))
     try await Self.run(Handed(loop))
+    output.end()
   }
 
   /// A loop on its way to the thread that alone uses it.
@@ -235,6 +237,29 @@ struct WatchOptions: ParsableArguments {
 
 extension WatchQuestion.Telling: ExpressibleByArgument {}
 
+/// Lines of JSON on standard output. Where nobody takes them the program ends, but not at once as others do: what it started
+/// has to end first.
+private final class LineOutput {
+  private var refused: String?
+
+  var hasFailed: Bool { refused != nil }
+
+  func write(_ value: JSONValue) {
+    guard refused == nil else { return }
+    let line = JSONOutput.escaped(String(decoding: value.json, as: UTF8.self)) + "\n"
+    do {
+      try Descriptor(STDOUT_FILENO).write(line)
+    } catch {
+      refused = line
+    }
+  }
+
+  /// Ends the program where a line was refused, with the message and the status that this has.
+  func end() {
+    if let refused { Console.write(refused) }
+  }
+}
+
 /// Lines on standard input, each of which asks.
 private final class LineWatch {
   private var isOpen: Bool
@@ -245,6 +270,8 @@ private final class LineWatch {
   func hasLine() -> Bool {
     var place = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
     guard isOpen, poll(&place, 1, 0) > 0 else { return false }
+    // Reading from a terminal in the background would stop the program.
+    if isatty(STDIN_FILENO) == 1, tcgetpgrp(STDIN_FILENO) != getpgrp() { return false }
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = read(STDIN_FILENO, &bytes, bytes.count)
     if count <= 0 { isOpen = count < 0 && (errno == EINTR || errno == EAGAIN) }

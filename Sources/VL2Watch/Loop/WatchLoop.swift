@@ -65,14 +65,18 @@ package final class WatchLoop {
     self.tiles = tiles
     self.surroundings = surroundings
     self.source = KeptSource(
-      source, hungAfter: configuration.hungAfter ?? (source.isLive ? Self.secondsToHang : nil))
+      source, hungAfter: configuration.hungAfter ?? (source.isLive ? Self.secondsToHang(configuration) : nil))
     changes = ChangeWatch(settlingFrames: configuration.settlingFrames)
     sight = SightWatch(frozenAfter: configuration.frozenAfter)
     told = configuration.questions.map { _ in ToldAnswers() }
     action = configuration.action.map { AnswerAction($0, seconds: configuration.actionSeconds) }
   }
 
-  private static let secondsToHang = 10.0
+  /// Stills come as often as they are looked at.
+  private static func secondsToHang(_ configuration: WatchConfiguration) -> Double {
+    max(10, 3 / configuration.looksPerSecond)
+  }
+
   private static let secondsAfterFailure = 5.0
   private static let secondsBetweenBroken = 60.0
 
