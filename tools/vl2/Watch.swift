@@ -179,7 +179,7 @@ struct WatchOptions: ParsableArguments {
     } else if words.count > 2 {
       throw ValidationError("'\(words[2])' is one word too many: put the question in quotes.")
     }
-    if let every, DurationText.seconds(every).map { !(0.1...86_400).contains($0) } ?? true {
+    if let every, !(0.1...86_400).contains(DurationText.seconds(every) ?? 0) {
       throw ValidationError("--every \(every): give a time as 30s, 5m or 1h.")
     }
     if let region, FrameRegion(region) == nil {

@@ -52,9 +52,10 @@ final class Asking {
     question.caller = .camera
     let events = engine.answer(question)
     let done = done
-    events.forEach { event in
+    let receive = { @Sendable (event: AnswerEvent) in
       if case .done(let answer) = event { done.change { $0 = answer } }
     }
+    events.forEach(receive)
     self.events = events
   }
 
