@@ -15,7 +15,8 @@ struct VL2: ParsableCommand {
       """,
     version: packageVersion,
     subcommands: [
-      Ask.self, Chat.self, Serve.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self, Doctor.self, Watch.self,
+      Ask.self, Chat.self, Serve.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self, Doctor.self,
+      Watch.self,
     ])
 
   static func main() { Program.run(VL2.self) }
