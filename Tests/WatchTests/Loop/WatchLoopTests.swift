@@ -38,6 +38,24 @@ import VL2Watch
     }
   }
 
+  /// A folder up to the place where nothing more is in it.
+  private final class WholeFolder: FrameSource {
+    private let folder: FolderSource
+    init(_ path: String) { folder = FolderSource(path, fromStart: true) }
+
+    var name: String { folder.name }
+    var isLive: Bool { folder.isLive }
+    var isRestartable: Bool { folder.isRestartable }
+    var counts: FrameCounts { folder.counts }
+    func start() throws { try folder.start() }
+    func stop() { folder.stop() }
+    func next(within seconds: Double) throws -> FrameArrival {
+      let arrival = try folder.next(within: seconds)
+      guard case .nothing = arrival else { return arrival }
+      return .end
+    }
+  }
+
   /// Lines that the loop wrote.
   private struct Lines {
     var all: [JSONValue] = []
@@ -59,10 +77,15 @@ import VL2Watch
     }
   }
 
+  /// What comes from outside while the loop runs.
+  private struct Signals {
+    var isAsked: () -> Bool = { false }
+    var isOver: () -> Bool = { false }
+  }
+
   private func watch(
-    _ frames: [Frame.Content], _ change: (inout WatchConfiguration) -> Void = { _ in },
-    source: (any FrameSource)? = nil,
-    isAsked: @escaping () -> Bool = { false }, isOver: @escaping () -> Bool = { false }
+    _ frames: [Frame.Content], model: String? = nil, source: (any FrameSource)? = nil,
+    signals: Signals = Signals(), _ change: (inout WatchConfiguration) -> Void = { _ in }
   ) async throws -> Lines {
     var configuration = WatchConfiguration()
     var question = WatchQuestion(name: "what", text: "What is it?")
@@ -71,14 +94,13 @@ import VL2Watch
     configuration.questions = [question]
     configuration.frozenAfter = nil
     change(&configuration)
-    let engine = try await Engine(path: try PackedModels.path("nano-mha", .q4), keeping: 0)
+    let engine = try await Engine(path: try model ?? PackedModels.path("nano-mha", .q4), keeping: 0)
     let lines = Mutex(Lines())
     let loop = WatchLoop(
       configuration, source: source ?? Reel(frames), engine: engine, tiles: .tiles(1),
       surroundings: .init(
         write: { line in lines.withLock { $0.all.append(line) } }, note: { Issue.record("\($0)") },
-        isAsked: isAsked,
-        isOver: isOver))
+        isAsked: signals.isAsked, isOver: signals.isOver))
     try loop.run()
     return lines.withLock { $0 }
   }
@@ -138,6 +160,102 @@ import VL2Watch
     #expect((first.member("probability")?.number ?? 0) >= 0.5 && first.member("tiles") == .integer(1))
   }
 
+  /// A folder of 400 pictures, in which light, noise and compression change all the time and the scene now and then: each
+  /// change is answered once, with what the model says of that picture by itself.
+  @Test func folderOf400() async throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/vl2-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var reel = Picture400(folder: folder)
+    var scene = DrawnScene(width: 320, height: 240)
+    try reel.add(scene, 24)
+    // A thing of six goes, comes in another colour, moves; somebody stands in each corner; all at once.
+    scene.shapes.remove(at: 4)
+    try reel.add(scene, 24)
+    scene.shapes.append(.init(0.45, 0.6, 0.16, 0.2, [0.1, 0.5, 0.6], isRound: true))
+    try reel.add(scene, 24)
+    scene.shapes[0].x += 0.06
+    try reel.add(scene, 24)
+    try reel.cover(scene, 12)
+    try reel.add(scene, 12, isChange: false)
+    for (x, y) in [(0.0, 0.74), (0.92, 0.74), (0.92, 0.0), (0.0, 0.0)] {
+      var visited = scene
+      visited.shapes.append(.init(x, y, 0.08, 0.26, [0.12, 0.1, 0.16]))
+      try reel.add(visited, 24)
+      try reel.add(scene, 24)
+    }
+    try reel.freeze(scene, 16)
+    try reel.add(scene, 12, isChange: false)
+    scene.shapes = Array(DrawnScene.sixShapes.suffix(2))
+    try reel.add(scene, 60)
+    #expect(reel.count == 400)
+    let model = try PackedModels.pocket()
+    let lines = try await watch([], model: model, source: WholeFolder(folder)) {
+      configuration in
+      configuration.frozenAfter = 8
+      configuration.questions = [WatchQuestion(name: "what", text: "What is in the picture?")]
+      configuration.questions[0].telling = .always
+      configuration.questions[0].maxTokens = 12
+    }
+    #expect(lines.events == ["dark", "back", "frozen", "back", "ended"])
+    #expect(lines.number("frames") == 400 && lines.number("answers") == reel.changes.count)
+    #expect(
+      lines.asked
+        == zip(reel.changes, ["start"] + reel.changes.map { _ in "change" }).map { "\($0 + 1).jpg \($1)" })
+    let engine = try await Engine(path: model, keeping: 0)
+    for line in lines.all where line.member("answer") != nil {
+      let name = lines.text(line, "frame") ?? ""
+      var question = Question(
+        "What is in the picture?", pictures: [try Picture(contentsOf: folder + "/" + name)], maxTokens: 12)
+      question.tileLimit = .tiles(1)
+      let still = try await engine.answer(question).answer()
+      #expect(lines.text(line, "answer") == still.text.trimmingCharacters(in: .whitespaces), "\(name)")
+    }
+  }
+
+  /// Pictures on their way into a folder, one a second, as a camera in a room makes them.
+  private struct Picture400 {
+    let folder: String
+    private(set) var count = 0
+    /// The first frames of scenes.
+    private(set) var changes: [Int] = []
+
+    init(folder: String) { self.folder = folder }
+
+    private mutating func put(_ jpeg: [UInt8]) throws {
+      let path = "\(folder)/\(count).jpg"
+      try write(jpeg, to: path)
+      let time = Date(timeIntervalSince1970: 1_800_000_000 + Double(count))
+      try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: path)
+      count += 1
+    }
+
+    mutating func add(_ scene: DrawnScene, _ frames: Int, isChange: Bool = true) throws {
+      if isChange { changes.append(count) }
+      for _ in 0..<frames {
+        var lit = scene
+        let step = count / 4
+        let (strength, slope) = ([1, 0.35, 1.4, 0.7][step % 4], [0, 0.5, -0.4][step % 3])
+        lit.light = { x, y in strength * (1 + slope * (x - 0.5) + 0.3 * slope * (y - 0.5)) }
+        lit.lightColor = [[1, 1, 1], [1.1, 0.97, 0.8]][step % 2]
+        lit.noise = [1, 3, 5][step % 3]
+        try put(lit.picture(seed: UInt64(count)).jpeg(quality: [90, 70, 50, 80, 40][step % 5]))
+      }
+    }
+
+    /// A lens with something before it.
+    mutating func cover(_ scene: DrawnScene, _ frames: Int) throws {
+      var covered = scene
+      covered.light = { _, _ in 0.0002 }
+      for _ in 0..<frames { try put(covered.picture(seed: UInt64(count)).jpeg()) }
+    }
+
+    mutating func freeze(_ scene: DrawnScene, _ frames: Int) throws {
+      let jpeg = scene.picture(seed: 1).jpeg()
+      for _ in 0..<frames { try put(jpeg) }
+    }
+  }
+
   @Test func reasons() async throws {
     let frames = shots(room, 12, from: 0)
     let timed = try await watch(frames) {
@@ -146,14 +264,13 @@ import VL2Watch
     }
     #expect(timed.asked == ["0 start", "4 timer", "8 timer"])
     let isAsked = Mutex(7)
-    let asked = try await watch(
-      frames,
-      isAsked: {
-        isAsked.withLock {
-          $0 -= 1
-          return $0 == 0
-        }
-      })
+    let asking = Signals(isAsked: {
+      isAsked.withLock {
+        $0 -= 1
+        return $0 == 0
+      }
+    })
+    let asked = try await watch(frames, signals: asking)
     #expect(
       asked.asked.count == 2 && asked.asked.first == "1 start"
         && asked.asked.last?.hasSuffix(" asked") == true)
@@ -239,19 +356,18 @@ import VL2Watch
   /// A camera goes on while a question is answered, and ends at once when it is told to.
   @Test func live() async throws {
     let reel = Reel(shots(room, 400, from: 0), isLive: true, pause: 0.005)
-    let lines = try await watch(
-      [],
-      {
-        $0.looksPerSecond = 30
-        $0.every = 0.1
-      }, source: reel)
+    let lines = try await watch([], source: reel) {
+      $0.looksPerSecond = 30
+      $0.every = 0.1
+    }
     #expect(lines.asked.count >= 2)
     let frames = try #require(lines.number("frames"))
     let dropped = try #require(lines.number("dropped"))
     #expect(frames + dropped == 400 && dropped > 0)
     let begin = ContinuousClock.now
     let endless = Reel(shots(room, 10, from: 0), isLive: true, pause: 0.1)
-    let ended = try await watch([], source: endless, isOver: { ContinuousClock.now - begin > .seconds(0.5) })
+    let ended = try await watch(
+      [], source: endless, signals: Signals(isOver: { ContinuousClock.now - begin > .seconds(0.5) }))
     #expect(ended.events == ["ended"])
   }
 }
