@@ -75,7 +75,8 @@ package final class CommandSource: FrameSource {
       case .bytes:
         splitter.add(bytes)
         while let picture = splitter.next() { newest.put(Frame(.encoded(picture))) }
-        if ContinuousClock.now < end || newest.isEmpty { continue }
+        // Not for ever, where more comes all the time.
+        if ContinuousClock.now < end { continue }
       case .nothing: break
       case .over:
         splitter.end()

@@ -27,16 +27,20 @@ package final class InputSource: FrameSource {
 
   package func next(within seconds: Double) throws -> FrameArrival {
     let end = ContinuousClock.now + .seconds(seconds)
+    var hasRead = false
     while true {
       while let picture = splitter.next() {
         newest.put(Frame(.encoded(picture)))
         if !isLive { break }
       }
-      // What waits already goes before a frame that it would make old.
-      if let frame = isLive && !isOver && canRead(0) ? nil : newest.take() { return .frame(frame) }
-      if isOver { return .end }
       let left = (end - .now) / .seconds(1)
-      guard canRead(max(0, left)) else { return .nothing }
+      // What waits already goes before a frame that it would make old, but not for ever, where more comes all the time.
+      if let frame = isLive && !isOver && left > 0 && canRead(0) ? nil : newest.take() {
+        return .frame(frame)
+      }
+      if isOver { return .end }
+      guard left > 0 || !hasRead, canRead(max(0, left)) else { return .nothing }
+      hasRead = true
       var bytes = [UInt8](repeating: 0, count: 1 << 16)
       let count = read(descriptor, &bytes, bytes.count)
       if count < 0, errno == EINTR || errno == EAGAIN { continue }

@@ -65,6 +65,23 @@ import VL2Run
     close(ends[0])
   }
 
+  /// What writes without end, and no pictures, keeps nobody waiting.
+  @Test func floods() throws {
+    let zeros = open("/dev/zero", O_RDONLY)
+    defer { close(zeros) }
+    let begin = ContinuousClock.now
+    for source in [InputSource(zeros), CommandSource.shell("exec yes")] as [any FrameSource] {
+      #expect(source.isLive)
+      try source.start()
+      guard case .nothing = try source.next(within: 0.2), case .nothing = try source.next(within: 0) else {
+        Issue.record("something")
+        return
+      }
+      source.stop()
+    }
+    #expect(ContinuousClock.now - begin < .seconds(10))
+  }
+
   @Test func commands() throws {
     try withTemporaryFolder { folder in
       for (index, picture) in pictures.enumerated() { try write(picture, to: "\(folder)/\(index)") }
