@@ -15,6 +15,7 @@ SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Comm
 SLOW := $(SLOW)|(Engine|EngineMemory)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
 SLOW := $(SLOW)|KeepingTests/(conversations|interruptions|givesWay)
 SLOW := $(SLOW)|(Listener|RawRequest|Server|ServeCommand)Tests/|OnlyWayTests/interrupted
+SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand)Tests/
 SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release

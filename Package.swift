@@ -25,6 +25,7 @@ let package = Package(
     debianLibrary("CSpng", pkgConfig: "spng", package: "libspng-dev"),
     debianLibrary("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
     debianLibrary("CCrypto", pkgConfig: "libcrypto", package: "libssl-dev"),
+    debianLibrary("CYAML", pkgConfig: "yaml-0.1", package: "libyaml-dev"),
     debianLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
     .target(name: "SystemSupport"),
     .target(name: "SIMDKernels"),
@@ -36,6 +37,8 @@ let package = Package(
     .target(
       name: "VL2Measure",
       dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
+    .target(name: "VL2Frames", dependencies: ["VL2Base", "VL2Run"]),
+    .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML"]),
     .target(
       name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"],
       // scripts/embed-page.py makes AskPage.swift from it.
@@ -56,14 +59,15 @@ let package = Package(
     .executableTarget(
       name: "vl2",
       dependencies: [
-        "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Serve",
+        "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Serve", "VL2Frames",
+        "VL2Watch",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
     // The example of VL2Run's documentation: a program that sees what programs of other packages see.
     .executableTarget(
       name: "TwoSessions", dependencies: ["VL2Run"], path: "Examples/TwoSessions", packageAccess: false),
-    // What tests share: fixtures and how to run things; packed models; opened ones.
+    // What tests share: fixtures and how to run things; packed models; opened ones; what cameras see.
     .target(
       name: "TestSupport", dependencies: ["VL2Base"], path: "Tests/TestSupport", exclude: ["Fixtures"]),
     .target(
@@ -71,6 +75,8 @@ let package = Package(
       path: "Tests/TestModels"),
     .target(
       name: "TestRuntime", dependencies: ["VL2Quant", "VL2Run", "TestModels"], path: "Tests/TestRuntime"),
+    .target(
+      name: "TestFrames", dependencies: ["VL2Run", "CTurboJPEG", "TestSupport"], path: "Tests/TestFrames"),
     // Programs for tests that need a process of their own.
     .executableTarget(name: "EngineSoak", dependencies: ["VL2Run"], path: "Tests/EngineSoak"),
     .testTarget(name: "KernelTests", dependencies: ["SIMDKernels", "TestSupport"]),
@@ -91,13 +97,20 @@ let package = Package(
     .testTarget(
       name: "ServeTests",
       dependencies: ["VL2Base", "VL2Run", "VL2Serve", "TestSupport", "TestModels"]),
+    .testTarget(
+      name: "FramesTests", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "TestSupport", "TestFrames"]),
+    .testTarget(
+      name: "WatchTests",
+      dependencies: [
+        "VL2Base", "VL2Run", "VL2Frames", "VL2Watch", "TestSupport", "TestModels", "TestFrames",
+      ]),
     // It runs the programs, so they are built with it.
     .testTarget(
       name: "ToolTests",
       dependencies: [
         "vl2", "vl2-convert", "TwoSessions", "EngineSoak", "VL2Console", "VL2Base", "VL2Quant", "VL2Run",
         "TestSupport", "TestModels",
-        "TestRuntime",
+        "TestRuntime", "TestFrames",
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 most_bytes=25000000                         # of a program; Foundation with its ICU data would be 59 MB
 needed="ld-linux libc.so.6 libcrypto.so.3 libgcc_s.so.1 libm.so.6 libmicrohttpd.so.12 libspng.so.0 libstdc++.so.6"
-needed+=" libturbojpeg.so.0 libzstd.so.1"   # of both programs together
+needed+=" libturbojpeg.so.0 libyaml-0.so.2 libzstd.so.1"   # of both programs together
 suites=(bookworm trixie)
 
 scripts/install-dependencies.sh packages

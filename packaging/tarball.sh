@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 made=.build-packages
-packages=(libturbojpeg0 libspng0 libssl3 libzstd1 libmicrohttpd12 libwebp7)
+packages=(libturbojpeg0 libspng0 libssl3 libzstd1 libmicrohttpd12 libyaml-0-2 libwebp7)
 
 trap 'chown -R --reference=Package.swift .build-packages .build-*-static .build-amd64-manual 2>/dev/null || true' EXIT
 SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct)

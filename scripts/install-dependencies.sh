@@ -64,6 +64,7 @@ need_library spng libspng-dev
 need_library libzstd libzstd-dev
 need_library libcrypto libssl-dev
 need_library libmicrohttpd libmicrohttpd-dev
+need_library yaml-0.1 libyaml-dev
 need_shared_library libwebp.so.7 libwebp7       # opened at run time, when a WebP picture is read
 need_shared_library libfreetype.so.6 libfreetype6   # opened at run time, when a label needs a font
 need_program swift swiftlang

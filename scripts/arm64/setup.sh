@@ -10,7 +10,7 @@ set -euo pipefail
 place=$(mkdir -p "$1" && cd "$1" && pwd)
 scripts=$(cd "$(dirname "$0")/.." && pwd)
 suite=trixie
-libraries=(libturbojpeg0-dev libspng-dev libzstd-dev libssl-dev libmicrohttpd-dev libwebp7 libfreetype6)
+libraries=(libturbojpeg0-dev libspng-dev libzstd-dev libssl-dev libmicrohttpd-dev libyaml-dev libwebp7 libfreetype6)
 host_packages=(swiftlang libc6-dev g++ git pkg-config "${libraries[@]}" patchelf xz-utils)
 target_packages=(swiftlang libc6-dev g++ "${libraries[@]}")
 

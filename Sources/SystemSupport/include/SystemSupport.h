@@ -72,6 +72,18 @@ int vl2_font_has(const vl2_freetype *freetype, void *font, uint32_t scalar);
 // Draws it, `size` pixels being the font's em. 0 where the font has no outline of it.
 int vl2_font_draw(const vl2_freetype *freetype, void *font, uint32_t scalar, uint32_t size, vl2_glyph *glyph);
 
+// A pipe of which no program that is started inherits an end, and whose ends are not 0, 1 or 2. Returns an error number.
+int vl2_pipe(int ends[2]);
+// Starts the program at `path` in a process group of its own, with these three descriptors and no other (`input` -1: an
+// empty one), and with signals as a fresh process has them. Returns an error number, and the process in `child`.
+int vl2_child_start(const char *path, char *const words[], int input, int output, int errors, int *child);
+// Whether a child has ended; it keeps its number until it is reaped.
+int vl2_child_has_ended(int child);
+// Waits for a child's end. Its exit status; of one that a signal ended, less than -1: -1 - signal; -1 where there is none.
+int vl2_child_reap(int child);
+// write(2) without SIGPIPE: where nobody reads any more, EPIPE alone.
+ptrdiff_t vl2_write_pipe(int descriptor, const void *bytes, size_t count);
+
 // From now on malloc gives blocks of 1 MiB and more back to the system when they are freed, and keeps to that bound.
 void vl2_return_large_blocks(void);
 // Gives back memory that malloc keeps although it was freed.

@@ -1,0 +1,59 @@
+import VL2Base
+import VL2Frames
+import VL2Run
+
+/// What `vl2 watch` looks at, when it asks, and what.
+package struct WatchConfiguration: Sendable {
+  /// A camera, as `FrameSources` reads it.
+  package var camera = ""
+  package var questions: [WatchQuestion] = []
+  /// The part of the picture that is looked at; nil for all.
+  package var region: FrameRegion?
+  /// Parts that nobody looks at.
+  package var mask: [FrameRegion] = []
+  /// Whether a change is a reason to ask.
+  package var asksOnChange = true
+  /// Seconds from one frame that is asked about to the next, changed or not; nil for changes alone.
+  package var every: Double?
+  /// How often frames are looked at, for changes.
+  package var looksPerSecond = 2.0
+  /// Frames that have to agree after a change.
+  package var settlingFrames = 2
+  /// Seconds without a frame after which a camera hangs; nil for as the source is: 10 for a stream, never for a folder.
+  package var hungAfter: Double?
+  /// Seconds after which frames that are the same to the last bit are frozen; nil for never.
+  package var frozenAfter: Double? = 60
+  /// Whether the pictures that are in a folder already are frames.
+  package var fromStart = false
+  /// A line for the shell to which each answer is handed.
+  package var action: String?
+  /// The most seconds that it may take.
+  package var actionSeconds = 30.0
+
+  package init() {}
+}
+
+/// A question that is asked about frames.
+package struct WatchQuestion: Sendable {
+  package enum Telling: String, Sendable, CaseIterable {
+    /// Each answer.
+    case always
+    /// Answers that differ from the last one that was told.
+    case changes
+  }
+
+  package var name: String
+  package var text: String
+  package var form = AnswerForm.free
+  /// A choice that is less likely is no answer.
+  package var leastProbability = 0.0
+  package var telling = Telling.changes
+  /// How many frames in a row must give an answer before it is told.
+  package var holds = 1
+  package var maxTokens = 128
+
+  package init(name: String, text: String) {
+    self.name = name
+    self.text = text
+  }
+}

@@ -1,0 +1,76 @@
+import VL2Base
+import VL2Frames
+import VL2Run
+
+/// Why a frame is asked about.
+enum AskingReason: String {
+  /// It is the first one that stands still.
+  case start
+  case change
+  case timer
+  /// Somebody asked for it.
+  case asked
+  /// An answer has to hold for some frames before it is told.
+  case hold
+}
+
+/// The questions about one frame, asked one after the other.
+final class Asking {
+  let frame: Frame
+  let pattern: LocalPattern
+  let picture: Picture
+  let reason: AskingReason
+  /// Which question is at work.
+  private(set) var index = 0
+  private let questions: [WatchQuestion]
+  private let engine: Engine
+  private let tiles: TileLimit
+  private var events: AnswerEvents?
+  private let done = Monitor<Answer?>(nil)
+
+  init(
+    _ frame: Frame, _ picture: Picture, _ pattern: LocalPattern, _ reason: AskingReason,
+    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit
+  ) {
+    self.frame = frame
+    self.picture = picture
+    self.pattern = pattern
+    self.reason = reason
+    self.questions = questions
+    self.engine = engine
+    self.tiles = tiles
+    ask()
+  }
+
+  deinit { cancel() }
+
+  private func ask() {
+    let asked = questions[index]
+    var question = Question(asked.text, pictures: [picture], maxTokens: asked.maxTokens)
+    question.form = asked.form
+    question.tileLimit = tiles
+    question.caller = .camera
+    let events = engine.answer(question)
+    let done = done
+    let receive = { @Sendable (event: AnswerEvent) in
+      if case .done(let answer) = event { done.change { $0 = answer } }
+    }
+    events.forEach(receive)
+    self.events = events
+  }
+
+  /// The next answer that is there, with its question.
+  func next() -> (WatchQuestion, Answer)? {
+    guard let answer = done.withLock({ $0.take() }) else { return nil }
+    defer {
+      index += 1
+      if isOver { events = nil } else { ask() }
+    }
+    return (questions[index], answer)
+  }
+
+  /// Whether all questions are answered.
+  var isOver: Bool { index >= questions.count }
+
+  func cancel() { events?.cancel() }
+}

@@ -1,0 +1,196 @@
+import Foundation
+import TestFrames
+import TestModels
+import TestSupport
+import Testing
+import VL2Run
+
+/// `vl2 watch` as a program.
+@Suite struct WatchCommandTests {
+  private let vl2 = Tool("vl2")
+
+  private func words() throws -> [String] { ["watch", "--model", try PackedModels.path("nano-mha", .q4)] }
+
+  /// MJPEG of a room that changes once.
+  private static let stream: [UInt8] = {
+    let room = DrawnScene(width: 160, height: 120)
+    var less = room
+    less.shapes.removeLast(3)
+    return (0..<5).flatMap { room.picture(seed: $0).jpeg() }
+      + (5..<10).flatMap { less.picture(seed: $0).jpeg() }
+  }()
+
+  private func objects(_ text: String) throws -> [[String: Any]] {
+    try text.split(separator: "\n").map { try jsonObject(String($0)) }
+  }
+
+  @Test func standardInput() throws {
+    try withTemporaryFolder { folder in
+      for (name, bytes) in [("in", Self.stream), ("out", []), ("err", [])] {
+        try write(bytes, to: folder + "/" + name)
+      }
+      let process = try vl2.start(
+        try words() + [
+          "-", "--choice", "a cat", "--choice", "a dog", "--tell", "always", "--exec", "cat >>\(folder)/told",
+          "What is it?",
+        ],
+        input: try FileHandle(forReadingFrom: URL(fileURLWithPath: folder + "/in")),
+        output: try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/out")),
+        errors: try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/err")))
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      #expect(try bytes(of: folder + "/err").isEmpty)
+      let lines = try objects(String(decoding: try bytes(of: folder + "/out"), as: UTF8.self))
+      #expect(
+        lines.map { $0["reason"] as? String ?? $0["event"] as? String } == ["start", "change", "ended"])
+      #expect(lines.last?["frames"] as? Int == 10 && lines.last?["dropped"] as? Int == 0)
+      let answers = lines.compactMap { $0["answer"] as? String }
+      #expect(
+        try String(contentsOfFile: folder + "/told", encoding: .utf8) == answers.map { $0 + "\n" }.joined())
+      let time = try #require(lines.first?["time"] as? String)
+      #expect(time.hasPrefix("20") && time.hasSuffix("Z") && time.count == 24)
+      // Keys that programs rely on.
+      for line in lines {
+        for key in jsonKeys(line) { #expect(isSnakeCase(key), "\(key)") }
+      }
+    }
+  }
+
+  /// A signal ends it within a second, and with it what it started.
+  @Test(arguments: [SIGTERM, SIGINT]) func signals(signal: Int32) throws {
+    try withTemporaryFolder { folder in
+      try write(Self.stream, to: folder + "/stream")
+      let camera =
+        "command:echo $$ >\(folder)/child; sleep 1000 & echo $! >>\(folder)/child; while cat \(folder)/stream; do sleep 0.2; done"
+      try write([], to: folder + "/out")
+      let process = try vl2.start(
+        try words() + [
+          camera, "--every", "1s", "--exec", "echo $$ >\(folder)/action; sleep 1000", "What is it?",
+        ],
+        output: try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/out")))
+      func numbers(_ name: String) -> [Int32] {
+        (try? String(contentsOfFile: folder + "/" + name, encoding: .utf8))?.split(separator: "\n").compactMap
+        { Int32($0) } ?? []
+      }
+      let limit = ContinuousClock.now + .seconds(120)
+      while numbers("child").count < 2 || numbers("action").isEmpty, process.isRunning,
+        ContinuousClock.now < limit
+      {
+        Thread.sleep(forTimeInterval: 0.02)
+      }
+      let children = numbers("child") + numbers("action")
+      #expect(children.count == 3)
+      let begin = ContinuousClock.now
+      kill(process.processIdentifier, signal)
+      process.waitUntilExit()
+      // A second, and what a machine at work may take longer.
+      #expect(ContinuousClock.now - begin < .seconds(3))
+      #expect(process.terminationStatus == 0)
+      for child in children {
+        // Its new parent may not have reaped it yet.
+        let state = (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8))?.split(
+          separator: ")"
+        ).last
+        #expect(state.map { $0.hasPrefix(" Z") } ?? true, "\(child): \(state ?? "")")
+      }
+      let lines = try objects(String(decoding: try bytes(of: folder + "/out"), as: UTF8.self))
+      #expect(lines.first?["reason"] as? String == "start" && lines.last?["event"] as? String == "ended")
+    }
+  }
+
+  /// Where nobody reads its output any more it ends, and what it started ends first.
+  @Test func nobodyReads() throws {
+    try withTemporaryFolder { folder in
+      try write(Self.stream, to: folder + "/stream")
+      let camera = "command:echo $$ >\(folder)/child; while cat \(folder)/stream; do sleep 0.2; done"
+      let output = Pipe()
+      let process = try vl2.start(
+        try words() + [camera, "--every", "100ms", "--tell", "always", "What is it?"], output: output)
+      try output.fileHandleForReading.close()
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit && process.terminationStatus == 74)
+      let child = try #require(
+        Int32(try String(contentsOfFile: folder + "/child", encoding: .utf8).dropLast()))
+      #expect(kill(child, 0) == -1)
+    }
+  }
+
+  /// A folder in which a picture appears; a line on standard input asks.
+  @Test func folders() throws {
+    try withTemporaryFolder { folder in
+      let pictures = folder + "/pictures"
+      try FileManager.default.createDirectory(atPath: pictures, withIntermediateDirectories: true)
+      let room = DrawnScene(width: 160, height: 120)
+      for index in 0..<3 {
+        try write(room.picture(seed: UInt64(index)).jpeg(), to: "\(pictures)/\(index).jpg")
+      }
+      let config = """
+        camera: \(pictures)
+        from_start: yes
+        questions: [{name: room, ask: What is it?, choices: [a cat, a dog], tell: always}]
+        """
+      try write(config.utf8, to: folder + "/room.yaml")
+      let (input, output) = (Pipe(), Pipe())
+      let process = try vl2.start(
+        try words() + [folder + "/room.yaml"], input: input.fileHandleForReading, output: output)
+      func line() throws -> [String: Any] {
+        var bytes: [UInt8] = []
+        while bytes.last != 10, let byte = try output.fileHandleForReading.read(upToCount: 1)?.first {
+          bytes.append(byte)
+        }
+        return try jsonObject(String(decoding: bytes, as: UTF8.self))
+      }
+      let first = try line()
+      #expect(
+        first["question"] as? String == "room" && first["reason"] as? String == "start"
+          && first["frame"] as? String == "1.jpg")
+      try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
+      Thread.sleep(forTimeInterval: 1)
+      try write(room.picture(seed: 9).jpeg(), to: pictures + "/9.jpg")
+      let asked = try line()
+      #expect(asked["reason"] as? String == "asked" && asked["frame"] as? String == "9.jpg")
+      kill(process.processIdentifier, SIGTERM)
+      #expect(try line()["event"] as? String == "ended")
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+    }
+  }
+
+  @Test func refusals() throws {
+    try withTemporaryFolder { folder in
+      try write("camera: \"-\"\nquestions:\n  - {name: a, aks: b}\n".utf8, to: folder + "/bad.yaml")
+      try write("camera: /none\nquestions: [{name: a, ask: b}]\n".utf8, to: folder + "/none.yaml")
+      for (more, status, part) in [
+        ([], 64, "No camera given"), (["-"], 64, "No question given: write one after -"),
+        (["-", "a", "b"], 64, "'b' is one word too many"),
+        (["\(folder)/bad.yaml", "What?"], 64, "leave 'What?' out"),
+        (["\(folder)/bad.yaml", "--choices", "a,b"], 64, "--choices does not go with it"),
+        (["\(folder)/bad.yaml"], 65, "bad.yaml, line 3: \"aks\" is no key that is known here"),
+        (["\(folder)/no.yaml"], 66, "no.yaml: no such file"),
+        (["\(folder)/none.yaml"], 66, "/none: no such folder"),
+        (["\(folder)/none", "What?"], 66, "none: no such folder; check the path"),
+        (["/dev/null", "What?"], 64, "/dev/null: no camera that is known; give - for MJPEG"),
+        (["ftp://x/y", "What?"], 64, "ftp://x/y: no camera that is known"),
+        (["command: ", "What?"], 64, "there is no command"),
+        (["http://a b", "What?"], 64, "an address has no spaces"),
+        (["-", "--every", "often", "What?"], 64, "--every often: give a time"),
+        (["-", "--region", "1,2", "What?"], 64, "--region 1,2: give LEFT,TOP"),
+        (["-", "--choice", "a", "What?"], 64, "--choices: give two texts"),
+        (["-", "--hold", "0", "What?"], 64, "--hold 0"),
+        (["-", "--schema", "/none.json", "What?"], 66, "/none.json"),
+        (["-", "--exec", " ", "What?"], 64, "--exec: the command is empty"),
+        (["-", "--tell", "never", "What?"], 64, "never"),
+      ] as [([String], Int32, String)] {
+        expectFailure(try vl2.run(try words() + more), status: status, naming: part, more)
+      }
+      // A program that the camera needs is missing.
+      expectFailure(
+        try vl2.run(try words() + ["rtsp://me:secret@127.0.0.1/x", "What?"], environment: ["PATH": folder]),
+        status: 69,
+        naming: "ffmpeg: no such program; install it")
+      expectFailure(
+        try vl2.run(["watch", "--model", "/none.vl2q", "-", "What?"]), status: 66,
+        naming: "/none.vl2q: no such file")
+    }
+  }
+}
