@@ -82,8 +82,18 @@ final class TestServer: Sendable {
     return true
   }
 
+  /// Waits until so many questions wait; false where that takes too long.
+  func comesToWaiting(_ count: Int, seconds: Double = 200) async throws -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while !(try await ask("GET", "/metrics").text.contains("vl2_questions{state=\"waiting\"} \(count)\n")) {
+      if ContinuousClock.now > end { return false }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    return true
+  }
+
   /// Waits until nothing is answered any more; false where that takes too long.
-  func becomesIdle(seconds: Double = 20) async throws -> Bool {
+  func becomesIdle(seconds: Double = 200) async throws -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while !server.isIdle {
       if ContinuousClock.now > end { return false }
