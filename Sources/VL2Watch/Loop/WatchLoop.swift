@@ -66,7 +66,7 @@ package final class WatchLoop {
     self.surroundings = surroundings
     self.source = KeptSource(
       source, hungAfter: configuration.hungAfter ?? (source.isLive ? Self.secondsToHang(configuration) : nil))
-    changes = ChangeWatch(settlingFrames: configuration.settlingFrames)
+    changes = ChangeWatch(settlingFrames: configuration.settlingFrames ?? source.framesToSettle)
     sight = SightWatch(frozenAfter: configuration.frozenAfter)
     told = configuration.questions.map { _ in ToldAnswers() }
     action = configuration.action.map { AnswerAction($0, seconds: configuration.actionSeconds) }
