@@ -285,6 +285,10 @@ import VL2Watch
     let lines = try await watch(frames)
     #expect(lines.asked == ["1 start"] && lines.events == ["broken", "broken", "ended"])
     #expect(lines.number("broken") == 2)
+    let told = lines.all.filter { lines.text($0, "event") == "broken" }.map {
+      lines.text($0, "message") ?? ""
+    }
+    #expect(told.first?.hasPrefix("2: ") == true && told.last?.hasPrefix("4: ") == true, "\(told)")
   }
 
   @Test func regionAndMask() async throws {
