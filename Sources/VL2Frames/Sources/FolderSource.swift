@@ -21,6 +21,7 @@ package final class FolderSource: FrameSource {
   package let name: String
   package let isLive = false
   package let isRestartable = true
+  package let framesToSettle = 1
   package private(set) var counts = FrameCounts()
   private let path: String
   private let fromStart: Bool

@@ -7,6 +7,9 @@ package protocol FrameSource: AnyObject {
   var isLive: Bool { get }
   /// Whether it can be started again after it failed or hung.
   var isRestartable: Bool { get }
+  /// How many frames in a row have to agree before a change counts, where nobody says otherwise. Of pictures that a camera makes
+  /// when something happens, each stands for itself.
+  var framesToSettle: Int { get }
   /// Frames that were left out for newer ones, and what was no whole frame; from the first start on.
   var counts: FrameCounts { get }
 
@@ -20,6 +23,10 @@ package protocol FrameSource: AnyObject {
   func next(within seconds: Double) throws -> FrameArrival
   /// Lets go of everything that it holds.
   func stop()
+}
+
+extension FrameSource {
+  package var framesToSettle: Int { 2 }
 }
 
 package enum FrameArrival: Sendable {

@@ -17,8 +17,8 @@ package struct WatchConfiguration: Sendable {
   package var every: Double?
   /// How often frames are looked at, for changes.
   package var looksPerSecond = 2.0
-  /// Frames that have to agree after a change.
-  package var settlingFrames = 2
+  /// Frames that have to agree after a change; nil for as the source is: 2 of a stream, 1 of a folder.
+  package var settlingFrames: Int?
   /// Seconds without a frame after which a camera hangs; nil for as the source is: 10 for a stream, never for a folder.
   package var hungAfter: Double?
   /// Seconds after which frames that are the same to the last bit are frozen; nil for never.

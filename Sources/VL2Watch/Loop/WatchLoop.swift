@@ -51,6 +51,8 @@ package final class WatchLoop {
   private var frames = 0
   private var answers = 0
   private var brokenFrames = 0
+  /// What was wrong with the last frame that could not be decoded.
+  private var brokenReason: String?
   private var toldBroken = 0
   private var lastToldBroken = -Double.infinity
   private var isOutside = false
@@ -66,7 +68,7 @@ package final class WatchLoop {
     self.surroundings = surroundings
     self.source = KeptSource(
       source, hungAfter: configuration.hungAfter ?? (source.isLive ? Self.secondsToHang(configuration) : nil))
-    changes = ChangeWatch(settlingFrames: configuration.settlingFrames)
+    changes = ChangeWatch(settlingFrames: configuration.settlingFrames ?? source.framesToSettle)
     sight = SightWatch(frozenAfter: configuration.frozenAfter)
     told = configuration.questions.map { _ in ToldAnswers() }
     action = configuration.action.map { AnswerAction($0, seconds: configuration.actionSeconds) }
@@ -142,8 +144,12 @@ package final class WatchLoop {
 
   private func look(_ frame: Frame) {
     frames += 1
-    guard let whole = try? frame.picture() else {
+    let whole: Picture
+    do {
+      whole = try frame.picture()
+    } catch {
       brokenFrames += 1
+      brokenReason = (error as? any ReportableError)?.problem
       return
     }
     guard let picture = part(of: whole, at: frame.time) else { return }
@@ -250,6 +256,8 @@ package final class WatchLoop {
     }
     lastToldBroken = now.steady
     toldBroken = broken
-    surroundings.write(WatchLine.event("broken", at: now, ("frames", .integer(broken))))
+    var line = WatchLine.event("broken", at: now, ("frames", .integer(broken)))
+    if let brokenReason { line.append("message", .text(brokenReason)) }
+    surroundings.write(line)
   }
 }

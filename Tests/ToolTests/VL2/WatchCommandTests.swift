@@ -143,7 +143,7 @@ import VL2Run
       let first = try line()
       #expect(
         first["question"] as? String == "room" && first["reason"] as? String == "start"
-          && first["frame"] as? String == "1.jpg")
+          && first["frame"] as? String == "0.jpg")
       try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
       Thread.sleep(forTimeInterval: 1)
       try write(room.picture(seed: 9).jpeg(), to: pictures + "/9.jpg")

@@ -46,6 +46,7 @@ import VL2Watch
     var name: String { folder.name }
     var isLive: Bool { folder.isLive }
     var isRestartable: Bool { folder.isRestartable }
+    var framesToSettle: Int { folder.framesToSettle }
     var counts: FrameCounts { folder.counts }
     func start() throws { try folder.start() }
     func stop() { folder.stop() }
@@ -201,7 +202,7 @@ import VL2Watch
     #expect(lines.number("frames") == 400 && lines.number("answers") == reel.changes.count)
     #expect(
       lines.asked
-        == zip(reel.changes, ["start"] + reel.changes.map { _ in "change" }).map { "\($0 + 1).jpg \($1)" })
+        == zip(reel.changes, ["start"] + reel.changes.map { _ in "change" }).map { "\($0).jpg \($1)" })
     let engine = try await Engine(path: model, keeping: 0)
     for line in lines.all where line.member("answer") != nil {
       let name = lines.text(line, "frame") ?? ""
@@ -284,6 +285,10 @@ import VL2Watch
     let lines = try await watch(frames)
     #expect(lines.asked == ["1 start"] && lines.events == ["broken", "broken", "ended"])
     #expect(lines.number("broken") == 2)
+    let told = lines.all.filter { lines.text($0, "event") == "broken" }.map {
+      lines.text($0, "message") ?? ""
+    }
+    #expect(told.first?.hasPrefix("2: ") == true && told.last?.hasPrefix("4: ") == true, "\(told)")
   }
 
   @Test func regionAndMask() async throws {
