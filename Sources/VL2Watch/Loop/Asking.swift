@@ -55,7 +55,7 @@ final class Asking {
     let receive = { @Sendable (event: AnswerEvent) in
       if case .done(let answer) = event { done.change { $0 = answer } }
     }
-    events.forEach(receive)
+    events.hand(to: receive)
     self.events = events
   }
 
