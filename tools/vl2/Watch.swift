@@ -18,9 +18,10 @@ struct Watch: AsyncParsableCommand {
       an rtsp:// stream (by ffmpeg), or the http:// address of a still (by curl). Answers and events are lines of JSON on \
       standard output (docs/WATCHING.md).
 
-        vl2 watch --model tiny.vl2q rtsp://camera/stream --choices "open,shut" "How is the gate?"
-        vl2 watch --model tiny.vl2q "command:rpicam-vid -t 0 -n --codec mjpeg -o -" --every 5m "What is on the table?"
-        vl2 watch --model tiny.vl2q /srv/ftp/camera --exec "espeak-ng --stdin" "What has come?"
+        vl2 watch --model tiny.vl2q rtsp://camera/stream "Who is there?"
+        vl2 watch --choices open,shut http://camera/still.jpg "How is the gate?"
+        vl2 watch "command:rpicam-vid -t 0 -n --codec mjpeg -o -" "What is it?"
+        vl2 watch --exec "espeak-ng --stdin" /srv/camera "What has come?"
         vl2 watch --model tiny.vl2q gate.yaml
 
       A line on standard input, where it is no stream, asks at once. It ends at SIGTERM or Ctrl-C, or when there are no more \
