@@ -152,11 +152,14 @@ import VL2Serve
     limits.waiting = 2
     limits.deadline = 1000
     let server = try await TestServer(slow: true, limits: limits)
+    // Nothing is answered before everything is looked at, however busy the machine is.
+    let isHeld = Monitor(true)
+    defer { isHeld.change { $0 = false } }
+    server.engine.countPromptTokens(of: Question("a")) { _ in isHeld.wait { $0 ? nil : () } }
     var connections = try await [server.connect(), server.connect(), server.connect()]
     let body = try long()
     for connection in connections { connection.request("POST", "/v1/chat/completions", body: body) }
-    try await offTasks { [first = connections[0]] in try first.wait(for: 100) }
-    #expect(try await server.comesToWaiting(2))
+    #expect(try await server.comesToWaiting(3))
     let refused = try await server.ask("POST", "/v1/chat/completions", body: body)
     #expect(refused.status == 429)
     let seconds = try #require(refused.value("retry-after").flatMap { Int($0) })
@@ -165,6 +168,8 @@ import VL2Serve
     #expect(
       try await server.ask("POST", "/api/generate", body: "{\"model\":\"test\",\"prompt\":\"a\"}").status
         == 429)
+    isHeld.change { $0 = false }
+    try await offTasks { [first = connections[0]] in try first.wait(for: 100) }
     // One that waits leaves, and the one at work.
     connections.removeLast()
     connections.removeFirst()
