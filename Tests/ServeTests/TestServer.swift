@@ -29,7 +29,7 @@ final class TestServer: Sendable {
   /// - Parameter slow: whether the model is read from a card that is slow, so that nothing is over before it is caught.
   init(
     path: String? = nil, pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
-    limits: AskingLimits = patient, transport: TransportLimits = TransportLimits(),
+    limits: AskingLimits = patient, transport: TransportLimits = .patient,
     aliases: [String] = ["test"]
   ) async throws {
     var options = RuntimeOptions(threads: 2)
@@ -101,6 +101,18 @@ final class TestServer: Sendable {
     }
     return true
   }
+}
+
+extension TransportLimits {
+  /// On a busy machine minutes pass between a test's connection and its request. Tests of the deadlines set their own.
+  static let patient: TransportLimits = {
+    var limits = TransportLimits()
+    limits.headSeconds = 3000
+    limits.bodySeconds = 3000
+    limits.idleSeconds = 3000
+    limits.writeSeconds = 3000
+    return limits
+  }()
 }
 
 /// A picture of the fixtures as clients send it.

@@ -134,7 +134,7 @@ import VL2Serve
 
   @Test func whileLoading() async throws {
     let server = try Server(access: AccessRules(), limits: AskingLimits()) { _ in }
-    let listener = try Listener(address: .loopback, port: 0, service: server)
+    let listener = try Listener(address: .loopback, port: 0, limits: .patient, service: server)
     defer { listener.stop() }
     let replies = try await offTasks {
       let connection = try HTTPConnection(port: listener.port)

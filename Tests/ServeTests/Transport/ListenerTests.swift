@@ -71,7 +71,7 @@ import VL2Serve
 
   private let echo = Echo()
 
-  private func listener(_ limits: TransportLimits = TransportLimits()) throws -> Listener {
+  private func listener(_ limits: TransportLimits = .patient) throws -> Listener {
     try Listener(address: .loopback, port: 0, limits: limits, service: echo)
   }
 
@@ -144,7 +144,7 @@ import VL2Serve
   }
 
   @Test func bodies() async throws {
-    var limits = TransportLimits()
+    var limits = TransportLimits.patient
     limits.bodyBytes = 100_000
     let listener = try listener(limits)
     defer { listener.stop() }
@@ -174,7 +174,7 @@ import VL2Serve
 
   /// Who sends the body at once is answered after it, and may ask again; but not for as much as somebody likes to send.
   @Test func refusals() async throws {
-    var limits = TransportLimits()
+    var limits = TransportLimits.patient
     limits.refusedBodyBytes = 200_000
     let listener = try listener(limits)
     defer { listener.stop() }
@@ -214,7 +214,7 @@ import VL2Serve
 
   /// Heads and bodies that come a byte at a time are ended by their deadlines, though the connection is never idle.
   @Test func deadlines() async throws {
-    var limits = TransportLimits()
+    var limits = TransportLimits.patient
     limits.headSeconds = 0.5
     limits.bodySeconds = 0.5
     let listener = try listener(limits)
@@ -240,7 +240,7 @@ import VL2Serve
     "GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
   ])
   func manyConnections(start: String) async throws {
-    var limits = TransportLimits()
+    var limits = TransportLimits.patient
     limits.connections = 8
     let listener = try listener(limits)
     defer { listener.stop() }
