@@ -81,10 +81,11 @@ import VL2Run
     let thumbnail = pictures[0]
     let mark = Array("Exif\0\0".utf8)
     let length = mark.count + thumbnail.count + 2
-    let whole =
-      pictures[1].prefix(2) + [0xFF, 0xE1, UInt8(length >> 8), UInt8(length & 255)] + mark + thumbnail
-      + pictures[1].dropFirst(2)
-    #expect(found(Array(whole) + pictures[2]) { _ in 33 }.0 == [Array(whole), pictures[2]])
+    var whole = Array(pictures[1].prefix(2))
+    whole += [0xFF, 0xE1, UInt8(length >> 8), UInt8(length & 255)]
+    whole += mark + thumbnail
+    whole += pictures[1].dropFirst(2)
+    #expect(found(whole + pictures[2]) { _ in 33 }.0 == [whole, pictures[2]])
   }
 
   /// No stream makes it keep more than a picture and a bit.
