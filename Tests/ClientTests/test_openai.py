@@ -3,13 +3,12 @@
 import asyncio
 import json
 import time
-from typing import Literal
 
 import jsonschema
 import openai
 import pytest
-from pydantic import BaseModel
 
+from openai_client import Circle, client
 from pictures import (
     ALL, COLOUR, FOLLOW_UP, HUGE_URL, LONG_SCHEMA, OBJECTS, OBJECTS_SCHEMA, PRICE, RECEIPT, SIGN, TWO, endless_schema)
 
@@ -25,17 +24,6 @@ WEATHER = {
         },
     },
 }
-
-
-class Circle(BaseModel):
-    colour: Literal["red", "green", "blue", "yellow", "black", "white"]
-    size: int | None = None
-
-
-@pytest.fixture
-def client(server):
-    with openai.OpenAI(base_url=server.url + "/v1", api_key=server.key, max_retries=0, timeout=60) as client:
-        yield client
 
 
 def messages(asked):

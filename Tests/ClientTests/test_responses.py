@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
-from typing import Literal
 
 import jsonschema
 import openai
 import pytest
 from openai.types.responses import Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
+from openai_client import Circle, client
 from pictures import (
     ALL, COLOUR, COLOURS, FOLLOW_UP, HUGE_URL, OBJECTS, OBJECTS_SCHEMA, PRICE, RECEIPT, SIGN, TWO, Asked, endless_schema)
 from server import pocket
@@ -24,17 +24,6 @@ REPORT = {
     },
 }
 NAMED = {"type": "function", "name": "report"}
-
-
-class Circle(BaseModel):
-    colour: Literal["red", "green", "blue", "yellow", "black", "white"]
-    size: int | None = None
-
-
-@pytest.fixture
-def client(server):
-    with openai.OpenAI(base_url=server.url + "/v1", api_key=server.key, max_retries=0, timeout=60) as client:
-        yield client
 
 
 def content(asked, **more):

@@ -31,7 +31,9 @@ struct Ask: AsyncParsableCommand {
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func validate() throws {
-    for (name, isGiven) in [("--schema", asking.schema != nil), ("--choices", !asking.allChoices.isEmpty)]
+    for (name, isGiven) in [
+      ("--schema", asking.schema != nil), ("--choices", !asking.choosing.texts.isEmpty),
+    ]
     where answering.begin != nil && isGiven {
       throw ValidationError("--begin does not go with \(name), which says by itself what an answer is.")
     }
@@ -99,7 +101,7 @@ struct Ask: AsyncParsableCommand {
 
   private func form() throws -> AnswerForm {
     if let schema = asking.schema { return .schema(try JSONSchema(contentsOf: schema)) }
-    let choices = asking.allChoices
+    let choices = asking.choosing.texts
     return choices.isEmpty ? .free : .choices(choices)
   }
 
@@ -121,7 +123,7 @@ struct Ask: AsyncParsableCommand {
   private func answer(_ asked: Asked, _ engine: Engine, _ speeds: SpeedCache) async throws -> Answer {
     let status = StatusLine()
     defer { status.clear() }
-    let isChosen = !asking.allChoices.isEmpty
+    let isChosen = !asking.choosing.texts.isEmpty
     let isWritten = !asking.json && !isChosen
     // A person gets boxes in words, once they are there; a program what the model writes.
     let isWords = !asking.ground.isEmpty && Terminal.isRead
@@ -177,16 +179,16 @@ struct Ask: AsyncParsableCommand {
   private func choose(_ answer: Answer, _ asked: Asked) throws -> Bool {
     let name = asked.name.map { $0 + ": " } ?? ""
     let scores = answer.choices
-    let best = scores.best(atLeast: asking.minProbability)
+    let best = scores.best(atLeast: asking.choosing.minProbability)
     if asking.json {
-      let report = ChoiceReport(answer, leastProbability: asking.minProbability, picture: asked.path)
+      let report = ChoiceReport(answer, leastProbability: asking.choosing.minProbability, picture: asked.path)
       Console.write(try JSONOutput.text(report))
     } else if let best {
       Console.write("\(name)\(Terminal.shown(best.text))\t\(NumberText.fixed(best.probability, 3))\n")
     } else {
       let list = scores.choices.map { "\($0.text) \(NumberText.fixed($0.probability, 3))" }
       Console.tell(
-        "\(name)no choice reaches \(asking.minProbability): \(list.joined(separator: ", "))")
+        "\(name)no choice reaches \(asking.choosing.minProbability): \(list.joined(separator: ", "))")
     }
     return best != nil
   }

@@ -31,24 +31,7 @@ struct AskOptions: ParsableArguments {
     completion: .file(extensions: ["png"]))
   var draw: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Pick one of these, separated by commas, instead of writing an answer; printed with its probability.",
-      valueName: "a,b,c"))
-  var choices: String?
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "A choice as one of --choices, which may hold commas; give it once for each.", valueName: "text"))
-  var choice: [String] = []
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "With --choices: where none is as likely as this, 0 to 1, pick none and exit with status 1.",
-      valueName: "p"))
-  var minProbability = 0.0
+  @OptionGroup var choosing: ChoiceOptions
 
   @Option(
     help: ArgumentHelp(
@@ -70,11 +53,6 @@ struct AskOptions: ParsableArguments {
 
   /// The words that name pictures.
   var picturePaths: [String] { ground.isEmpty ? words.dropLast() : words }
-
-  /// What to pick from; empty where an answer is written.
-  var allChoices: [String] {
-    (choices?.split(separator: ",", omittingEmptySubsequences: false) ?? []).map { $0.trimmed() } + choice
-  }
 
   /// Paths of what is read: pictures, the schema, standard input.
   var inputs: [String] {
@@ -104,16 +82,10 @@ struct AskOptions: ParsableArguments {
       throw ValidationError("--ground has no question that --placed could be about.")
     }
     if each, picturePaths.isEmpty { throw ValidationError("--each: give pictures before the question.") }
-    if !(0...1).contains(minProbability) {
-      throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
-    }
-    if allChoices.isEmpty, minProbability != 0 {
-      throw ValidationError("--min-probability goes with --choices.")
-    }
     for (name, isGiven) in [
       ("--schema", schema != nil), ("--ground", !ground.isEmpty), ("--draw", draw != nil), ("--boxes", boxes),
     ]
-    where !allChoices.isEmpty && isGiven {
+    where !choosing.texts.isEmpty && isGiven {
       throw ValidationError("--choices writes no answer, so \(name) does not go with it.")
     }
     for (name, isGiven) in [("--ground", !ground.isEmpty), ("--boxes", boxes)] where schema != nil && isGiven

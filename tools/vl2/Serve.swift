@@ -83,9 +83,9 @@ struct Serve: AsyncParsableCommand {
   /// Tells the service manager that something is done for those who wait, or that nobody waits. One that hangs is silent and
   /// is started again. To the end of the process.
   private static func giveSigns(_ manager: ServiceManager, every seconds: Double, _ server: Server) -> Never {
-    var last = -1
+    var last: ContinuousClock.Instant?
     while true {
-      let progress = server.progress
+      let progress = server.lastProgress
       if server.isIdle || progress != last { manager.isAlive() }
       last = progress
       SystemThread.sleep(seconds)

@@ -51,7 +51,8 @@ struct Watch: AsyncParsableCommand {
       surroundings: .init(
         write: { output.write($0) }, note: { Console.tell($0) }, isAsked: { asks.hasLine() },
         isOver: { Interruption.isRequested || output.hasFailed }))
-    try await Self.run(Handed(loop))
+    let handed = Handed(loop)
+    try await SystemThread.run("vl2-watch", stackBytes: 2 << 20) { try handed.loop.run() }
     output.end()
   }
 
@@ -59,18 +60,6 @@ struct Watch: AsyncParsableCommand {
   private struct Handed: @unchecked Sendable {
     let loop: WatchLoop
     init(_ loop: WatchLoop) { self.loop = loop }
-  }
-
-  private static func run(_ handed: Handed) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      do {
-        try SystemThread.start("vl2-watch", stackBytes: 2 << 20) {
-          continuation.resume(with: Result { try handed.loop.run() })
-        }
-      } catch {
-        continuation.resume(throwing: error)
-      }
-    }
   }
 }
 
@@ -89,22 +78,7 @@ struct WatchOptions: ParsableArguments {
       "Look at this part of the picture only, in pixels.", valueName: "left,top,width,height"))
   var region: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Pick one of these, separated by commas, instead of writing an answer.", valueName: "a,b,c"))
-  var choices: String?
-
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "A choice as one of --choices, which may hold commas; give it once for each.", valueName: "text"))
-  var choice: [String] = []
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "With --choices: where none is as likely as this, 0 to 1, there is no answer.", valueName: "p"))
-  var minProbability = 0.0
+  @OptionGroup var choosing: ChoiceOptions
 
   @Option(
     help: ArgumentHelp("Answer in JSON that fits the JSON Schema in this file.", valueName: "file"),
@@ -155,10 +129,6 @@ struct WatchOptions: ParsableArguments {
     words.first.map { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") } ?? false
   }
 
-  private var allChoices: [String] {
-    (choices?.split(separator: ",", omittingEmptySubsequences: false) ?? []).map { $0.trimmed() } + choice
-  }
-
   func validate() throws {
     guard let first = words.first else {
       throw ValidationError("No camera given: give one, and a question; or a configuration.")
@@ -168,8 +138,10 @@ struct WatchOptions: ParsableArguments {
         throw ValidationError("\(first) has the questions; leave '\(words[1])' out.")
       }
       let others: [(String, Bool)] = [
-        ("--choices", choices != nil), ("--choice", !choice.isEmpty), ("--schema", schema != nil),
-        ("--min-probability", minProbability != 0), ("--tell", tell != .changes), ("--hold", hold != 1),
+        ("--choices", choosing.choices != nil), ("--choice", !choosing.choice.isEmpty),
+        ("--schema", schema != nil),
+        ("--min-probability", choosing.minProbability != 0), ("--tell", tell != .changes),
+        ("--hold", hold != 1),
         ("--max-tokens", maxTokens != 128),
       ]
       for (name, isGiven) in others where isGiven {
@@ -186,19 +158,11 @@ struct WatchOptions: ParsableArguments {
     if let region, FrameRegion(region) == nil {
       throw ValidationError("--region \(region): give LEFT,TOP,WIDTH,HEIGHT in pixels.")
     }
-    if !(0...1).contains(minProbability) {
-      throw ValidationError("--min-probability \(minProbability): give a number from 0 to 1.")
-    }
-    if allChoices.isEmpty, minProbability != 0 {
-      throw ValidationError("--min-probability goes with --choices.")
-    }
-    if !allChoices.isEmpty,
-      allChoices.count < 2 || Set(allChoices).count < allChoices.count || allChoices.contains("")
-    {
-      throw ValidationError("--choices: give two texts or more, each once.")
-    }
-    if !allChoices.isEmpty, schema != nil {
-      throw ValidationError("--choices writes no JSON; leave --schema out.")
+    if !choosing.texts.isEmpty {
+      do { try ChoiceScores.check(choosing.texts) } catch {
+        throw ValidationError("--choices: give two texts or more, each once.")
+      }
+      if schema != nil { throw ValidationError("--choices writes no JSON; leave --schema out.") }
     }
     if !(1...1000).contains(hold) { throw ValidationError("--hold \(hold): give a number from 1 to 1000.") }
     if !(1...4096).contains(maxTokens) {
@@ -220,9 +184,9 @@ struct WatchOptions: ParsableArguments {
     } else {
       configuration.camera = words[0]
       var question = WatchQuestion(name: "question", text: words[1])
-      if !allChoices.isEmpty { question.form = .choices(allChoices) }
+      if !choosing.texts.isEmpty { question.form = .choices(choosing.texts) }
       if let schema { question.form = .schema(try JSONSchema(contentsOf: schema)) }
-      question.leastProbability = minProbability
+      question.leastProbability = choosing.minProbability
       question.telling = tell
       question.holds = hold
       question.maxTokens = maxTokens

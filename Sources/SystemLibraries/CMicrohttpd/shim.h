@@ -38,7 +38,7 @@ static void *vl2_mhd_begin(void *context, const char *uri, struct MHD_Connection
 
 // libmicrohttpd says only in its log that it accepts nobody for want of descriptors or memory: "Hit process or system
 // resource limit at %u connections, temporarily suspending accept()" (daemon.c of versions 0.9.75 to 1.0.1).
-static inline void vl2_mhd_log(void *settings, const char *format, va_list arguments) {
+static void vl2_mhd_log(void *settings, const char *format, va_list arguments) {
   (void)arguments;
   const struct vl2_mhd_settings *kept = settings;
   if (strstr(format, "resource limit")) kept->full(kept->context);
@@ -51,8 +51,8 @@ static inline void vl2_mhd_log(void *settings, const char *format, va_list argum
 static inline struct MHD_Daemon *vl2_mhd_start(const struct vl2_mhd_settings *settings) {
   return MHD_start_daemon(
       MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-      settings->handle, settings->context, MHD_OPTION_EXTERNAL_LOGGER, &vl2_mhd_log, settings, MHD_OPTION_LISTEN_SOCKET, settings->socket, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-      settings->head_bytes, MHD_OPTION_CONNECTION_LIMIT, settings->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+      settings->handle, settings->context, MHD_OPTION_EXTERNAL_LOGGER, &vl2_mhd_log, settings,
+      MHD_OPTION_LISTEN_SOCKET, settings->socket, MHD_OPTION_CONNECTION_MEMORY_LIMIT, settings->head_bytes, MHD_OPTION_CONNECTION_LIMIT, settings->connections, MHD_OPTION_CONNECTION_TIMEOUT,
       settings->idle_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, &vl2_mhd_keep, NULL,
       MHD_OPTION_URI_LOG_CALLBACK, &vl2_mhd_begin, NULL,
       MHD_OPTION_NOTIFY_COMPLETED, settings->completed, settings->context, MHD_OPTION_NOTIFY_CONNECTION,

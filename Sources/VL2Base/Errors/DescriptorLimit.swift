@@ -7,15 +7,27 @@ package struct DescriptorLimit: Sendable, Equatable {
 
   /// Takes as many as the system lets this process have: what a shell hands on is often less.
   package static func raise() -> DescriptorLimit {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    var limit = current
     limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    setrlimit(resource, &limit)
+    return read()
+  }
+
+  /// As it is now.
+  package static func read() -> DescriptorLimit {
+    let limit = current
     let most = Int(clamping: limit.rlim_cur)
     // Looking into /proc takes a descriptor itself, and there may be none left.
     let open = (0..<Int32(clamping: min(most, 4096))).count { fcntl($0, F_GETFD) >= 0 }
     return DescriptorLimit(limit: most, open: open)
+  }
+
+  private static var resource: __rlimit_resource_t { __rlimit_resource_t(RLIMIT_NOFILE.rawValue) }
+
+  private static var current: rlimit {
+    var limit = rlimit()
+    getrlimit(resource, &limit)
+    return limit
   }
 
   package static let hint: Hint =

@@ -7,4 +7,7 @@ package enum Heap {
   /// glibc raises that bound to the largest block that was freed, up to 32 MiB, and then keeps such blocks where others have
   /// come to lie behind them: after some bodies of 34 MB a server kept 64 MB for good (Benchmarks/LOG.md).
   package static func returnLargeBlocks() { vl2_return_large_blocks() }
+
+  /// Gives back what was freed and is kept for later.
+  package static func trim() { vl2_trim_heap() }
 }

@@ -49,6 +49,21 @@ package enum SystemThread {
     pthread_detach(try make(name, stackBytes: stackBytes, body))
   }
 
+  /// Calls `body` on a thread of its own, so that no task of Swift's is blocked.
+  ///
+  /// - Throws: `ThreadError`, and what `body` throws.
+  package static func run<Result: Sendable>(
+    _ name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      do {
+        try start(name, stackBytes: stackBytes) { continuation.resume(with: Swift.Result { try body() }) }
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+
   /// Waits on a thread of its own; in place of `Task.sleep` for programs that have to go on without descriptors (see
   /// `SerialThread`).
   ///
@@ -57,16 +72,7 @@ package enum SystemThread {
   ///   - isOver: called on that thread.
   /// - Throws: `ThreadError`.
   package static func wait(every seconds: Double, until isOver: @escaping @Sendable () -> Bool) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      do {
-        try start("vl2-wait") {
-          while !isOver() { sleep(seconds) }
-          continuation.resume()
-        }
-      } catch {
-        continuation.resume(throwing: error)
-      }
-    }
+    try await run("vl2-wait") { while !isOver() { sleep(seconds) } }
   }
 
   /// Blocks this thread. Signals do not shorten it.

@@ -38,7 +38,7 @@ public struct ChoiceScores: Sendable {
   }
 
   /// - Throws: `ChoiceError` for choices that cannot be told apart.
-  static func check(_ texts: [String]) throws {
+  package static func check(_ texts: [String]) throws {
     guard texts.count > 1 else { throw ChoiceError.tooFew(texts.count) }
     var seen: Set<String> = []
     for text in texts {

@@ -1,4 +1,3 @@
-import SystemSupport
 import VL2Base
 
 /// The thread on which everything of an engine is computed, read and waited for. It alone knows the model.
@@ -221,7 +220,7 @@ final class EngineWorker: @unchecked Sendable {
     }
     job.writer = nil
     // What questions of many sizes leave between them would add up over the days.
-    vl2_trim_heap()
+    Heap.trim()
     note(model, kept)
     job.events.send(.done(answer))
   }

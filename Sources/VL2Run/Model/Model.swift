@@ -1,6 +1,6 @@
 import FoundationEssentials
 import SIMDKernels
-import SystemSupport
+import VL2Base
 import VL2Quant
 
 /// A packed model, opened and ready to answer. Opening maps the file; weights are read when they are used.
@@ -250,6 +250,6 @@ package final class Model {
     decoder.releaseScratch()
     arithmetic.releaseScratch()
     decoder.releaseScratch()
-    if budget != nil { vl2_trim_heap() }
+    if budget != nil { Heap.trim() }
   }
 }

@@ -291,6 +291,6 @@ package final class ReadQueue: @unchecked Sendable {
     let first = begun - nextRead < Self.latestWaking ? nextRead : begun
     nextRead = first + .seconds(Double(bytes) / Double(bytesPerSecond))
     let now = ContinuousClock.now
-    if nextRead > now { usleep(UInt32(clamping: Int((nextRead - now) / .microseconds(1)))) }
+    if nextRead > now { SystemThread.sleep((nextRead - now) / .seconds(1)) }
   }
 }

@@ -4,7 +4,6 @@ import VL2Run
 /// What is seen of an answer while it comes, and that the answer itself does not say.
 final class AnswerWatch: Sendable {
   struct Seen {
-    var hadItsTurn = false
     /// Seconds from the question's arrival to the first word.
     var firstWordSeconds: Double?
     /// Tokens of the prompt that went through the decoder so far.
@@ -29,7 +28,6 @@ final class AnswerWatch: Sendable {
     let seconds = seconds
     state.withLock { seen in
       switch event {
-      case .planned: seen.hadItsTurn = true
       case .reading(let tokens, _): seen.readTokens = tokens
       case .text: if seen.firstWordSeconds == nil { seen.firstWordSeconds = seconds }
       default: break

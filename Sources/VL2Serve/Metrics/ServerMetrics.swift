@@ -67,14 +67,16 @@ final class ServerMetrics: Sendable {
   }
 
   /// Counts a question that the engine was asked. A stage counts where it took place.
-  func note(_ answer: Answer, _ watch: AnswerWatch, _ outcome: AnswerOutcome, pictures: Int) {
+  func note(
+    _ answer: Answer, _ watch: AnswerWatch, _ outcome: AnswerOutcome, hadItsTurn: Bool, pictures: Int
+  ) {
     let (counts, seconds, seen, whole) = (answer.counts, answer.counts.seconds, watch.seen, watch.seconds)
     // A prompt that was not read to its end has no tokens of an answer.
     let read = counts.writtenTokens > 0 || !outcome.isCut ? counts.readTokens : seen.readTokens
     state.withLock { state in
       state.answers[.init(route: watch.route, outcome: outcome), default: 0] += 1
       state.stages[.queued]?.observe(seconds.queued)
-      guard seen.hadItsTurn else { return }
+      guard hadItsTurn else { return }
       state.read += read
       state.cached += counts.cachedTokens
       state.written += counts.writtenTokens

@@ -19,7 +19,6 @@ package final class Server: HTTPService {
   /// Seconds within which the service manager wants a sign of life; nil where it wants none.
   let watchdogSeconds: Double?
   private let state = Monitor(State())
-  private let events = Atomic<Int>(0)
   private let lastEvent = Monitor(ContinuousClock.now)
   /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
   /// thread that serves the connections.
@@ -55,11 +54,8 @@ package final class Server: HTTPService {
   /// How fast this machine answered.
   package var speed: SpeedEstimate? { state.withLock { $0.speed } }
 
-  /// Grows with everything that is done for questions.
-  package var progress: Int { events.load(ordering: .relaxed) }
-
   /// When something was last done for a question.
-  var lastProgress: ContinuousClock.Instant { lastEvent.withLock { $0 } }
+  package var lastProgress: ContinuousClock.Instant { lastEvent.withLock { $0 } }
 
   /// Whether nobody waits for an answer.
   package var isIdle: Bool { places.taken == 0 }
@@ -269,14 +265,14 @@ package final class Server: HTTPService {
     // It came while the server was closing.
     if places.isClosed { delivery.endIfWaiting() }
     delivery.begin { [self] event in
-      events.add(1, ordering: .relaxed)
       lastEvent.withLock { $0 = .now }
       if case .planned = event { place.work() }
       watch.see(event)
     } fault: { [self] answer, hadItsTurn in
       let error = fault(answer, hadItsTurn)
       // Before the client knows: its next question is to find the place free, and the figures to be right.
-      metrics.note(answer, watch, AnswerOutcome(answer, told: error), pictures: pictures)
+      metrics.note(
+        answer, watch, AnswerOutcome(answer, told: error), hadItsTurn: hadItsTurn, pictures: pictures)
       place.leave()
       return error
     } end: { [self] answer in

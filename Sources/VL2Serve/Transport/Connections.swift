@@ -48,7 +48,7 @@ final class Connections: Sendable {
   init(_ limits: TransportLimits) throws {
     self.limits = limits
     var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw DescriptorError(limit: DescriptorLimit.raise().limit) }
+    guard pipe(&ends) == 0 else { throw DescriptorError(limit: DescriptorLimit.read().limit) }
     for end in ends {
       _ = fcntl(end, F_SETFL, O_NONBLOCK)
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)

@@ -47,6 +47,7 @@ package enum Framing {
   package static func hasBody(_ head: RequestHead) -> Bool {
     !head.values("transfer-encoding").isEmpty || length(head) ?? 0 > 0
   }
+
   /// Whether the client sends the body only once it is told to.
   package static func waits(_ head: RequestHead) -> Bool {
     head.version == "HTTP/1.1" && head.value("expect")?.lowercased() == "100-continue"

@@ -67,10 +67,11 @@ extension WatchQuestion {
       case "name": name = try value.text()
       case "ask": text = try value.text()
       case "choices":
-        choices = try value.list().map { try $0.text() }
-        guard let choices, choices.count > 1, Set(choices).count == choices.count else {
+        let texts = try value.list().map { try $0.text() }
+        do { try ChoiceScores.check(texts) } catch {
           throw value.error("choices are two texts or more, each once", "write them as [open, shut]")
         }
+        choices = texts
       case "schema": schema = try JSONSchema(contentsOf: try value.file())
       case "min_probability": leastProbability = try value.number(0...1)
       case "tell":

@@ -3,6 +3,7 @@ import TestModels
 import TestRuntime
 import TestSupport
 import Testing
+import VL2Base
 import VL2Run
 
 /// One model, many callers.
@@ -100,9 +101,16 @@ import VL2Run
   /// Who comes first is served first, and is told how many come before.
   @Test func places() async throws {
     let engine = try await slowEngine()
+    // However busy the machine is, it is at work until everything is looked at.
+    let (isBegun, isHeld) = (Monitor(false), Monitor(true))
+    defer { isHeld.change { $0 = false } }
     let running = engine.answer(long())
-    var events = running.makeAsyncIterator()
-    _ = await events.next()
+    running.hand { event in
+      guard case .planned = event else { return }
+      isBegun.change { $0 = true }
+      isHeld.wait { $0 ? nil : () }
+    }
+    try await offTasks { isBegun.wait { $0 ? () : nil } }
     let waiting = (0..<3).map { engine.answer(Question("Number \($0)?", maxTokens: 2)) }
     for (number, answer) in waiting.enumerated() {
       var iterator = answer.makeAsyncIterator()
@@ -113,6 +121,7 @@ import VL2Run
       #expect(place == number + 1)
     }
     running.cancel()
+    isHeld.change { $0 = false }
     for answer in waiting { #expect(try await answer.answer().ending == .maxTokens) }
   }
 
