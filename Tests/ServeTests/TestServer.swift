@@ -35,7 +35,7 @@ final class TestServer: Sendable {
     var options = RuntimeOptions(threads: 2)
     if slow {
       options.slots = 3
-      options.bytesPerSecond = 4 << 20
+      options.bytesPerSecond = 1 << 19
     }
     engine = try await Engine(
       path: try path ?? (pocket ? PackedModels.pocket() : PackedModels.path("nano-mha", .q4)),
@@ -74,7 +74,7 @@ final class TestServer: Sendable {
 
   /// Whether the log has, or comes to have, a text: its lines are written a moment later.
   func logs(_ text: String) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(20)
+    let end = ContinuousClock.now + .seconds(200)
     while !log.lines.contains(text) {
       if ContinuousClock.now > end { return false }
       try await Task.sleep(for: .milliseconds(5))

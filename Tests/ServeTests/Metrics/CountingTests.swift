@@ -45,7 +45,7 @@ import VL2Serve
     _ expected: [String: Int], _ server: TestServer, since before: [String: Double], key: String? = nil,
     _ comment: Comment
   ) async throws {
-    let end = ContinuousClock.now + .seconds(60)
+    let end = ContinuousClock.now + .seconds(600)
     while try await changes(server, since: before, key: key) != expected, ContinuousClock.now < end {
       try await Task.sleep(for: .milliseconds(10))
     }
@@ -211,7 +211,7 @@ import VL2Serve
     var waiting: HTTPConnection? = try await server.connect()
     waiting?.request("POST", Self.chat, body: whole)
     func gauges(_ wanted: (waiting: Double, working: Double)) async throws {
-      let end = ContinuousClock.now + .seconds(60)
+      let end = ContinuousClock.now + .seconds(600)
       var figures = try await figures(server)
       while ContinuousClock.now < end,
         figures["vl2_questions{state=\"waiting\"}"] != wanted.waiting
@@ -222,7 +222,7 @@ import VL2Serve
     }
     try await gauges((1, 1))
     // What the engine does is seen before the answer ends.
-    let end = ContinuousClock.now + .seconds(60)
+    let end = ContinuousClock.now + .seconds(600)
     while server.engine.figures.expertsWanted == 0, ContinuousClock.now < end {
       try await Task.sleep(for: .milliseconds(10))
     }

@@ -135,7 +135,7 @@ import VL2Serve
       Thread.sleep(forTimeInterval: 0.6)
       #expect(listener.answering == 1)
       connection = nil
-      let end = ContinuousClock.now + .seconds(20)
+      let end = ContinuousClock.now + .seconds(200)
       while self.echo.departures.withLock({ $0 }) == 0, ContinuousClock.now < end {
         Thread.sleep(forTimeInterval: 0.01)
       }
