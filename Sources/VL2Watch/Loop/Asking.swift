@@ -25,12 +25,13 @@ final class Asking {
   private let questions: [WatchQuestion]
   private let engine: Engine
   private let tiles: TileLimit
+  private let reuse: TileReuse
   private var events: AnswerEvents?
   private let done = Monitor<Answer?>(nil)
 
   init(
     _ frame: Frame, _ picture: Picture, _ pattern: LocalPattern, _ reason: AskingReason,
-    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit
+    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit, _ reuse: TileReuse
   ) {
     self.frame = frame
     self.picture = picture
@@ -39,6 +40,7 @@ final class Asking {
     self.questions = questions
     self.engine = engine
     self.tiles = tiles
+    self.reuse = reuse
     ask()
   }
 
@@ -49,6 +51,7 @@ final class Asking {
     var question = Question(asked.text, pictures: [picture], maxTokens: asked.maxTokens)
     question.form = asked.form
     question.tileLimit = tiles
+    question.reuse = reuse
     question.caller = .camera
     let events = engine.answer(question)
     let done = done

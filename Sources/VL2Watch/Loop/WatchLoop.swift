@@ -164,7 +164,8 @@ package final class WatchLoop {
     }
     (isAsked, asksAgain) = (false, false)
     lastAsked = frame.time.steady
-    asking = Asking(frame, picture, pattern, reason, configuration.questions, engine, tiles)
+    asking = Asking(
+      frame, picture, pattern, reason, configuration.questions, engine, tiles, configuration.reuse)
   }
 
   private func reason(_ isChanged: Bool, _ time: FrameTime) -> AskingReason? {
