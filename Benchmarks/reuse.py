@@ -142,8 +142,8 @@ def encoded(program, model, folder, names):
                  for i, name in enumerate(some)]
         (folder / "cases.json").write_text(json.dumps(cases))
         with tempfile.TemporaryDirectory() as out:
-            subprocess.run([program, "trace", "--model", model, "--threads", "1", "--cases", folder / "cases.json", "-o", out],
-                           check=True)
+            subprocess.run([program, "trace", "--model", model, "--threads", "1", "--cases", folder / "cases.json", "-o",
+                            out], check=True)
             for i in range(len(some)):
                 stages = dict(tensors(f"{out}/{first + i}.safetensors"))
                 tiles = stages["tiles.0"]
