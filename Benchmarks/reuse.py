@@ -1,6 +1,7 @@
 """What 'vl2 watch --reuse THRESHOLD' saves, and what it costs in rows and answers, on drawn scenes in which things move.
 
     python reuse.py POCKET [--vl2 PROGRAM] [--scenes 4] [--states 5] [--shots 2] [--conditions NAME...] [--thresholds T...]
+    python reuse.py POCKET --measures       how well two measures of change tell things that move from noise
 
 POCKET is the packed model of models/pocket. Needs numpy, Pillow and the fonts of models/pocket/train. Scenes are in
 pocket's world, 480 x 360 pixels: the whole view and 2 x 2 tiles of 196 x 196. From one state to the next one thing moves,
@@ -161,6 +162,12 @@ def change(before, now):
     return float((np.abs(sums) / (widths[:, None, None] * widths[None, :, None])).max())
 
 
+def mean_absolute_change(before, now):
+    """What was not taken: the largest mean absolute difference of a block of 14 x 14 pixels, a patch of the tower."""
+    difference = np.abs(now.astype(np.int32) - before.astype(np.int32))
+    return float(difference.reshape(SIDE // 14, 14, SIDE // 14, 14, 3).mean((1, 3, 4)).max())
+
+
 def simulated(frames, changed, threshold):
     """Tiles that were reused, of those the ones whose scene had changed, and of each frame the rows' error."""
     kept, reused, missed, errors = None, [], 0, []
@@ -241,6 +248,17 @@ def measure(got, name, condition, pictures):
                     image.save(path)
                     clean[places[index]] = encoded(got.vl2, got.model, folder, ["clean.png"])[0][0]
             return change(clean[places[one]][tile], clean[places[other]][tile]) > 8
+        if got.measures:
+            pairs = [(i, i - 1, t) for i in range(1, len(frames)) if scenes[i] == scenes[i - 1] for t in range(1, 5)]
+            same = [pair for pair in pairs if places[pair[0]] == places[pair[1]]]
+            moved = [pair for pair in pairs if places[pair[0]] != places[pair[1]] and changed(*pair)]
+            row = []
+            for measure_of in change, mean_absolute_change:
+                largest, smallest = (chosen(measure_of(frames[b][0][t], frames[a][0][t]) for a, b, t in tiles)
+                                     for chosen, tiles in ((max, same), (min, moved)))
+                row.append(f"{largest:.1f}, {smallest:.1f} | " + (f"{smallest / largest:.1f} x" if largest else ""))
+            print(f"| {name} | {' | '.join(row)} |", flush=True)
+            return
         # Two shots of one state: what noise alone does to rows.
         noise = [np.linalg.norm(frames[i][1] - frames[i - 1][1]) / np.linalg.norm(frames[i][1])
                  for i in range(1, len(frames)) if places[i] == places[i - 1]]
@@ -273,10 +291,15 @@ def main():
     ask.add_argument("--shots", type=int, default=2, help="of each state")
     ask.add_argument("--conditions", nargs="*", default=list(CONDITIONS))
     ask.add_argument("--thresholds", nargs="*", default=["2", "4", "6", "8", "12"])
+    ask.add_argument("--measures", action="store_true")
     got = ask.parse_args()
     pictures = [state for scene in range(got.scenes) for state in states(scene, got.states)]
-    print("| pictures | `--reuse` | tiles reused, % | changed tiles that were kept | rows' error, %: mean, worst "
-          "| answers that differ | right, % |\n|---|---|---|---|---|---|---|")
+    if got.measures:
+        print("| pictures | 8 x 8, means: noise at most, changes at least | | 14 x 14, absolute: the same | |\n"
+              "|---|---|---|---|---|")
+    else:
+        print("| pictures | `--reuse` | tiles reused, % | changed tiles that were kept | rows' error, %: mean, worst "
+              "| answers that differ | right, % |\n|---|---|---|---|---|---|---|")
     for name in got.conditions:
         measure(got, name, CONDITIONS[name], pictures)
 
