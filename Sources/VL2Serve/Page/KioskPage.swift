@@ -5,7 +5,7 @@
 enum KioskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-r/pEJVvIxrLXnEEHJ/nm4W9ZT4ibcugNXy5AQ8jCOOE='; style-src 'sha256-57tt2Tx/XySpoUMgLXMlfD3fxW4jVnWR/dKawM49q74='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-ZaHDHRjvEcIgFPE8seBgdQHesJ9h+svIgwNSHzwuqxc='; style-src 'sha256-1LzJVc4F565FFE9Q4newPNYaYtOyOgsUVyRScujCFnw='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -42,6 +42,8 @@ main {
 }
 @media (orientation: portrait) {
   main { grid-template: minmax(0, 5fr) minmax(0, 4fr) / minmax(0, 1fr); }
+  main:has(.many) { grid-template-rows: minmax(0, 1fr) minmax(0, 1fr); }
+  #questions.many { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); grid-auto-rows: minmax(0, 1fr); }
 }
 #view { position: relative; display: grid; place-items: center; overflow: hidden; border-radius: 1.5vmin; background: #000; }
 #frame { position: relative; overflow: hidden; }
@@ -65,12 +67,13 @@ main {
 #questions { display: flex; flex-direction: column; gap: 2vmin; }
 .question {
   flex: 1 1 0; min-height: 0; display: grid; grid-template-rows: auto minmax(0, 1fr) auto; gap: .8vmin; padding: 1.6vmin 2.2vmin;
-  border-radius: 1.5vmin; background: var(--surface);
+  border-radius: 1.5vmin; background: var(--surface); container-type: size;
 }
 .question h2 {
   display: -webkit-box; overflow: hidden; -webkit-box-orient: vertical; -webkit-line-clamp: 2; font-weight: 400;
   font-size: clamp(1rem, 2.6vmin, 2.2rem); line-height: 1.25; color: var(--muted); overflow-wrap: anywhere;
 }
+@container (height < 11rem) { .question h2 { -webkit-line-clamp: 1; } }
 .said {
   min-height: 0; overflow: hidden; font-weight: 650; line-height: 1.12; overflow-wrap: break-word; white-space: pre-line;
   font-size: 1rem;
@@ -293,17 +296,25 @@ function shown(question) {
   return [isLooking ? "looking" : "", text, time + share];
 }
 
-/** The largest size at which a text fits into its place. */
+/** The answers' texts, of which a place may have room for the beginning alone. */
+const whole = new WeakMap();
+
+/** Shows a text at the largest size at which it fits into its place; as much of it as fits where none is small enough. */
 function fit(element) {
+  const text = whole.get(element) ?? "";
   const { clientWidth: width, clientHeight: height } = element;
-  let [low, high] = [14, Math.max(14, Math.min(0.7 * height, width / 2.5, 260))];
+  const fits = () => element.scrollHeight <= height && element.scrollWidth <= width;
+  const smallest = 14;
+  element.textContent = text;
+  let [low, high] = [smallest, Math.max(smallest, Math.min(0.7 * height, width / 2.5, 260))];
   for (let step = 0; step < 9; step++) {
     const size = (low + high) / 2;
     element.style.fontSize = `${size}px`;
-    if (element.scrollHeight <= height && element.scrollWidth <= width) low = size;
+    if (fits()) low = size;
     else high = size;
   }
   element.style.fontSize = `${Math.floor(low)}px`;
+  for (let most = text.length; most > 1 && !fits(); most = Math.floor(0.9 * most)) element.textContent = cut(text, most);
 }
 
 function setText(element, text) {
@@ -325,8 +336,9 @@ function show() {
   while (rows.childElementCount < questions.length) {
     const row = make("section", "question");
     const said = make("p", "said");
-    said.dir = "auto";
-    row.append(make("h2"), said, make("p", "note"));
+    const asked = make("h2");
+    said.dir = asked.dir = "auto";
+    row.append(asked, said, make("p", "note"));
     rows.append(row);
   }
   questions.forEach((question, index) => {
@@ -334,10 +346,12 @@ function show() {
     const [kind, text, note] = shown(question);
     row.className = `question ${kind}`;
     isNew = setText(row.children[0], cut(String(question.ask), 200)) || isNew;
-    const isChanged = setText(row.children[1], text);
+    const isChanged = whole.get(row.children[1]) !== text;
+    whole.set(row.children[1], text);
     setText(row.children[2], note);
     if (isChanged && !isNew) fit(row.children[1]);
   });
+  rows.classList.toggle("many", questions.length > 3);
   if (isNew) fitAll();
   showBoxes(questions);
 }
