@@ -58,7 +58,7 @@ final class ServedCamera: Sendable {
     var surroundings = WatchLoop.Surroundings(
       write: { [live] in live.tell($0) }, note: { Console.tell($0) },
       isAsked: { [live] in live.takeAsking() },
-      isOver: { [isToEnd] in isToEnd.load(ordering: .relaxed) })
+      isOver: { [self] in isToEnd.load(ordering: .relaxed) })
     surroundings.onlooker = WatchOnlooker(
       sees: { [live] frame, picture, isWhole in
         var content = LiveFrame.Content.picture(picture)

@@ -6,7 +6,7 @@ package enum HuffmanTables {
   /// The picture as every program can read it: the tables put in before its first scan where it has none.
   package static func completing(_ jpeg: [UInt8]) -> [UInt8] {
     guard let scan = firstScanWithoutTables(jpeg) else { return jpeg }
-    return jpeg[..<scan] + segment + jpeg[scan...]
+    return Array(jpeg[..<scan]) + segment + Array(jpeg[scan...])
   }
 
   /// Where the first scan's marker is; nil where there are tables before it, where none are needed, or where the markers do not go

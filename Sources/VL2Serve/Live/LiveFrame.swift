@@ -37,7 +37,7 @@ package final class LiveFrame: Sendable {
   ///
   /// - Throws: `PictureError`.
   func jpeg() throws -> [UInt8] {
-    try state.withLock { state in
+    try state.withLock { state -> [UInt8] in
       let bytes: [UInt8]
       switch state {
       case .ready(let known): return known

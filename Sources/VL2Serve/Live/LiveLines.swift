@@ -19,7 +19,7 @@ struct LiveLines {
     self.mostBytes = mostBytes
   }
 
-  /// - Returns: the number of the line.
+  /// Adds a line, which `make` makes with its number, and returns it.
   mutating func add(_ make: (_ number: Int) -> [UInt8]) -> [UInt8] {
     last += 1
     let line = Line(number: last, bytes: make(last))

@@ -226,7 +226,7 @@ package final class LiveSource: Sendable {
 
   private func status(_ state: State) -> [UInt8] {
     var json: JSONValue = ["version": .text(packageVersion), "server": .text(name)]
-    json.append("frame", state.frame?.json ?? nil)
+    json.append("frame", state.frame?.json ?? .null)
     if case .object(let members) = state.status.json {
       for member in members { json.append(String(decoding: member.key, as: UTF8.self), member.value) }
     }
@@ -252,8 +252,12 @@ package final class LiveSource: Sendable {
   }
 
   private static func event(_ name: String, _ data: JSONValue, id: String? = nil) -> [UInt8] {
-    // JSON has no line feeds, which would end the message.
-    Array("event: \(name)\n".utf8) + (id.map { Array("id: \($0)\n".utf8) } ?? []) + Array("data: ".utf8)
-      + data.json + Array("\n\n".utf8)
+    var message = Array("event: \(name)\n".utf8)
+    if let id { message += "id: \(id)\n".utf8 }
+    message += "data: ".utf8
+    // It has no line feeds, which would end the message.
+    message += data.json
+    message += "\n\n".utf8
+    return message
   }
 }

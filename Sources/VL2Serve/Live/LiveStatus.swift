@@ -95,7 +95,7 @@ struct LiveStatus {
     var json: JSONValue = ["camera": .text(camera)]
     if let message = trouble?.message { json.append("message", .text(message)) }
     if let since = trouble?.since { json.append("since", .text(since)) }
-    json.append("asking", asking.map { .text($0) } ?? nil)
+    json.append("asking", asking.map { JSONValue.text($0) } ?? .null)
     json.append(
       "questions",
       .array(

@@ -38,7 +38,12 @@ extension Server {
           response.body = try frame.jpeg()
           exchange.respond(response)
         } catch {
-          refuse(exchange, error)
+          let problem = (error as? any ReportableError)?.line() ?? "\(error)"
+          refuse(
+            exchange,
+            RequestError(
+              status: 503, type: "unavailable_error", "the picture cannot be shown: \(problem)",
+              code: "no_picture"))
         }
       }
     default: break

@@ -44,7 +44,7 @@ package final class Server: HTTPService {
     places = Places(waiting: limits.waiting)
     intake = try SerialThread("vl2-intake")
     self.live = live
-    developing = live == nil ? nil : try SerialThread("vl2-frames")
+    if live == nil { developing = nil } else { developing = try SerialThread("vl2-frames") }
   }
 
   /// From now on questions are answered.

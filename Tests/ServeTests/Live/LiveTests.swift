@@ -17,7 +17,7 @@ import VL2Serve
   private func answer(_ text: String?, _ question: String = "gate", second: Int = 0) -> JSONValue {
     [
       "time": .text("2026-12-01T10:00:0\(second).000Z"), "question": .text(question),
-      "answer": text.map { .text($0) } ?? nil,
+      "answer": text.map { JSONValue.text($0) } ?? .null,
     ]
   }
 
@@ -52,7 +52,7 @@ import VL2Serve
   }
 
   /// Messages of a stream that has ended.
-  private func messages(_ reply: HTTPReply?) throws -> [Message] {
+  private func told(_ reply: HTTPReply?) throws -> [Message] {
     let reply = try #require(reply)
     #expect(reply.status == 200 && reply.value("content-type") == "text/event-stream")
     return try reply.text.components(separatedBy: "\n\n").compactMap { part in
@@ -69,11 +69,12 @@ import VL2Serve
   /// How things stand, as a new client is told.
   private func state(_ server: TestServer) async throws -> [String: Any] {
     let connection = try await follow(server)
-    return try await offTasks {
-      #expect(try connection.wait(until: "\n\n", count: 2))
-      let line = connection.text.split(separator: "\n").first { $0.hasPrefix("data: ") }
-      return try jsonObject(String(try #require(line).dropFirst(6)))
+    let text = try await offTasks {
+      #expect(try connection.skip(past: "event: state\ndata: "))
+      #expect(try connection.wait(until: "\n\n"))
+      return connection.text.components(separatedBy: "\n\n")[0]
     }
+    return try jsonObject(text)
   }
 
   private func questions(_ state: [String: Any]) -> [String] {
@@ -161,7 +162,7 @@ import VL2Serve
     live.show(
       .picture(Picture(width: 70_000, height: 1, pixels: Array(repeating: 0, count: 210_000))),
       width: 70_000, height: 1, time: "2026-12-01T10:00:03.000Z")
-    #expect(try await server.ask("GET", "/live/frame.jpg").status == 400)
+    #expect(try await server.ask("GET", "/live/frame.jpg").status == 503)
     show(live)
     #expect(try await server.ask("GET", "/live/frame.jpg").value("x-frame-number") == "5")
     // Nobody's log grows with each picture.
@@ -181,17 +182,17 @@ import VL2Serve
     live.tell(event("broken"))
     live.tell(answer("Bob\u{2028}\n\ndata: x", "who"))
     #expect(try await offTasks { try early.wait(until: "event: answer", count: 2) })
-    let name = try #require(
-      early.text.components(separatedBy: "\n").first { $0.hasPrefix("id: ") }?.dropFirst(4).dropLast(2))
+    let id = early.text.components(separatedBy: "\n").first { $0.hasPrefix("id: ") }
+    let name = String(try #require(id).dropFirst(4).dropLast(2))
     let known = try await follow(server, after: name + "-1")
     let stranger = try await follow(server, after: "somebody-1")
     for number in 0..<4 { live.tell(answer("\(number)")) }
     let late = try await follow(server, after: name + "-2")
     server.server.close()
-    let (told, again, others, missed) = try await offTasks {
+    let (first, again, others, missed) = try await offTasks {
       (try early.reply(), try known.reply(), try stranger.reply(), try late.reply())
     }
-    let all = try messages(told)
+    let all = try told(first)
     #expect(all.first?.name == "state" && all.last?.name == "end")
     #expect(all.first?.data["camera"] as? String == "starting" && all.first?.data["frame"] is NSNull)
     #expect(all[1].name == "state" && all[1].data["camera"] as? String == "seeing")
@@ -202,14 +203,14 @@ import VL2Serve
       all.last { $0.data["question"] as? String == "who" }?.data["answer"] as? String
         == "Bob\u{2028}\n\ndata: x")
     func ids(_ reply: HTTPReply?) throws -> [String] {
-      try messages(reply).map(\.id).filter { !$0.isEmpty }.map { String($0.suffix(1)) }
+      try told(reply).map(\.id).filter { !$0.isEmpty }.map { String($0.suffix(1)) }
     }
     #expect(try ids(again) == ["2", "3", "4", "5", "6", "7"])
     #expect(try ids(others) == ["4", "5", "6", "7"])
     #expect(try ids(missed) == ["5", "6", "7"])
     #expect(
-      try messages(missed).first { $0.name == "missed" }?.data["lines"] as? Int == 2
-        && !messages(again).contains { $0.name == "missed" })
+      try told(missed).first { $0.name == "missed" }?.data["lines"] as? Int == 2
+        && !told(again).contains { $0.name == "missed" })
     #expect(try await server.ask("GET", "/live/events").status == 503)
   }
 
@@ -297,9 +298,7 @@ import VL2Serve
   /// Whoever takes nothing is let go of before much is kept for it, and the others notice nothing.
   @Test func slowClient() async throws {
     let live = source { $0.clientBytes = 1 << 16 }
-    var transport = TransportLimits.patient
-    transport.writeSeconds = 1
-    let server = try await TestServer(transport: transport, live: live)
+    let server = try await TestServer(live: live)
     let slow = try await follow(server)
     let good = try await follow(server)
     let text = String(repeating: "x", count: 20_000)
@@ -324,28 +323,29 @@ import VL2Serve
     let live = source()
     let server = try await TestServer(live: live)
     var signs = SignsOfLife(of: server.server)
-    #expect(signs.areThere() && signs.areThere())
+    func isAlive() -> Bool { signs.areThere() }
+    #expect(isAlive() && isAlive())
     live.begins()
-    _ = signs.areThere()
-    #expect(!signs.areThere())
+    _ = isAlive()
+    #expect(!isAlive())
     live.goesRound()
-    #expect(signs.areThere() && !signs.areThere())
+    #expect(isAlive() && !isAlive())
     live.asks("change")
     live.goesRound()
-    _ = signs.areThere()
+    _ = isAlive()
     live.goesRound()
-    #expect(!signs.areThere())
+    #expect(!isAlive())
     live.goesRound()
     live.works()
-    #expect(signs.areThere())
+    #expect(isAlive())
     // People are answered meanwhile.
     live.goesRound()
     _ = try await server.post("/v1/chat/completions", ["messages": messages("a"), "max_tokens": 1])
-    #expect(signs.areThere())
+    #expect(isAlive())
     live.asks(nil)
     live.goesRound()
-    #expect(signs.areThere())
+    #expect(isAlive())
     live.tell(event("ended"))
-    #expect(signs.areThere() && signs.areThere())
+    #expect(isAlive() && isAlive())
   }
 }

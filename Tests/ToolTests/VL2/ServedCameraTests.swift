@@ -80,7 +80,11 @@ import VL2Run
             in: folder),
         ], in: folder)
       let client = try follow(server)
-      let state = try next("state", client) { $0["camera"] as? String == "seeing" && $0["asking"] is NSNull }
+      let state = try next("state", client) { state in
+        let question = (state["questions"] as? [[String: Any]])?.first
+        return state["asking"] is NSNull && question?["holds"] as? Bool == true
+      }
+      #expect(state["camera"] as? String == "seeing")
       let question = try #require((state["questions"] as? [[String: Any]])?.first)
       #expect(question["name"] as? String == "room" && question["ask"] as? String == "What is it?")
       #expect(question["holds"] as? Bool == true)
@@ -147,10 +151,11 @@ import VL2Run
   @Test(arguments: [SIGTERM, SIGINT]) func peopleFirst(signal: Int32) throws {
     try withTemporaryFolder { folder in
       try write(stream(), to: folder + "/stream")
-      // An answer of thousands of tokens.
-      try write(
-        "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":100000000,\"maximum\":999999999},\"minItems\":280,\"maxItems\":300}"
-          .utf8, to: folder + "/long.json")
+      // An answer of a thousand tokens and more.
+      let schema = """
+        {"type": "array", "items": {"type": "string", "minLength": 4, "maxLength": 12}, "minItems": 150}
+        """
+      try write(schema.utf8, to: folder + "/long.json")
       let camera =
         "command:echo $$ >>\(folder)/child; sleep 1000 & echo $! >>\(folder)/child; while cat \(folder)/stream; do sleep 0.2; done"
       let server = try RunningServer(
@@ -162,11 +167,11 @@ import VL2Run
             every: 100ms
             exec: "echo $$ >>\(folder)/action; sleep 1000"
             questions:
-              - {name: long, ask: What is it?, schema: long.json, max_tokens: 4096, tell: always}
+              - {name: long, ask: What is it?, schema: long.json, max_tokens: 1500, tell: always}
               - {name: short, ask: What is it?, choices: [a cat, a dog], tell: always}
 
             """, in: folder),
-        ], in: folder)
+        ], in: folder, model: try PackedModels.pocket())
       let client = try follow(server)
       _ = try next("state", client) { !($0["asking"] is NSNull) }
       let reply = try post(
