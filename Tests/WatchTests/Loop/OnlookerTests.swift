@@ -67,9 +67,7 @@ import VL2Watch
       // Once, when everything was looked at and answered.
       isAsked: {
         seen.withLock { seen in
-          let isTime =
-            !seen.hasAsked && seen.words.last == "nothing"
-            && seen.words.count(where: { $0 == "sees" }) == frames.count
+          let isTime = !seen.hasAsked && seen.words.count(where: { $0 == "sees" }) == frames.count
           if isTime { seen.hasAsked = true }
           return isTime
         }
