@@ -51,6 +51,7 @@ help:
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make test-soak        vl2 serve with 16 clients of all kinds while files and descriptors fail; MINUTES=30 SEED=1"
+	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
@@ -99,6 +100,11 @@ test-fast: dependencies
 test-clients: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	scripts/test-clients.sh $(PARTS)
+
+.PHONY: test-kiosk
+test-kiosk: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh kiosk-long
 
 .PHONY: test-soak
 test-soak: dependencies

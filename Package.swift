@@ -41,8 +41,8 @@ let package = Package(
     .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML"]),
     .target(
       name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"],
-      // scripts/embed-page.py makes AskPage.swift from it.
-      exclude: ["Page/ask.html"]),
+      // scripts/embed-page.py makes Swift files from them.
+      exclude: ["Page/ask.html", "Page/kiosk.html"]),
     .target(
       name: "VL2Console",
       dependencies: [
@@ -96,7 +96,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServeTests",
-      dependencies: ["VL2Base", "VL2Run", "VL2Serve", "TestSupport", "TestModels"]),
+      dependencies: ["VL2Base", "VL2Run", "VL2Serve", "TestSupport", "TestModels", "TestFrames"]),
     .testTarget(
       name: "FramesTests", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "TestSupport", "TestFrames"]),
     .testTarget(

@@ -27,10 +27,13 @@ final class Asking {
   private let tiles: TileLimit
   private var events: AnswerEvents?
   private let done = Monitor<Answer?>(nil)
+  private let works: (@Sendable () -> Void)?
 
+  /// - Parameter works: called on any thread when something was done for a question.
   init(
     _ frame: Frame, _ picture: Picture, _ pattern: LocalPattern, _ reason: AskingReason,
-    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit
+    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit,
+    works: (@Sendable () -> Void)? = nil
   ) {
     self.frame = frame
     self.picture = picture
@@ -39,6 +42,7 @@ final class Asking {
     self.questions = questions
     self.engine = engine
     self.tiles = tiles
+    self.works = works
     ask()
   }
 
@@ -51,8 +55,9 @@ final class Asking {
     question.tileLimit = tiles
     question.caller = .camera
     let events = engine.answer(question)
-    let done = done
+    let (done, works) = (done, works)
     let receive = { @Sendable (event: AnswerEvent) in
+      works?()
       if case .done(let answer) = event { done.change { $0 = answer } }
     }
     events.hand(to: receive)
