@@ -7,8 +7,8 @@ package struct Throttling: Sendable, Equatable {
 
   package init(bits: Int) { self.bits = bits }
 
-  private static let causes = [
-    (bit: 0, text: "too low a voltage"), (1, "the clock is capped"), (2, "throttled"),
+  private static let causes: [(bit: Int, text: String)] = [
+    (0, "too low a voltage"), (1, "the clock is capped"), (2, "throttled"),
     (3, "the soft limit of temperature"),
   ]
 
@@ -33,7 +33,7 @@ package struct Throttling: Sendable, Equatable {
     }
   }
 
-  /// Asks the kernel, else Raspberry Pi's own program: kernels of the Raspberry Pi 5 do not show it.
+  /// Asks the kernel, else Raspberry Pi's own program: not every kernel of the Raspberry Pi 5 shows it.
   static func read(root: String, isRaspberryPi: Bool) -> Throttling? {
     let platform = root + "/sys/devices/platform"
     func names(_ folder: String) -> [String] {

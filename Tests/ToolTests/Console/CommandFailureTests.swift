@@ -2,6 +2,7 @@ import Foundation
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 
 /// What goes wrong before or beside the work: one line that says what, and the right exit status.
 @Suite struct CommandFailureTests {
