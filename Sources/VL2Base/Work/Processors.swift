@@ -115,7 +115,7 @@ package struct Processors: Sendable, Equatable {
   /// The numbers of a list such as "0-3,6".
   private static func numbers(_ list: String) -> [Int] {
     list.split(separator: ",").flatMap { part -> [Int] in
-      let ends = part.split(separator: "-").map { Int($0.trimmed()) }
+      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0.trimmed()) }
       guard let first = ends.first ?? nil, let last = ends.last ?? nil, ends.count <= 2,
         (0...last).contains(first), last < 8192
       else { return [] }
