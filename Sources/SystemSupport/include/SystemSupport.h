@@ -15,6 +15,12 @@ void vl2_spin_hint(void);
 // Name this thread, as top and debuggers show it; the system keeps 15 bytes.
 void vl2_name_thread(const char *name);
 
+// The processors that may run this process's first thread (`of_process`), or this thread: at most `most` numbers, in
+// ascending order. Returns how many; 0 where the system does not say.
+int vl2_affinity_get(int of_process, int *processors, int most);
+// From now on this thread, and those that it starts, run on these processors alone. Returns an error number.
+int vl2_affinity_set(const int *processors, int count);
+
 // CRC-32C (Castagnoli) of bytes that follow those of which `crc` is the checksum; 0 to begin.
 uint32_t vl2_crc32c(uint32_t crc, const void *bytes, size_t count);
 // The same without the processor's instruction, for tests.
