@@ -44,9 +44,9 @@ struct AnswerReport: Encodable {
     case writeTokensPerSecond, peakAnonymousBytes, peakFileBackedBytes, demonstration, weights
   }
 
-  /// - Parameter boxed: the picture that the boxes refer to.
+  /// - Parameter boxed: the part of the picture that the boxes refer to.
   init(
-    _ answer: Answer, boxed: Picture?, sampling: Sampling, engine: Engine, weights: WeightStatistics,
+    _ answer: Answer, boxed: PixelBox?, sampling: Sampling, engine: Engine, weights: WeightStatistics,
     open: Double, decode: Double, picture: String?
   ) {
     let counts = answer.counts
@@ -55,7 +55,7 @@ struct AnswerReport: Encodable {
     ending = answer.ending
     boxes = answer.grounding.spans.flatMap { span in
       span.boxes.map { box in
-        let pixels = box.pixels(width: boxed?.width ?? 999, height: boxed?.height ?? 999)
+        let pixels = boxed.map { box.pixels(on: $0) } ?? box.pixels(width: 999, height: 999)
         return Box(
           label: span.label, left: pixels.left, top: pixels.top, right: pixels.right, bottom: pixels.bottom,
           grid: [box.x1, box.y1, box.x2, box.y2])

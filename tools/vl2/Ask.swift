@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import VL2Base
 import VL2Console
+import VL2Frames
 import VL2Run
 
 struct Ask: AsyncParsableCommand {
@@ -58,15 +59,16 @@ struct Ask: AsyncParsableCommand {
         let pictures = try paths.map {
           try Picture(contentsOf: AskOptions.file($0), background: looking.transparency.background)
         }
+        let parts = try zip(pictures, paths).map { try part(of: $0, path: $1) }
         var asked = Asked(
           question: Question([], maxTokens: answering.maxTokens, sampling: answering.sampling),
-          lastPicture: pictures.last, path: asking.each ? paths[0] : nil,
+          lastPicture: pictures.last, lastPart: parts.last?.place, path: asking.each ? paths[0] : nil,
           opening: opening / .seconds(1), decoding: (ContinuousClock.now - begin) / .seconds(1))
         asked.question.form = form
         if !pictures.isEmpty { asked.question.tileLimit = try await looking.limit(engine, &speeds) }
         var answers: [Answer] = []
         for text in texts {
-          asked.question.turns = try turns(text, pictures)
+          asked.question.turns = try turns(text, parts.map(\.picture))
           let answer = try await answer(asked, engine, speeds)
           answers.append(answer)
           if answer.choices.choices.isEmpty { speeds.learn(from: answer) }
@@ -90,6 +92,8 @@ struct Ask: AsyncParsableCommand {
   private struct Asked {
     var question: Question
     var lastPicture: Picture?
+    /// The part of it that is looked at, on which the answer's boxes lie.
+    var lastPart: PixelBox?
     /// Under `--each`, the picture's path.
     var path: String?
     /// Seconds for opening the model and for decoding the pictures.
@@ -97,6 +101,24 @@ struct Ask: AsyncParsableCommand {
 
     /// What answers are called in the output.
     var name: String? { path.map { UntrustedText.line($0) } }
+  }
+
+  /// What is looked at of a picture, and where that lies on it.
+  private func part(of picture: Picture, path: String) throws -> (picture: Picture, place: PixelBox) {
+    guard let text = asking.region, let region = FrameRegion(text) else { return (picture, picture.bounds) }
+    guard let place = region.clipped(width: picture.width, height: picture.height),
+      let part = picture.part(place)
+    else {
+      throw Failure(
+        .usage,
+        "--region \(text) lies outside of \(UntrustedText.line(path)), which is \(picture.width) x \(picture.height) pixels",
+        "give a part of the picture")
+    }
+    return (
+      part,
+      PixelBox(
+        left: place.left, top: place.top, right: place.left + place.width, bottom: place.top + place.height)
+    )
   }
 
   private func form() throws -> AnswerForm {
@@ -144,7 +166,7 @@ struct Ask: AsyncParsableCommand {
     }
     status.clear()
     if isWritten {
-      if isWords, let picture = asked.lastPicture { start = BoxText.answer(answer, on: picture) }
+      if isWords, let part = asked.lastPart { start = BoxText.answer(answer, on: part) }
       // What the model goes on from is there although it may have added nothing.
       written.write(start)
       written.end()
@@ -157,14 +179,14 @@ struct Ask: AsyncParsableCommand {
   private func report(_ answer: Answer, _ asked: Asked, _ engine: Engine, _ drawing: OutputFile?) async throws
   {
     let report = AnswerReport(
-      answer, boxed: asked.lastPicture, sampling: asked.question.sampling, engine: engine,
+      answer, boxed: asked.lastPart, sampling: asked.question.sampling, engine: engine,
       weights: try await engine.withModel(\.weightStatistics), open: asked.opening, decode: asked.decoding,
       picture: asked.path)
     if asking.json { Console.write(try JSONOutput.text(report)) }
     if let note = answer.ending.note(maxTokens: answering.maxTokens) { Console.tell(note) }
     let grounding = answer.grounding
     if let drawing, let picture = asked.lastPicture {
-      let drawn = picture.drawn(grounding.spans)
+      let drawn = picture.drawn(grounding.spans, on: asked.lastPart)
       try drawn.picture.writePNG(to: drawing)
       Console.tell("\(drawing.path): \(BoxText.count(grounding)) drawn")
       if let note = drawn.missing.note { Console.tell(note) }

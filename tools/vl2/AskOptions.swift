@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import VL2Base
+import VL2Frames
 import VL2Run
 
 /// The question, and the form of the output.
@@ -24,6 +25,13 @@ struct AskOptions: ParsableArguments {
       "The question has <image> where each picture stands. Without this, pictures stand before the question and <image> is text like any other."
     ))
   var placed = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Look at this part of each picture only, in pixels of the upright picture; boxes are still the whole picture's.",
+      valueName: "left,top,width,height"))
+  var region: String?
 
   @Option(
     help: ArgumentHelp(
@@ -94,6 +102,12 @@ struct AskOptions: ParsableArguments {
     }
     if !ground.isEmpty, boxes {
       throw ValidationError("--ground and --boxes ask in two ways; give one of them.")
+    }
+    if let region {
+      if FrameRegion(region) == nil {
+        throw ValidationError("--region \(region): give LEFT,TOP,WIDTH,HEIGHT in pixels.")
+      }
+      if picturePaths.isEmpty { throw ValidationError("--region \(region): there is no picture.") }
     }
     if let draw {
       if picturePaths.isEmpty { throw ValidationError("--draw \(draw): there is no picture to draw on.") }

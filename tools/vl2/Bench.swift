@@ -13,6 +13,7 @@ struct Bench: ParsableCommand {
       vl2 bench [--model FILE] [--runs N] [--json]
       vl2 bench [--model FILE] --memory SIZE ... [--read-limit SIZE] [--plot OUT.svg]
       vl2 bench --kernels
+      vl2 bench [--model FILE] --reuse [--runs N] [--json]
       """,
     discussion: """
       Medians of several runs, and beside them what this machine allows, measured in the same run: how fast the same \
@@ -37,6 +38,9 @@ struct Bench: ParsableCommand {
 
   @Flag(help: "Measure where the time of writing, of a prompt and of a tile goes.")
   var stages = false
+
+  @Flag(help: "Measure what a camera saves whose picture changes in one place.")
+  var reuse = false
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -71,12 +75,19 @@ struct Bench: ParsableCommand {
     if stages && (kernels || json || !options.memory.isEmpty) {
       throw ValidationError("--stages goes with neither --kernels nor --memory nor --json.")
     }
+    if reuse && (kernels || stages || !options.memory.isEmpty) {
+      throw ValidationError("--reuse goes with neither --kernels nor --stages nor --memory.")
+    }
     if !(1...1000).contains(runs) { throw ValidationError("--runs \(runs): give a number from 1 to 1000.") }
   }
 
   func run() throws {
     if kernels { return try timeKernels() }
     if stages { return Console.write(StageReport(try StageTimes(options.open())).table) }
+    if reuse {
+      let report = ReuseReport(try ReuseTimes(options.open(), runs: runs), runs: runs)
+      return Console.write(json ? try JSONOutput.text(report) : report.table)
+    }
     if !options.memory.isEmpty { return try sweep() }
     func open() throws -> Model { try options.open() }
     let status = StatusLine()

@@ -195,7 +195,7 @@ struct Talk {
       }
     }
     status.clear()
-    if let picture { Console.write(Terminal.shown(BoxText.answer(answer, on: picture))) }
+    if let picture { Console.write(Terminal.shown(BoxText.answer(answer, on: picture.bounds))) }
     return answer
   }
 

@@ -43,8 +43,9 @@ struct Watch: AsyncParsableCommand {
     let output = LineOutput()
     Interruption.watch()
     Picture.openLibraries()
-    // Several questions about one frame look at it once.
-    let engine = try await options.engine(keeping: configuration.questions.count > 1 ? nil : 0)
+    // Several questions about one frame look at it once, and tiles are kept for the next one.
+    let keeps = configuration.questions.count > 1 || configuration.reuse != .off
+    let engine = try await options.engine(keeping: keeps ? nil : 0)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
     let loop = WatchLoop(
       configuration, source: source, engine: engine, tiles: watching.tiles,
@@ -77,6 +78,12 @@ struct WatchOptions: ParsableArguments {
     help: ArgumentHelp(
       "Look at this part of the picture only, in pixels.", valueName: "left,top,width,height"))
   var region: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Tiles that look as they did are not looked at again: those that are the same to the last bit, or those of which no part changed by more than so many of 255 steps of brightness. (default: 6)",
+      valueName: "off|exact|n"))
+  var reuse: String?
 
   @OptionGroup var choosing: ChoiceOptions
 
@@ -158,6 +165,9 @@ struct WatchOptions: ParsableArguments {
     if let region, FrameRegion(region) == nil {
       throw ValidationError("--region \(region): give LEFT,TOP,WIDTH,HEIGHT in pixels.")
     }
+    if let reuse, TileReuse(reuse) == nil {
+      throw ValidationError("--reuse \(reuse): give \(TileReuse.form).")
+    }
     if !choosing.texts.isEmpty {
       do { try ChoiceScores.check(choosing.texts) } catch {
         throw ValidationError("--choices: give two texts or more, each once.")
@@ -194,6 +204,7 @@ struct WatchOptions: ParsableArguments {
     }
     if let every { configuration.every = DurationText.seconds(every) }
     if let region { configuration.region = FrameRegion(region) }
+    if let reuse = reuse.flatMap({ TileReuse($0) }) { configuration.reuse = reuse }
     if let exec { configuration.action = exec }
     if fromStart { configuration.fromStart = true }
     return configuration

@@ -52,6 +52,8 @@ public struct Answer: Sendable {
     public var writtenTokens = 0
     /// Tiles that went through the vision tower.
     public var tiles = 0
+    /// Tiles whose encoding was there: of pictures that had been looked at before, and what `Question.reuse` saved.
+    public var reusedTiles = 0
     /// How often tokens of the answer went through the decoder, one or several at once.
     package var writingPasses = 0
     public var seconds = StageSeconds()

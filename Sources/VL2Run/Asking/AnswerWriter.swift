@@ -75,7 +75,7 @@ package final class AnswerWriter {
     self.choiceTokens = choiceTokens
     reading = try Reading(
       turns, room: .init(limit: tileLimit, maxTokens: maxTokens, forgetsOldest: forgetsOldest), model: model,
-      kept: kept, owner: owner, written: written)
+      kept: kept, owner: owner, reuse: question.reuse, written: written)
     room = reading.room(maxTokens)
     sampler = Sampler(question.sampling, prompt: reading.prompt.tokens)
     stops = StopStrings(question.stops)
@@ -245,6 +245,7 @@ package final class AnswerWriter {
     counts.cachedTokens = reading.counts.cachedTokens
     counts.writtenTokens = tokens.count
     counts.tiles = reading.counts.tiles
+    counts.reusedTiles = reading.counts.reusedTiles
     counts.writingPasses = reading.counts.writingPasses
     counts.seconds = reading.counts.seconds
     counts.seconds.decode = decodeSeconds

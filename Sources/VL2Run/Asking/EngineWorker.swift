@@ -102,7 +102,7 @@ final class EngineWorker: @unchecked Sendable {
   // MARK: the thread
 
   private func serve(_ model: Model, _ kept: ReadingCache) {
-    model.onShortage { [unowned kept] in kept.dropOne() }
+    model.onShortage { [unowned kept] in kept.dropOne(sparingTiles: $0 == .slots) }
     note(model, kept)
     while true {
       let next = state.wait { state -> Next? in

@@ -16,6 +16,9 @@ public struct Question: Sendable {
   public var form = AnswerForm.free
   /// The most tiles that pictures are cut into.
   public var tileLimit = TileLimit.context
+  /// Whether tiles that look as in the picture that was asked about before keep their encoding: what a camera shows is
+  /// mostly as it was. It needs an engine that keeps something (`Engine.init`).
+  public var reuse = TileReuse.off
   /// How many of the likeliest tokens to tell for each token that is written, with probabilities, at most 64; nil for
   /// no probabilities.
   public var likeliestTokens: Int?

@@ -16,9 +16,17 @@ package final class MemoryBudget {
   private let weights: Weights
   private let store: SlotExpertStore
   private let ledger: ByteLedger
-  /// Gives up something that is kept only in case it is wanted again; returns whether there was anything. It goes
-  /// before a slot does.
-  package var reclaim: () -> Bool = { false }
+  /// Gives up something that is kept only in case it is wanted again; returns whether there was anything.
+  package var reclaim: (Shortage) -> Bool = { _ in false }
+
+  /// What memory is short for.
+  package enum Shortage {
+    /// Slots for experts, before which everything goes but the tiles that a camera's next picture is compared with: they are
+    /// as large as a few slots, and save most of the tower's work.
+    case slots
+    /// The work at hand, before which those go too.
+    case work
+  }
 
   /// What is not counted: heap that malloc does not give back, stacks, small things.
   static let margin = 12 << 20
@@ -63,13 +71,14 @@ package final class MemoryBudget {
     // The tower stays only where all expert slots fit beside it: otherwise it would take the place of experts
     // that every token wants.
     func spare() -> Int { bytes - fixed - decoderBytes - visionBytes - working - ledger.bytes }
-    while spare() < store.slotBytes * store.mostSlots, reclaim() {}
+    while spare() < store.slotBytes * store.mostSlots, reclaim(.slots) {}
     weights.keepsTower = spare() >= store.slotBytes * store.mostSlots
     let tower = weights.keepsTower ? visionBytes : visionWindow
     let held = weights.keepsTower ? decoderBytes : weights.residentBytes
-    let rest = bytes - fixed - held - tower - working - ledger.bytes
-    guard rest >= 0 else { throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest) }
-    store.resize(to: min(store.capacity, rest / store.slotBytes))
+    func rest() -> Int { bytes - fixed - held - tower - working - ledger.bytes }
+    while rest() < 0, reclaim(.work) {}
+    guard rest() >= 0 else { throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest()) }
+    store.resize(to: min(store.capacity, rest() / store.slotBytes))
   }
 
   /// Makes room for sending rows through the decoder.
@@ -79,7 +88,8 @@ package final class MemoryBudget {
   package func makeRoomForDecoder(working: Int) throws {
     let tower = weights.keepsTower ? visionBytes : 0
     func rest() -> Int { bytes - fixed - decoderBytes - tower - working - ledger.bytes }
-    while rest() < store.slotBytes * store.mostSlots, reclaim() {}
+    while rest() < store.slotBytes * store.mostSlots, reclaim(.slots) {}
+    while rest() < store.slotBytes, reclaim(.work) {}
     guard rest() >= store.slotBytes else {
       throw MemoryBudgetError.request(bytes: bytes, needed: bytes - rest() + store.slotBytes)
     }

@@ -47,6 +47,16 @@ extension GroundedSpan.Box {
     PixelBox(
       left: x1 * width / 999, top: y1 * height / 999, right: x2 * width / 999, bottom: y2 * height / 999)
   }
+
+  /// The same for a box on a part of a picture, in the whole picture's pixels.
+  package func pixels(on part: PixelBox) -> PixelBox {
+    var box = pixels(width: part.right - part.left, height: part.bottom - part.top)
+    box.left += part.left
+    box.right += part.left
+    box.top += part.top
+    box.bottom += part.top
+    return box
+  }
 }
 
 extension GroundedSpan {

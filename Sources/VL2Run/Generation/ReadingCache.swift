@@ -4,7 +4,7 @@ import VL2Base
 ///
 /// Conversations are told apart by ids, by what kind of row each position is, and by the pictures in their places,
 /// because the places of all pictures hold one and the same id. What was used last stays longest; what cameras left
-/// goes before what people left.
+/// goes before what people left, but for the tiles that a camera's next picture is compared with.
 package final class ReadingCache {
   /// Who a conversation belongs to, and how long it stays.
   package struct Owner: Sendable, Equatable {
@@ -22,21 +22,29 @@ package final class ReadingCache {
   package struct PictureKey: Hashable {
     var picture: PictureIdentity
     var columns, rows: Int
+    /// How much tiles may differ from those that were encoded; nil where they are equal. What was read with one is never
+    /// taken for what is wanted with another.
+    var largestChange: Double?
 
-    package init(_ picture: Picture, _ grid: TileGrid) {
+    package init(_ picture: Picture, _ grid: TileGrid, reuse: TileReuse = .off) {
       self.picture = picture.identity
       (columns, rows) = (grid.columns, grid.rows)
+      largestChange = reuse.largestChange
     }
   }
 
-  /// What goes first is worth least: what cameras left, then what was used longest ago.
+  /// What goes first is worth least: what cameras left, then tiles that their next pictures are compared with, then what
+  /// people left; of each what was used longest ago.
   struct Worth: Comparable {
     var isCamera: Bool
+    var hasTiles = false
     /// Grows with each use.
     var use: Int
 
+    private var rank: Int { isCamera ? (hasTiles ? 1 : 0) : 2 }
+
     static func < (one: Worth, other: Worth) -> Bool {
-      one.isCamera == other.isCamera ? one.use < other.use : one.isCamera
+      one.rank == other.rank ? one.use < other.use : one.rank < other.rank
     }
   }
 
@@ -48,7 +56,10 @@ package final class ReadingCache {
 
   private struct KeptPicture {
     var rows: EncodedPicture
+    /// What the next picture's tiles are compared with.
+    var tiles: KeptTiles?
     var worth: Worth
+    var byteCount: Int { rows.byteCount + (tiles?.byteCount ?? 0) }
   }
 
   /// The most bytes to keep; 0 to keep nothing.
@@ -69,7 +80,7 @@ package final class ReadingCache {
 
   /// Bytes of everything that is kept.
   package var byteCount: Int {
-    conversations.reduce(0) { $0 + $1.byteCount } + pictures.values.reduce(0) { $0 + $1.rows.byteCount }
+    conversations.reduce(0) { $0 + $1.byteCount } + pictures.values.reduce(0) { $0 + $1.byteCount }
   }
 
   package var keptCounts: (conversations: Int, pictures: Int) { (conversations.count, pictures.count) }
@@ -130,6 +141,15 @@ package final class ReadingCache {
     trim()
   }
 
+  /// Forgets what a camera was told about pictures that it has left.
+  package func leave(for content: ConversationContent) {
+    conversations.removeAll { kept in
+      kept.owner == Owner(isCamera: true) && !kept.content.places.isEmpty
+        && !kept.content.places.contains { old in content.places.contains { $0.picture == old.picture } }
+    }
+    update()
+  }
+
   /// Forgets what belongs to a session.
   package func forget(session: Int) {
     conversations.removeAll { $0.owner.session == session }
@@ -148,19 +168,44 @@ package final class ReadingCache {
     return pictures[picture]?.rows
   }
 
-  package func keep(_ rows: EncodedPicture, of picture: PictureKey, isCamera: Bool) {
+  /// - Parameter tiles: what tiles of the next picture with the same grid are to be compared with; nil where they are not.
+  package func keep(
+    _ rows: EncodedPicture, of picture: PictureKey, isCamera: Bool, tiles: KeptTiles? = nil
+  ) {
     guard keeps else { return }
-    pictures[picture] = KeptPicture(rows: rows, worth: Worth(isCamera: isCamera, use: nextUse()))
+    if let tiles { forgetTiles(tiles.grid) }
+    pictures[picture] = KeptPicture(
+      rows: rows, tiles: tiles,
+      worth: Worth(isCamera: isCamera, hasTiles: tiles != nil, use: nextUse()))
     trim()
+  }
+
+  /// The tiles of the last picture with this grid that was kept with its tiles.
+  package func tiles(_ grid: TileGrid) -> KeptTiles? {
+    pictures.values.first { $0.tiles?.grid == grid }?.tiles
+  }
+
+  /// Another picture takes their place. A camera does not come back to the picture itself either.
+  private func forgetTiles(_ grid: TileGrid) {
+    for (key, kept) in pictures where kept.tiles?.grid == grid {
+      if kept.worth.isCamera {
+        pictures[key] = nil
+      } else {
+        pictures[key]?.tiles = nil
+        pictures[key]?.worth.hasTiles = false
+      }
+    }
   }
 
   // MARK: room
 
   /// Drops what is worth least.
   ///
+  /// - Parameter sparingTiles: whether pictures stay whose tiles the next one's are compared with.
   /// - Returns: whether there was anything.
-  @discardableResult package func dropOne() -> Bool {
-    let picture = pictures.min { $0.value.worth < $1.value.worth }
+  @discardableResult package func dropOne(sparingTiles: Bool = false) -> Bool {
+    let picture = pictures.filter { !sparingTiles || $0.value.tiles == nil }
+      .min { $0.value.worth < $1.value.worth }
     let conversation = conversations.min { $0.worth < $1.worth }
     if let picture, conversation.map({ picture.value.worth < $0.worth }) ?? true {
       pictures[picture.key] = nil

@@ -4,13 +4,17 @@ extension Picture {
   public func drawing(_ spans: [GroundedSpan]) -> Picture { drawn(spans) { SystemFonts() }.picture }
 
   /// The same, and what could not be drawn of the labels.
-  package func drawn(_ spans: [GroundedSpan]) -> (picture: Picture, missing: MissingLetters) {
-    drawn(spans) { SystemFonts() }
+  ///
+  /// - Parameter part: of the picture, on which the boxes lie; nil for all of it.
+  package func drawn(
+    _ spans: [GroundedSpan], on part: PixelBox? = nil
+  ) -> (picture: Picture, missing: MissingLetters) {
+    drawn(spans, on: part) { SystemFonts() }
   }
 
   /// - Parameter fonts: opens the fonts for labels that need some.
   package func drawn(
-    _ spans: [GroundedSpan], fonts: () -> SystemFonts?
+    _ spans: [GroundedSpan], on part: PixelBox? = nil, fonts: () -> SystemFonts?
   ) -> (picture: Picture, missing: MissingLetters) {
     var drawing = PictureDrawing(self)
     let side = min(width, height)
@@ -30,7 +34,7 @@ extension Picture {
       }
       let color = Self.boxColors[index % Self.boxColors.count]
       for box in span.boxes {
-        let pixels = box.pixels(width: width, height: height)
+        let pixels = box.pixels(on: part ?? bounds)
         drawing.frame(pixels, thickness: thickness, color)
         guard !span.label.isEmpty else { continue }
         let place = labelPlate(texts[index], at: pixels, scale: scale, avoiding: plates.map(\.place))

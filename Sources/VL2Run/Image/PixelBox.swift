@@ -9,3 +9,8 @@ public struct PixelBox: Sendable, Equatable {
     self.bottom = bottom
   }
 }
+
+extension Picture {
+  /// All of it.
+  package var bounds: PixelBox { PixelBox(left: 0, top: 0, right: width, bottom: height) }
+}

@@ -53,6 +53,14 @@ package struct TiledPicture: Sendable {
     self.tiles = tiles
   }
 
+  /// The bytes of some of the tiles, [count][side][side][3].
+  package func pixels(of some: [Int]) -> [UInt8] {
+    let bytes = side * side * 3
+    // All of them, or the first, lie there as they are wanted.
+    if some.elementsEqual(0..<some.count) { return tiles }
+    return some.flatMap { tiles[$0 * bytes..<($0 + 1) * bytes] }
+  }
+
   /// The sizes of canvases that give a picture at most so many tiles.
   static func candidates(_ all: [ProcessorConfig.Size], mostTiles: Int) -> [ProcessorConfig.Size] {
     let area = all[0].width * all[0].height

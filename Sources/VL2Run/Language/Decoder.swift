@@ -144,7 +144,11 @@ package final class Decoder {
         bytesPerLayer: bytesPerLayer(positions: 64), capacity: 64)
       let working = config.workingBytes(
         rows: 1, chunk: 1, positions: positions, threads: arithmetic.pool.threads)
-      while budget.largestCache(working: working) < positions * one.bytesPerPosition, budget.reclaim() {}
+      for shortage in [MemoryBudget.Shortage.slots, .work] {
+        while budget.largestCache(working: working) < positions * one.bytesPerPosition,
+          budget.reclaim(shortage)
+        {}
+      }
       positions = max(1, min(positions, budget.largestCache(working: working) / one.bytesPerPosition))
     }
     let bytes = bytesPerLayer(positions: positions)

@@ -186,20 +186,24 @@ package final class Model {
     return budget != nil || positions <= step * 3 / 2 ? positions : step
   }
 
-  /// Called where memory is short, before a slot for experts is given up: gives up something that is kept only in case
-  /// it is wanted again, and returns whether there was anything.
-  package func onShortage(_ reclaim: @escaping () -> Bool) { budget?.reclaim = reclaim }
+  /// Called where memory is short: gives up something that is kept only in case it is wanted again, and returns whether
+  /// there was anything (`MemoryBudget.reclaim`).
+  package func onShortage(_ reclaim: @escaping (MemoryBudget.Shortage) -> Bool) { budget?.reclaim = reclaim }
 
   /// Layers that each picture goes through.
   package var towerLayers: Int { tower.layers }
 
   /// Encodes a picture into the rows for its places in the prompt.
   ///
-  /// - Parameter progress: called several times in each of the tower's layers with the number of layers that are done.
-  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile, and what `progress`
-  ///   throws.
+  /// - Parameters:
+  ///   - share: which tiles are encoded; nil for all. The others' rows are those of the earlier picture.
+  ///   - observer: is shown all tiles, so that it does not go with a share.
+  ///   - progress: called several times in each of the tower's layers with the number of layers that are done.
+  /// - Throws: `PackedFileError` where weights cannot be read or the file changed meanwhile,
+  ///   `MemoryBudgetError.request` before anything is computed, and what `progress` throws.
   package func encode(
-    _ picture: TiledPicture, observer: StageObserver? = nil, progress: (Int) throws -> Void = { _ in }
+    _ picture: TiledPicture, _ share: TileShare? = nil, observer: StageObserver? = nil,
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> EncodedPicture {
     let vision = config.vision
     let side = projector.side
@@ -207,38 +211,49 @@ package final class Model {
     let places = 1 + picture.grid.rows * picture.grid.columns
     // Where the global view equals the only local tile, pixel for pixel, one of them is encoded. With an
     // observer, both are.
-    let encoded = picture.globalEqualsLocal && observer == nil ? 1 : places
+    let tiles = 0..<(picture.globalEqualsLocal && observer == nil ? 1 : places)
+    let changed = share?.changed ?? Array(tiles)
+    let earlier = share?.earlier?.picture
+    if changed.isEmpty, let earlier { return earlier }
     let threads = threads
     arithmetic.pool.crew = threads
+    let working = earlier == nil ? tiles.count : places
     let batch =
       [Self.tilesPerBatch, 2, 1].first {
         guard let budget else { return true }
-        return config.visionBytes(tiles: encoded, batch: $0, threads: threads) <= budget.bytes / 6
+        return config.visionBytes(tiles: working, batch: $0, threads: threads) <= budget.bytes / 6
       } ?? 1
     try budget?.makeRoomForTower(
-      working: config.visionBytes(tiles: encoded, batch: batch, threads: threads))
+      working: config.visionBytes(tiles: working, batch: batch, threads: threads))
     let features = AlignedBuffer()
     let rows = Rows(
       features.reserve(places * side * side * hidden), count: places * side * side, columns: hidden)
+    func tileRows(_ tiles: Range<Int>) -> Rows {
+      rows.slice(tiles.lowerBound * side * side..<tiles.upperBound * side * side)
+    }
     let patches = AlignedBuffer()
     // `Rows` do not own their memory.
-    defer { withExtendedLifetime((features, patches)) {} }
+    defer { withExtendedLifetime((features, patches, earlier)) {} }
     let patchRows = Rows(
-      patches.reserve(encoded * vision.patches * vision.width), count: encoded * vision.patches,
+      patches.reserve(changed.count * vision.patches * vision.width), count: changed.count * vision.patches,
       columns: vision.width)
-    try picture.tiles.withUnsafeBufferPointer { tiles in
-      guard let tiles = tiles.baseAddress else { return }
+    try picture.pixels(of: changed).withUnsafeBufferPointer { pixels in
+      guard let pixels = pixels.baseAddress else { return }
       try tower.encode(
-        tiles: tiles, count: encoded, into: patchRows, batch: batch, observer: observer, progress: progress)
+        tiles: pixels, count: changed.count, into: patchRows, batch: batch, observer: observer,
+        progress: progress)
     }
-    for first in stride(from: 0, to: encoded, by: batch) {
-      let tiles = first..<min(encoded, first + batch)
+    for run in Self.runs(of: changed, atMost: batch) {
       try projector.project(
-        patchRows.slice(tiles.lowerBound * vision.patches..<tiles.upperBound * vision.patches),
-        tiles: tiles.count, into: rows.slice(first * side * side..<tiles.upperBound * side * side),
-        observer: observer)
+        patchRows.slice(run.lowerBound * vision.patches..<run.upperBound * vision.patches), tiles: run.count,
+        into: tileRows(changed[run.lowerBound]..<changed[run.lowerBound] + run.count), observer: observer)
     }
-    if encoded < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
+    if let earlier {
+      for tile in tiles where !changed.contains(tile) {
+        projector.take(tile, of: earlier.rows, grid: picture.grid, into: tileRows(tile..<tile + 1))
+      }
+    }
+    if tiles.count < places { rows[side * side].update(from: rows.base, count: side * side * hidden) }
     let result = EncodedPicture(
       grid: picture.grid, hidden: hidden, rowCount: ImageTokens(config.processor).count(picture.grid),
       ledger: ledger
@@ -247,6 +262,21 @@ package final class Model {
     towerMeter.sample()
     weights.release("projector")
     return result
+  }
+
+  /// Parts of a list of tiles in each of which one follows on the other.
+  ///
+  /// - Returns: ranges of places in the list.
+  private static func runs(of tiles: [Int], atMost most: Int) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    for place in tiles.indices {
+      if let last = runs.last, last.count < most, tiles[place - 1] + 1 == tiles[place] {
+        runs[runs.count - 1] = last.lowerBound..<place + 1
+      } else {
+        runs.append(place..<place + 1)
+      }
+    }
+    return runs
   }
 
   /// Frees the memory that encoding pictures and long prompts needed.

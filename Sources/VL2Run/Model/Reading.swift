@@ -15,11 +15,13 @@ package final class Reading {
   /// What is kept for others; nil where nothing is.
   private let kept: ReadingCache?
   private let owner: ReadingCache.Owner
+  private let reuse: TileReuse
   private let positions: Int
   private let keys: [ReadingCache.PictureKey]
   private var rows: [EncodedPicture?]
   private var conversation: KeptConversation?
   private var hasBegun = false
+  private var hasLooked = false
   private let buffer: AlignedBuffer
   package private(set) var counts = Counts()
   package var meter = MemoryMeter()
@@ -28,8 +30,9 @@ package final class Reading {
   package struct Counts: Sendable {
     /// Positions that had been read before.
     package var cachedTokens = 0
-    /// Tiles that went through the vision tower.
+    /// Tiles that went through the vision tower, and those whose encoding was there.
     package var tiles = 0
+    package var reusedTiles = 0
     /// How often tokens after the prompt went through the decoder, one or several at once.
     package var writingPasses = 0
     package var seconds = StageSeconds()
@@ -73,15 +76,17 @@ package final class Reading {
   /// Tokenises a conversation and plans the tiles of its pictures.
   ///
   /// - Parameters:
+  ///   - reuse: whether tiles that look as in the picture before keep their encoding, where something is kept.
   ///   - written: the tokens of an assistant's text that the model wrote; nil where it is not known.
   /// - Throws: `PromptError`.
   package init(
     _ turns: [Turn], room: Room, model: Model, kept: ReadingCache? = nil,
-    owner: ReadingCache.Owner = .init(), written: (String) -> [Int]? = { _ in nil }
+    owner: ReadingCache.Owner = .init(), reuse: TileReuse = .off, written: (String) -> [Int]? = { _ in nil }
   ) throws {
     self.model = model
     self.kept = kept?.keeps == true ? kept : nil
     self.owner = owner
+    self.reuse = self.kept == nil ? .off : reuse
     let context = model.contextLength
     var text = try PromptText(
       turns, tokenizer: model.tokenizer, beginToken: model.beginToken, endToken: model.endToken,
@@ -98,10 +103,11 @@ package final class Reading {
       text, grids: plan.grids, places: ImageTokens(model.config.processor),
       imageToken: model.tokenizer.imageToken, limit: context)
     (self.text, self.plan, self.forgotten) = (text, plan, forgotten)
-    // A conversation that is kept may grow.
+    // A conversation that is kept may grow; a camera that shows something else each time has none.
     let count = prompt.tokens.count
-    positions = self.kept == nil ? count + min(context - count, max(0, room.maxTokens)) : context
-    keys = self.kept == nil ? [] : zip(text.pictures, plan.grids).map { .init($0.picture, $1) }
+    let mayGrow = self.kept != nil && (reuse == .off || owner.session != nil)
+    positions = !mayGrow ? count + min(context - count, max(0, room.maxTokens)) : context
+    keys = self.kept == nil ? [] : zip(text.pictures, plan.grids).map { .init($0.picture, $1, reuse: reuse) }
     rows = .init(repeating: nil, count: plan.grids.count)
     buffer = AlignedBuffer(ledger: model.ledger)
   }
@@ -111,6 +117,7 @@ package final class Reading {
     self.model = model
     kept = nil
     owner = .init()
+    reuse = .off
     text = PromptText(tokens: tokens)
     plan = TilePlanner(model.config).plan(text, limit: .context, room: .max)
     let context = model.contextLength
@@ -266,6 +273,7 @@ package final class Reading {
     }
     let new: KeptConversation
     if let kept {
+      if owner.isCamera, reuse != .off { kept.leave(for: content) }
       new = try kept.take(content, owner: owner, decoder: model.decoder, positions: positions)
     } else {
       new = KeptConversation(try model.decoder.makeCache(positions: positions), owner: owner)
@@ -287,6 +295,12 @@ package final class Reading {
     let wanted = pictures.indices.filter { prompt.pictures[$0].upperBound > first && rows[$0] == nil }
     for index in wanted where index < keys.count { rows[index] = kept?.rows(of: keys[index]) }
     let toEncode = wanted.filter { rows[$0] == nil }
+    if !hasLooked {
+      for index in pictures.indices where !toEncode.contains(index) {
+        counts.reusedTiles += plan.grids[index].encodedTiles
+      }
+      hasLooked = true
+    }
     let layers = toEncode.count * model.towerLayers
     for (done, index) in toEncode.enumerated() {
       func tell(_ layer: Int) throws {
@@ -296,15 +310,32 @@ package final class Reading {
       let tiled = measure(\.tiling) {
         TiledPicture(pictures[index].picture, grid: plan.grids[index], processor: model.config.processor)
       }
-      let encoded = try measure(\.vision) {
-        try model.encode(tiled, observer: index == 0 ? observer : nil, progress: tell)
+      let (encoded, share) = try measure(\.vision) {
+        try encode(tiled, observer: index == 0 ? observer : nil, progress: tell)
       }
       rows[index] = encoded
-      counts.tiles += tiled.grid.encodedTiles
-      if index < keys.count { kept?.keep(encoded, of: keys[index], isCamera: owner.isCamera) }
+      counts.tiles += share.changed.count
+      counts.reusedTiles += share.kept
+      if index < keys.count {
+        let tiles = reuse == .off ? nil : KeptTiles(tiled, share, encoded, ledger: model.ledger)
+        kept?.keep(encoded, of: keys[index], isCamera: owner.isCamera, tiles: tiles)
+      }
     }
     if !toEncode.isEmpty { meter.sample() }
     model.releaseScratch()
+  }
+
+  /// Encodes a picture: of its tiles those that have to be; all where there is too little memory to hold the others'
+  /// meanwhile.
+  private func encode(
+    _ tiled: TiledPicture, observer: (any StageObserver)?, progress: (Int) throws -> Void
+  ) throws -> (EncodedPicture, TileShare) {
+    var share = TileShare(tiled, after: reuse == .off ? nil : kept?.tiles(tiled.grid), reuse: reuse)
+    if observer == nil, share.kept > 0 {
+      do { return (try model.encode(tiled, share, progress: progress), share) } catch is MemoryBudgetError {}
+    }
+    share = TileShare(tiled)
+    return (try model.encode(tiled, observer: observer, progress: progress), share)
   }
 
   /// The decoder's input rows of positions: token embeddings, with pictures' rows in their places. Valid until the

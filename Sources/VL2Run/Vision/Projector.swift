@@ -98,17 +98,35 @@ package final class Projector {
   ///   - out: [ImageTokens.count(grid)][hidden], written: the global view, a separator, the local tiles; the
   ///     local tiles come first where the config says so.
   package func arrange(_ features: Rows, grid: TileGrid, into out: Rows) {
+    let layout = layout(grid)
+    copy(separator, to: out[layout.separator])
+    arrangeLines(features, firstTile: 0, grid: TileGrid(columns: 1, rows: 1), into: out.slice(layout.global))
+    arrangeLines(features, firstTile: 1, grid: grid, into: out.slice(layout.local))
+  }
+
+  /// Takes one tile's rows out of a picture that `arrange` laid out.
+  ///
+  /// - Parameters:
+  ///   - tile: 0 for the global view.
+  ///   - out: [side * side][hidden], written.
+  package func take(_ tile: Int, of arranged: Rows, grid: TileGrid, into out: Rows) {
+    let layout = layout(grid)
+    let columns = tile == 0 ? 1 : grid.columns
+    let (row, column) = tile == 0 ? (0, 0) : (tile - 1).quotientAndRemainder(dividingBy: columns)
+    let first = tile == 0 ? layout.global.lowerBound : layout.local.lowerBound
+    for y in 0..<side {
+      let line = first + (row * side + y) * (columns * side + 1) + column * side
+      for x in 0..<side { out[y * side + x].update(from: arranged[line + x], count: out.columns) }
+    }
+  }
+
+  /// Where the parts of a picture lie among its rows.
+  private func layout(_ grid: TileGrid) -> (global: Range<Int>, separator: Int, local: Range<Int>) {
     let globalRows = side * (side + 1)
     let localRows = grid.rows * side * (grid.columns * side + 1)
-    let globalFirst = config.projector.globalViewFirst
-    let globalStart = globalFirst ? 0 : localRows + 1
-    let localStart = globalFirst ? globalRows + 1 : 0
-    arrangeLines(
-      features, firstTile: 0, grid: TileGrid(columns: 1, rows: 1),
-      into: out.slice(globalStart..<globalStart + globalRows))
-    copy(separator, to: out[globalFirst ? globalRows : localRows])
-    arrangeLines(
-      features, firstTile: 1, grid: grid, into: out.slice(localStart..<localStart + localRows))
+    return config.projector.globalViewFirst
+      ? (0..<globalRows, globalRows, globalRows + 1..<globalRows + 1 + localRows)
+      : (localRows + 1..<localRows + 1 + globalRows, localRows, 0..<localRows)
   }
 
   private func arrangeLines(_ features: Rows, firstTile: Int, grid: TileGrid, into out: Rows) {

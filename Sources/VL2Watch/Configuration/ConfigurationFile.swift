@@ -29,6 +29,12 @@ extension WatchConfiguration {
       case "camera": camera = try value.text()
       case "region": region = try value.region()
       case "mask": mask = try value.list().map { try $0.region() }
+      case "reuse":
+        let text = try value.text()
+        guard let reuse = TileReuse(text) else {
+          throw value.error("reuse: \(UntrustedText.quoted(text))", "give \(TileReuse.form)")
+        }
+        self.reuse = reuse
       case "on_change": asksOnChange = try value.yesOrNo()
       case "every": every = try value.seconds(0.1...86_400)
       case "looks_per_second": looksPerSecond = try value.number(0.01...30)

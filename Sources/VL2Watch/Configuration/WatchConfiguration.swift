@@ -11,6 +11,8 @@ package struct WatchConfiguration: Sendable {
   package var region: FrameRegion?
   /// Parts that nobody looks at.
   package var mask: [FrameRegion] = []
+  /// Whether tiles that look as they did keep their encoding.
+  package var reuse = TileReuse.forWatching
   /// Whether a change is a reason to ask.
   package var asksOnChange = true
   /// Seconds from one frame that is asked about to the next, changed or not; nil for changes alone.

@@ -25,6 +25,7 @@ final class Asking {
   private let questions: [WatchQuestion]
   private let engine: Engine
   private let tiles: TileLimit
+  private let reuse: TileReuse
   private var events: AnswerEvents?
   private let done = Monitor<Answer?>(nil)
   private let works: (@Sendable () -> Void)?
@@ -32,7 +33,7 @@ final class Asking {
   /// - Parameter works: called on any thread when something was done for a question.
   init(
     _ frame: Frame, _ picture: Picture, _ pattern: LocalPattern, _ reason: AskingReason,
-    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit,
+    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit, _ reuse: TileReuse,
     works: (@Sendable () -> Void)? = nil
   ) {
     self.frame = frame
@@ -43,6 +44,7 @@ final class Asking {
     self.engine = engine
     self.tiles = tiles
     self.works = works
+    self.reuse = reuse
     ask()
   }
 
@@ -53,6 +55,7 @@ final class Asking {
     var question = Question(asked.text, pictures: [picture], maxTokens: asked.maxTokens)
     question.form = asked.form
     question.tileLimit = tiles
+    question.reuse = reuse
     question.caller = .camera
     let events = engine.answer(question)
     let (done, works) = (done, works)

@@ -36,6 +36,7 @@ enum WatchLine {
     let seconds = times.tiling + times.vision + times.prefill + times.decode
     line.append("seconds", .real((seconds * 1000).rounded() / 1000))
     line.append("tiles", .integer(answer.plan?.tiles.reduce(0, +) ?? answer.counts.tiles))
+    line.append("reused", .integer(answer.counts.reusedTiles))
     return line
   }
 

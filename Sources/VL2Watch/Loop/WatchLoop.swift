@@ -185,7 +185,7 @@ package final class WatchLoop {
     (isAsked, asksAgain) = (false, false)
     lastAsked = frame.time.steady
     asking = Asking(
-      frame, picture, pattern, reason, configuration.questions, engine, tiles,
+      frame, picture, pattern, reason, configuration.questions, engine, tiles, configuration.reuse,
       works: surroundings.onlooker?.works)
   }
 

@@ -169,6 +169,82 @@ import VL2Run
     #expect(try placed.output == answer([Turn(role: .user, parts: parts)]))
   }
 
+  /// A part of a picture is asked about as if it were one by itself; boxes are the whole picture's.
+  @Test func region() throws {
+    let words = ["ask", "--model", try PackedModels.pocket(), "--max-tokens", "40"]
+    try withTemporaryFolder { folder in
+      // A blue square in the part, and a red one outside of it.
+      var pixels = [UInt8](repeating: 235, count: 300 * 200 * 3)
+      func paint(_ left: Int, _ top: Int, _ width: Int, _ height: Int, _ color: [UInt8]) {
+        for y in top..<top + height {
+          for x in left..<left + width { for c in 0..<3 { pixels[(y * 300 + x) * 3 + c] = color[c] } }
+        }
+      }
+      paint(170, 80, 60, 60, [40, 92, 212])
+      paint(20, 20, 60, 60, [214, 40, 40])
+      let whole = Picture(width: 300, height: 200, pixels: pixels)
+      var rows: [UInt8] = []
+      for y in 40..<200 {
+        let first = (y * 300 + 120) * 3
+        rows += pixels[first..<first + 160 * 3]
+      }
+      let part = Picture(width: 160, height: 160, pixels: rows)
+      try whole.writePNG(to: folder + "/whole.png")
+      try part.writePNG(to: folder + "/part.png")
+      // What is outside of the picture is left out.
+      let region = ["--region", "120,40,160,400"]
+      let ground = ["--ground", "blue square", "--json"]
+      let ours = try jsonObject(
+        vl2.run(words + region + ground + ["--draw", folder + "/out.png", folder + "/whole.png"]).output)
+      let alone = try jsonObject(vl2.run(words + ground + [folder + "/part.png"]).output)
+      #expect(ours["answer"] as? String == alone["answer"] as? String)
+      /// Left, top, right and bottom of the only box.
+      func box(_ object: [String: Any]) throws -> [Int] {
+        let boxes = object["boxes"] as? [[String: Any]] ?? []
+        let sides = boxes.map { box in ["left", "top", "right", "bottom"].compactMap { box[$0] as? Int } }
+        try #require(sides.count == 1 && sides[0].count == 4, "\(object)")
+        return sides[0]
+      }
+      let place = try box(ours)
+      let inPart = try box(alone)
+      let moved = [inPart[0] + 120, inPart[1] + 40, inPart[2] + 120, inPart[3] + 40]
+      #expect(place == moved)
+      for (side, drawn) in zip(place, [170, 80, 230, 140]) { #expect(abs(side - drawn) < 12, "\(place)") }
+      // Drawn on the whole picture, where it lies on that.
+      let drawn = try Picture(contentsOf: folder + "/out.png")
+      #expect(drawn.width == 300 && drawn.height == 200 && drawn != whole)
+      func pixel(_ x: Int, _ y: Int) -> [UInt8] {
+        let first = (y * 300 + x) * 3
+        return Array(drawn.pixels[first..<first + 3])
+      }
+      #expect(pixel(place[0], (place[1] + place[3]) / 2) == [213, 94, 0])
+      #expect(pixel(30, 30) == [214, 40, 40])
+      // A question, and each of several pictures.
+      let question = "What colour is the square?"
+      let asked = try vl2.run(words + region + [folder + "/whole.png", question])
+      #expect(try asked.output == vl2.run(words + [folder + "/part.png", question]).output)
+      let each = try vl2.run(
+        words + [
+          "--region", "200,100,50,50", "--each", folder + "/whole.png", folder + "/part.png", question,
+        ])
+      #expect(each.status == 64 && each.output.hasPrefix(folder + "/whole.png: "), "\(each.output)")
+      #expect(
+        each.errors.contains(
+          "--region 200,100,50,50 lies outside of \(folder)/part.png, which is 160 x 160 pixels"),
+        "\(each.errors)")
+      for (region, part) in [
+        ("300,0,10,10", "lies outside of"), ("1,2,3", "give LEFT,TOP,WIDTH,HEIGHT"),
+        ("0,0,0,10", "give LEFT,TOP,WIDTH,HEIGHT"), ("-1,0,10,10", "give LEFT,TOP,WIDTH,HEIGHT"),
+      ] {
+        expectFailure(
+          try vl2.run(words + ["--region", region, folder + "/whole.png", question]), status: 64, naming: part
+        )
+      }
+      expectFailure(
+        try vl2.run(words + ["--region", "0,0,10,10", question]), status: 64, naming: "there is no picture")
+    }
+  }
+
   @Test func choices() throws {
     let words = ["ask", "--model", try PackedModels.path("nano-mha", .q4), picture("small.png")]
     let best = try vl2.run(words + ["--choices", "a cat, a dog,x", "What is it?"])

@@ -112,6 +112,24 @@ import VL2Run
     #expect(both.status == 64 && both.errors.contains("--stages"))
   }
 
+  /// Of 3 x 2 tiles and the whole view, one tile and the whole view are encoded again.
+  @Test func reuse() throws {
+    let words = ["bench", "--reuse", "--model", try PackedModels.path("nano-mha", .q4), "--runs", "2"]
+    let run = try vl2.run(words + ["--json"])
+    #expect(run.status == 0, "\(run.errors)")
+    let object = try jsonObject(run.output)
+    #expect(object["columns"] as? Int == 3 && object["rows"] as? Int == 2 && object["runs"] as? Int == 2)
+    for (side, tiles) in [("off", 7), ("exact", 2)] {
+      let side = try #require(object[side] as? [String: Any])
+      #expect(side["tiles"] as? Int == tiles)
+      #expect((side["encoding_seconds"] as? Double ?? 0) > 0)
+      #expect(side["first_token_seconds"] as? Double ?? 0 > side["encoding_seconds"] as? Double ?? 1)
+    }
+    let table = try vl2.run(words).output
+    #expect(table.hasPrefix("3 x 2 tiles and the whole view") && table.contains("first token"))
+    expectFailure(try vl2.run(words + ["--kernels"]), status: 64, naming: "--reuse")
+  }
+
   @Test func badInput() throws {
     try withTemporaryFolder { folder in
       let missing = try vl2.run(["bench", "--model", folder + "/none.vl2q"])

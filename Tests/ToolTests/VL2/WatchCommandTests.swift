@@ -155,6 +155,54 @@ import VL2Run
     }
   }
 
+  /// Tiles that look as they did are not looked at again, and the lines say how many; the answers are the same.
+  @Test func reuse() throws {
+    try withTemporaryFolder { folder in
+      // A picture of six tiles of which one changes; then noise in all of it.
+      var random = SplitMix64(seed: 1)
+      let start = (0..<210 * 140 * 3).map { _ in UInt8.random(in: 40...200, using: &random) }
+      var square = start
+      for row in 20..<50 { for index in (row * 210 + 20) * 3..<(row * 210 + 50) * 3 { square[index] = 250 } }
+      let noisy = square.map { UInt8(Int($0) + Int.random(in: -2...2, using: &random)) }
+      try FileManager.default.createDirectory(atPath: folder + "/camera", withIntermediateDirectories: true)
+      for (index, pixels) in [start, square, noisy].enumerated() {
+        let path = "\(folder)/camera/\(index).png"
+        try Picture(width: 210, height: 140, pixels: pixels).writePNG(to: path)
+        try FileManager.default.setAttributes(
+          [.modificationDate: Date(timeIntervalSince1970: 1_800_000_000 + 10 * Double(index))],
+          ofItemAtPath: path)
+      }
+      func watch(_ reuse: [String]) throws -> [[String: Any]] {
+        let output = Pipe()
+        let process = try vl2.start(
+          try words() + [
+            folder + "/camera", "--from-start", "--every", "5s", "--tell", "always", "--max-tokens", "8",
+            "What is it?",
+          ] + reuse, output: output)
+        var lines: [[String: Any]] = []
+        var bytes: [UInt8] = []
+        while lines.count < 3, let byte = try output.fileHandleForReading.read(upToCount: 1)?.first {
+          if byte == 10 {
+            lines.append(try jsonObject(String(decoding: bytes, as: UTF8.self)))
+            bytes = []
+          } else {
+            bytes.append(byte)
+          }
+        }
+        kill(process.processIdentifier, SIGTERM)
+        process.waitUntilExit()
+        return lines
+      }
+      let off = try watch(["--reuse", "off"])
+      #expect(off.map { $0["tiles"] as? Int } == [7, 7, 7] && off.map { $0["reused"] as? Int } == [0, 0, 0])
+      let exact = try watch(["--reuse", "exact"])
+      #expect(
+        exact.map { $0["tiles"] as? Int } == [7, 7, 7] && exact.map { $0["reused"] as? Int } == [0, 5, 0])
+      #expect(exact.map { $0["answer"] as? String } == off.map { $0["answer"] as? String })
+      #expect(try watch(["--reuse", "3"]).map { $0["reused"] as? Int } == [0, 5, 6])
+    }
+  }
+
   @Test func refusals() throws {
     try withTemporaryFolder { folder in
       try write("camera: \"-\"\nquestions:\n  - {name: a, aks: b}\n".utf8, to: folder + "/bad.yaml")
@@ -174,6 +222,7 @@ import VL2Run
         (["http://a b", "What?"], 64, "an address has no spaces"),
         (["-", "--every", "often", "What?"], 64, "--every often: give a time"),
         (["-", "--region", "1,2", "What?"], 64, "--region 1,2: give LEFT,TOP"),
+        (["-", "--reuse", "some", "What?"], 64, "--reuse some: give off, exact, or a number up to 64"),
         (["-", "--choice", "a", "What?"], 64, "--choices: give two texts"),
         (["-", "--hold", "0", "What?"], 64, "--hold 0"),
         (["-", "--schema", "/none.json", "What?"], 66, "/none.json"),

@@ -21,6 +21,7 @@ import VL2Watch
         camera: rtsp://camera/stream
         region: "100,50,640,480"
         mask: ["0,0,10,20", "5,5,1,1"]
+        reuse: exact
         on_change: no
         every: 5m
         looks_per_second: 0.5
@@ -49,6 +50,7 @@ import VL2Watch
       #expect(configuration.camera == "rtsp://camera/stream")
       #expect(configuration.region == FrameRegion(left: 100, top: 50, width: 640, height: 480))
       #expect(configuration.mask.count == 2 && !configuration.asksOnChange && configuration.every == 300)
+      #expect(configuration.reuse == .exact)
       #expect(configuration.looksPerSecond == 0.5 && configuration.settlingFrames == 3)
       #expect(configuration.hungAfter == 20 && configuration.frozenAfter == nil && configuration.fromStart)
       #expect(configuration.action == "mosquitto_pub -l -t gate" && configuration.actionSeconds == 10)
@@ -91,6 +93,14 @@ import VL2Watch
       ("camera: x\nevery: soon\n\(question)", "line 2: every: \"soon\"; give a time as 30s"),
       ("camera: x\nevery: -5\n\(question)", "line 2: every: \"-5\"; give a time"),
       ("camera: x\nevery: 1e300\n\(question)", "line 2: every: \"1e300\"; give a time"),
+      (
+        "camera: x\nreuse: some\n\(question)",
+        "line 2: reuse: \"some\"; give off, exact, or a number up to 64"
+      ),
+      ("camera: x\nreuse: 0\n\(question)", "line 2: reuse: \"0\"; give off"),
+      ("camera: x\nreuse: 65\n\(question)", "line 2: reuse: \"65\"; give off"),
+      ("camera: x\nreuse: -1\n\(question)", "line 2: reuse: \"-1\"; give off"),
+      ("camera: x\nreuse: nan\n\(question)", "line 2: reuse: \"nan\"; give off"),
       ("camera: x\non_change: maybe\n\(question)", "line 2: on_change: \"maybe\"; give yes or no"),
       ("camera: x\non_change: no\n\(question)", "'on_change: no' without 'every' never asks"),
       ("camera: x\nregion: 1,2,3\n\(question)", "line 2: region: \"1,2,3\"; give LEFT,TOP"),
@@ -165,6 +175,17 @@ import VL2Watch
       }
     }
     #expect(read > 0)
+  }
+
+  @Test func reuse() throws {
+    for (text, reuse) in [
+      ("off", .off), ("exact", .exact), ("4", .threshold(4)), ("2.5", .threshold(2.5)),
+      ("64", .threshold(64)),
+    ] as [(String, TileReuse)] {
+      let configuration = try read("camera: x\nreuse: \(text)\nquestions: [{name: a, ask: b}]")
+      #expect(configuration.reuse == reuse)
+    }
+    #expect(try read("camera: x\nquestions: [{name: a, ask: b}]").reuse == TileReuse.forWatching)
   }
 
   @Test func times() {
