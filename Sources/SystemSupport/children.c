@@ -7,11 +7,22 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 extern char **environ;
+
+// The groups of children that were not reaped, for a handler of signals, which has no other way to know them; 0: free.
+static atomic_int groups[256];
+
+static void replace_group(int old, int new) {
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+    int expected = old;
+    if (atomic_compare_exchange_strong(&groups[i], &expected, new)) return;
+  }
+}
 
 int vl2_pipe(int ends[2]) {
   if (pipe2(ends, O_CLOEXEC) != 0) return errno;
@@ -60,6 +71,7 @@ int vl2_child_start(const char *path, char *const words[], int input, int output
   if (status == 0) status = posix_spawn(&pid, path, &files, &attributes, words, environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
+  if (status == 0) replace_group(0, pid);
   *child = pid;
   return status;
 }
@@ -75,11 +87,20 @@ int vl2_child_has_ended(int child) {
 
 int vl2_child_reap(int child) {
   int status = 0;
+  // Before its number can be somebody else's.
+  if (child > 0) replace_group(child, 0);
   pid_t found;
   do found = waitpid(child, &status, 0);
   while (found < 0 && errno == EINTR);
   if (found != child) return -1;
   return WIFSIGNALED(status) ? -WTERMSIG(status) - 1 : WEXITSTATUS(status);
+}
+
+void vl2_children_kill(void) {
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+    int group = atomic_load(&groups[i]);
+    if (group > 0) kill(-group, SIGKILL);
+  }
 }
 
 ptrdiff_t vl2_write_pipe(int descriptor, const void *bytes, size_t count) {

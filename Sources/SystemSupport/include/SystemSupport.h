@@ -81,6 +81,8 @@ int vl2_child_start(const char *path, char *const words[], int input, int output
 int vl2_child_has_ended(int child);
 // Waits for a child's end. Its exit status; of one that a signal ended, less than -1: -1 - signal; -1 where there is none.
 int vl2_child_reap(int child);
+// Kills the groups of all children that were not reaped (of 256 at the same time). A handler of signals may call it.
+void vl2_children_kill(void);
 // write(2) without SIGPIPE: where nobody reads any more, EPIPE alone.
 ptrdiff_t vl2_write_pipe(int descriptor, const void *bytes, size_t count);
 
