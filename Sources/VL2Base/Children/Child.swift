@@ -56,7 +56,8 @@ package final class Child {
     var child: Int32 = 0
     var arguments = words.map { strdup($0) } + [nil]
     let status = vl2_child_start(
-      path, &arguments, bytes == nil ? -1 : pipes[2].read, pipes[0].write, pipes[1].write, &child)
+      path, &arguments, bytes == nil ? -1 : pipes[2].read, pipes[0].write, pipes[1].write,
+      command.endsWithThread ? 1 : 0, &child)
     for argument in arguments { free(argument) }
     guard status == 0 else { throw refuse(status) }
     close(pipes[0].write)

@@ -13,7 +13,7 @@ package struct ChildCommand: Sendable, Equatable {
   /// that the program starts. Set from outside, with prlimit, it would come when a child's own children may be there.
   package var memoryBytes: Int?
   /// Whether the system kills it when the thread that starts it ends, as all do where this process is killed. What it
-  /// started itself meanwhile stays, until it reads or writes a pipe of ours. Not where `setpriv` (util-linux) is missing.
+  /// started itself meanwhile stays, until it reads or writes a pipe of ours.
   package var endsWithThread = false
 
   package init(_ words: [String], memoryBytes: Int? = nil) {
@@ -44,13 +44,8 @@ package struct ChildCommand: Sendable, Equatable {
   ///
   /// - Throws: `ChildError.missing`.
   func resolved() throws(ChildError) -> (path: String, words: [String]) {
-    guard let program = words.first, var path = Self.path(of: program) else {
+    guard let program = words.first, let path = Self.path(of: program) else {
       throw ChildError.missing(program: words.first ?? "")
-    }
-    var words = words
-    if endsWithThread, let setpriv = Self.path(of: "setpriv") {
-      words = [setpriv, "--pdeathsig", "KILL", path] + words.dropFirst()
-      path = setpriv
     }
     guard let memoryBytes else { return (path, words) }
     let line = "ulimit -v \(max(1, memoryBytes >> 10)) && exec \"$@\""
