@@ -1,6 +1,7 @@
 #!/bin/sh
 # Watches, and has Home Assistant know of it: the sensor comes by MQTT discovery, its state by the exec line of gate.yaml.
-# vl2/events has every answer and event as JSON; vl2/state says online, and offline when this has ended or its network is gone.
+# vl2/events has every answer and event as JSON; vl2/state says online, and offline when this has ended or its network is
+# gone.
 # Needs mosquitto-clients.
 # Usage: watch.sh [OPTION OF VL2 WATCH...] gate.yaml
 #   BROKER, BROKER_PORT   where the broker is; else 127.0.0.1 and 1883

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Press Enter, and hear what the camera sees: sentence by sentence, while the answer is written. What is wrong with the camera
-# is spoken, too. Needs espeak-ng and jq.
+# Press Enter, and hear what the camera sees: sentence by sentence, while the answer is written. What is wrong with the
+# camera is spoken, too. Needs espeak-ng and jq.
 # Usage: ask-and-hear.sh [OPTION OF VL2 WATCH...]
 #   SPOKEN   the configuration; else spoken.yaml beside this script
 #   SPEAK    what speaks a line of its standard input, or its words; else espeak-ng. SPEAK="espeak-ng -v de" for German
@@ -17,7 +17,7 @@ mkfifo "$keys/asked"
 exec 3<&0
 # Whoever presses the key hears at once that it was noticed.
 while read -r _; do
-  $SPEAK "Looking."
+  $SPEAK "Looking." </dev/null >&2
   echo
 done <&3 >"$keys/asked" &
 reader=$!

@@ -1,5 +1,5 @@
-"""Examples/home-assistant with Debian's broker, and Examples/spoken with the real espeak-ng, which writes what it says to files.
-What a user has to change in them is changed here: the camera, the question, its choices. Everything else is as it stands."""
+"""Examples/home-assistant with Debian's broker, and Examples/spoken with the real espeak-ng, which writes what it says to
+files. What a user has to change in them is changed here: the camera, the question, its choices. Everything else is as it stands."""
 
 import json
 import os
@@ -117,7 +117,8 @@ class Broker:
 
     def messages(self, topic):
         """What was published to a topic so far."""
-        found = [line.split(" ", 2) for line in self.lines.read_text().splitlines()]
+        whole = self.lines.read_text().rpartition("\n")[0]
+        found = [line.split(" ", 2) for line in whole.splitlines()]
         return [line[2] for line in found if line[1] == topic]
 
     def retained(self, topic):
@@ -212,7 +213,8 @@ def test_configurations_are_read(example, tmp_path):
     camera = yaml.safe_load(example.read_text())["camera"]
     (tmp_path / "x.yaml").write_text(replaced(example.read_text(), camera, "/none/camera"))
     ran = subprocess.run(
-        [PROGRAMS / "vl2", "watch", "--model", pocket(), tmp_path / "x.yaml"], capture_output=True, text=True, timeout=120)
+        [PROGRAMS / "vl2", "watch", "--model", pocket(), tmp_path / "x.yaml"],
+        capture_output=True, text=True, timeout=120)
     assert ran.returncode == 66 and "/none/camera: no such folder" in ran.stderr, ran.stderr
 
 

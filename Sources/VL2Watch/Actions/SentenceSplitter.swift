@@ -45,6 +45,7 @@ package struct SentenceSplitter {
         ending = .none
       }
     }
+    if bytes + UTF8.width(scalar) > Self.longest { cut(&sentences) }
     if pending.isEmpty, scalar.properties.isWhitespace { return }
     if Self.sureEnds.contains(scalar) {
       ending = .surely
@@ -53,7 +54,6 @@ package struct SentenceSplitter {
     }
     pending.append(scalar)
     bytes += UTF8.width(scalar)
-    if bytes > Self.longest { cut(&sentences) }
   }
 
   private mutating func end(_ sentences: inout [String]) {
@@ -69,7 +69,7 @@ package struct SentenceSplitter {
     end(&sentences)
     pending = Array(left)
     bytes = left.reduce(0) { $0 + UTF8.width($1) }
-    self.ending = ending
+    self.ending = left.isEmpty ? .none : ending
   }
 
   /// Whether a full stop after `pending` belongs to its last word, or the number of a list.
