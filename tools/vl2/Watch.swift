@@ -21,7 +21,7 @@ struct Watch: AsyncParsableCommand {
         vl2 watch --model tiny.vl2q rtsp://camera/stream "Who is there?"
         vl2 watch --choices open,shut http://camera/still.jpg "How is the gate?"
         vl2 watch "command:rpicam-vid -t 0 -n --codec mjpeg -o -" "What is it?"
-        vl2 watch --exec "espeak-ng --stdin" /srv/camera "What has come?"
+        vl2 watch --exec espeak-ng --tell always /srv/camera "What has come?"
         vl2 watch --model tiny.vl2q gate.yaml
 
       A line on standard input, where it is no stream, asks at once. It ends at SIGTERM or Ctrl-C, or when there are no more \
@@ -117,9 +117,15 @@ struct WatchOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "A line for the shell that is run for each answer that is told, with the answer on its standard input.",
+      "A line for the shell that is run for each answer that is told, with the answer on its standard input, a line for each sentence.",
       valueName: "command"))
   var exec: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep the frames whose answers are told in this folder, with boxes drawn: 200 MiB of them for 7 days at most, or what 'keep' in a configuration says. (default: none)",
+      valueName: "folder"), completion: .directory)
+  var keepFrames: String?
 
   @Flag(help: "Of a folder, take the pictures that are there already too, not the newest alone.")
   var fromStart = false
@@ -182,6 +188,7 @@ struct WatchOptions: ParsableArguments {
       throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
     }
     if let exec, exec.allSatisfy(\.isWhitespace) { throw ValidationError("--exec: the command is empty.") }
+    if let keepFrames, keepFrames.isEmpty { throw ValidationError("--keep-frames: give a folder.") }
   }
 
   var tiles: TileLimit { maxTiles.map { .tiles($0) } ?? .context }
@@ -206,6 +213,10 @@ struct WatchOptions: ParsableArguments {
     if let region { configuration.region = FrameRegion(region) }
     if let reuse = reuse.flatMap({ TileReuse($0) }) { configuration.reuse = reuse }
     if let exec { configuration.action = exec }
+    if let keepFrames {
+      configuration.keeping = configuration.keeping ?? FrameKeeping(folder: keepFrames)
+      configuration.keeping?.folder = keepFrames
+    }
     if fromStart { configuration.fromStart = true }
     return configuration
   }

@@ -81,12 +81,16 @@ int vl2_font_draw(const vl2_freetype *freetype, void *font, uint32_t scalar, uin
 // A pipe of which no program that is started inherits an end, and whose ends are not 0, 1 or 2. Returns an error number.
 int vl2_pipe(int ends[2]);
 // Starts the program at `path` in a process group of its own, with these three descriptors and no other (`input` -1: an
-// empty one), and with signals as a fresh process has them. Returns an error number, and the process in `child`.
-int vl2_child_start(const char *path, char *const words[], int input, int output, int errors, int *child);
+// empty one), and with signals as a fresh process has them; where wanted the system kills it when the thread that calls this
+// ends. Returns an error number, and the process in `child`.
+int vl2_child_start(
+  const char *path, char *const words[], int input, int output, int errors, int ends_with_thread, int *child);
 // Whether a child has ended; it keeps its number until it is reaped.
 int vl2_child_has_ended(int child);
 // Waits for a child's end. Its exit status; of one that a signal ended, less than -1: -1 - signal; -1 where there is none.
 int vl2_child_reap(int child);
+// Kills the groups of all children that were not reaped (of 256 at the same time). A handler of signals may call it.
+void vl2_children_kill(void);
 // write(2) without SIGPIPE: where nobody reads any more, EPIPE alone.
 ptrdiff_t vl2_write_pipe(int descriptor, const void *bytes, size_t count);
 

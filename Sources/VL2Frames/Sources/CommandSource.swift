@@ -5,7 +5,7 @@ package final class CommandSource: FrameSource {
   package let name: String
   package let isLive = true
   package let isRestartable = true
-  private let command: ChildCommand
+  private var command: ChildCommand
   /// What must not be told, as it may have a password in it; nil for nothing.
   private let secret: String?
   private var child: Child?
@@ -16,6 +16,8 @@ package final class CommandSource: FrameSource {
   /// - Parameter secret: a word of the command of which messages say `name` instead.
   package init(_ command: ChildCommand, name: String, secret: String? = nil) {
     self.command = command
+    // The thread that takes the frames starts it, too.
+    self.command.endsWithThread = true
     self.name = name
     self.secret = secret
   }

@@ -29,10 +29,23 @@ package struct WatchConfiguration: Sendable {
   package var fromStart = false
   /// A line for the shell to which each answer is handed.
   package var action: String?
-  /// The most seconds that it may take.
+  /// The most seconds that it may take, from when it has all of an answer.
   package var actionSeconds = 30.0
+  /// Where frames are kept that were answered; nil for nowhere.
+  package var keeping: FrameKeeping?
 
   package init() {}
+}
+
+/// Which frames are kept in a folder.
+package struct FrameKeeping: Sendable, Equatable {
+  package var folder: String
+  /// The most bytes of all of them together.
+  package var bytes = 200 << 20
+  /// The most seconds for which one is kept.
+  package var age = 7 * 86_400.0
+
+  package init(folder: String) { self.folder = folder }
 }
 
 /// A question that is asked about frames.
@@ -46,6 +59,8 @@ package struct WatchQuestion: Sendable {
 
   package var name: String
   package var text: String
+  /// Whether the text is no question but describes what is to be found, with boxes.
+  package var finds = false
   package var form = AnswerForm.free
   /// A choice that is less likely is no answer.
   package var leastProbability = 0.0
@@ -57,5 +72,11 @@ package struct WatchQuestion: Sendable {
   package init(name: String, text: String) {
     self.name = name
     self.text = text
+  }
+
+  /// Whether each answer is told as it is, so that its sentences can be told before its end.
+  var isToldAsWritten: Bool {
+    guard case .free = form else { return false }
+    return telling == .always && holds == 1 && !finds
   }
 }

@@ -40,6 +40,8 @@ package final class WatchLoop {
   private var sight: SightWatch
   private var told: [ToldAnswers]
   private var action: AnswerAction?
+  private let keeper: FrameKeeper?
+  private var hasFailedToKeep = false
   private var asking: Asking? { didSet { surroundings.onlooker?.asks(asking?.reason.rawValue) } }
   /// The newest frame of a camera that is looked at less often than it gives frames.
   private var newest = NewestFrame()
@@ -76,6 +78,7 @@ package final class WatchLoop {
     sight = SightWatch(frozenAfter: configuration.frozenAfter)
     told = configuration.questions.map { _ in ToldAnswers() }
     action = configuration.action.map { AnswerAction($0, seconds: configuration.actionSeconds) }
+    keeper = configuration.keeping.map { FrameKeeper($0) }
   }
 
   /// Stills come as often as they are looked at.
@@ -89,8 +92,9 @@ package final class WatchLoop {
   /// Runs until it is told to end, or there are no more frames and everything is answered and handed on.
   ///
   /// - Parameter waits: whether a camera that cannot be had from the start is waited for.
-  /// - Throws: a `ReportableError` where the camera cannot be had from the start.
+  /// - Throws: a `ReportableError` where the camera or the folder for frames cannot be had from the start.
   package func run(waitsForCamera waits: Bool = false) throws {
+    try keeper?.start(camera: configuration.camera)
     if waits { source.startLater() } else { try source.start() }
     defer { stop() }
     var isAtEnd = false
@@ -98,6 +102,7 @@ package final class WatchLoop {
       surroundings.onlooker?.goesRound()
       if let error = action?.step() { surroundings.note(error.line()) }
       takeAnswers()
+      keeper?.tidyNowAndThen()
       if surroundings.isAsked() { isAsked = true }
       askAgainAboutSeen()
       // Frames that wait are not taken while nobody can be asked about them.
@@ -227,7 +232,10 @@ package final class WatchLoop {
   }
 
   private func takeAnswers() {
-    while let current = asking, let (question, answer) = current.next() {
+    while let current = asking, let (question, text, written) = current.next() {
+      if question.isToldAsWritten { action?.write(text, of: question.name) }
+      guard let answer = written else { continue }
+      if question.isToldAsWritten { action?.finish(of: question.name, isWhole: answer.error == nil) }
       if let error = answer.error {
         surroundings.write(
           WatchLine.event(
@@ -252,7 +260,35 @@ package final class WatchLoop {
     case .askAgain: asksAgain = true
     case .tell:
       surroundings.write(WatchLine.answer(answer, of: question, current))
-      if let text { action?.take(text) }
+      if let text { hand(text, of: question) }
+      keep(current, answer, of: index)
+    }
+  }
+
+  /// Hands an answer on, but for one whose sentences were handed on as they ended.
+  private func hand(_ text: String, of question: WatchQuestion) {
+    if question.isToldAsWritten { return }
+    guard case .free = question.form, !question.finds else {
+      action?.take(text, of: question.name)
+      return
+    }
+    action?.write(text, of: question.name)
+    action?.finish(of: question.name)
+  }
+
+  /// Keeps the frame that was answered, where that is wanted. What fails is told once, until it works again.
+  private func keep(_ current: Asking, _ answer: Answer, of question: Int) {
+    do {
+      try keeper?.keep(
+        current.picture.drawing(answer.grounding.spans), at: current.frame.time, question: question,
+        name: configuration.questions[question].name)
+      hasFailedToKeep = false
+    } catch {
+      let problem = (error as? any ReportableError)?.problem ?? "a frame cannot be kept"
+      if !hasFailedToKeep {
+        surroundings.write(WatchLine.event("failed", at: .now, ("message", .text(problem))))
+      }
+      hasFailedToKeep = true
     }
   }
 

@@ -31,12 +31,15 @@ import VL2Watch
         from_start: true
         exec: mosquitto_pub -l -t gate
         exec_seconds: 10s
+        keep: {folder: frames, bytes: 5M, age: 2d}
         questions:
           - name: gate
             ask: "How is the gate?"
             choices: [yes, no, 012, ~]
             min_probability: 0.75
             hold_frames: 2
+          - name: parcel
+            find: the parcel
           - name: people
             ask: >
               How many people
@@ -54,7 +57,10 @@ import VL2Watch
       #expect(configuration.looksPerSecond == 0.5 && configuration.settlingFrames == 3)
       #expect(configuration.hungAfter == 20 && configuration.frozenAfter == nil && configuration.fromStart)
       #expect(configuration.action == "mosquitto_pub -l -t gate" && configuration.actionSeconds == 10)
-      let (gate, people) = (configuration.questions[0], configuration.questions[1])
+      let (gate, people) = (configuration.questions[0], configuration.questions[2])
+      let keeping = try #require(configuration.keeping)
+      #expect(keeping.folder == folder + "/frames" && keeping.bytes == 5 << 20 && keeping.age == 172_800)
+      #expect(configuration.questions[1].finds && configuration.questions[1].text == "the parcel")
       // Words, whatever YAML takes them for elsewhere.
       guard case .choices(["yes", "no", "012", "~"]) = gate.form else {
         Issue.record("\(gate.form)")
@@ -102,7 +108,17 @@ import VL2Watch
       ("camera: x\nreuse: -1\n\(question)", "line 2: reuse: \"-1\"; give off"),
       ("camera: x\nreuse: nan\n\(question)", "line 2: reuse: \"nan\"; give off"),
       ("camera: x\non_change: maybe\n\(question)", "line 2: on_change: \"maybe\"; give yes or no"),
-      ("camera: x\non_change: no\n\(question)", "'on_change: no' without 'every' never asks"),
+      ("camera: \"-\"\non_change: no\n\(question)", "'on_change: no' without 'every' never asks"),
+      ("camera: x\nkeep: frames\n\(question)", "line 2: keep: no keys with values"),
+      ("camera: x\nkeep: {age: 1d}\n\(question)", "line 2: keep: no 'folder'; write 'folder: FOLDER'"),
+      ("camera: x\nkeep: {folder: y, bytes: 0}\n\(question)", "line 2: bytes: \"0\"; give a number of bytes"),
+      ("camera: x\nkeep: {folder: y, bytes: much}\n\(question)", "line 2: bytes: \"much\"; give a number"),
+      ("camera: x\nkeep: {folder: y, age: 1w}\n\(question)", "line 2: age: \"1w\"; give a time"),
+      ("camera: x\nkeep: {folder: y, days: 1}\n\(question)", "line 2: \"days\" is no key"),
+      (
+        "camera: x\nquestions:\n  - {name: a, ask: b, find: c}",
+        "line 3: 'find' with 'ask', 'choices' or 'schema'"
+      ),
       ("camera: x\nregion: 1,2,3\n\(question)", "line 2: region: \"1,2,3\"; give LEFT,TOP"),
       (
         "camera: x\nlooks_per_second: 1000\n\(question)",
@@ -190,7 +206,8 @@ import VL2Watch
 
   @Test func times() {
     for (text, seconds) in [
-      ("30s", 30), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("2", 2), ("1.5s", 1.5), ("", nil), ("s", nil),
+      ("30s", 30), ("5m", 300), ("1h", 3600), ("7d", 604_800), ("500ms", 0.5), ("2", 2), ("1.5s", 1.5),
+      ("", nil), ("s", nil),
       ("-1s", nil),
       ("1e3", nil), ("1 s", nil), ("1.2.3", nil), ("nan", nil),
     ] as [(String, Double?)] {
