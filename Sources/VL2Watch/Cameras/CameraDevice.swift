@@ -38,7 +38,7 @@ struct CameraDevice {
     let number = calls.control(handle.number, VL2_QUERYCAP, &about)
     switch number {
     case 0: break
-    case ENOTTY, EINVAL: throw CameraError.noCamera(path)
+    case ENOTTY, EINVAL, ENOSYS: throw CameraError.noCamera(path)
     default: throw CameraError.settingUp(path, "VIDIOC_QUERYCAP", number)
     }
     (card, driver, bus) = (Self.text(about.card), Self.text(about.driver), Self.text(about.bus_info))

@@ -49,10 +49,10 @@ enum CameraError {
     FileError(.busy, path, "another program is using it", "end that one; fuser -v \(path) shows it")
   }
 
-  static func noCamera(_ path: String) -> FileError { FileError(.usage, path, "it is no camera", list) }
+  static func noCamera(_ path: String) -> FileError { FileError(.usage, path, "it is no camera", "\(list)") }
 
   static func notCapturing(_ path: String) -> FileError {
-    FileError(.usage, path, "it gives no pictures; cameras have such nodes beside the one that does", list)
+    FileError(.usage, path, "it gives no pictures; cameras have such nodes beside the one that does", "\(list)")
   }
 
   /// Its driver gave what it must not.
@@ -61,5 +61,5 @@ enum CameraError {
       .unavailable, path, "its driver contradicts itself (\(what))", "take another size or format")
   }
 
-  static let list: Hint = "'vl2 watch --list' shows the cameras that are there"
+  private static let list = "'vl2 watch --list' shows the cameras that are there"
 }

@@ -66,10 +66,8 @@ package struct SystemCalls: DeviceCalls {
   }
 
   package func link(at path: String) -> String? {
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = bytes.withUnsafeMutableBytes {
-      readlink(path, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
-    }
-    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    var text = [CChar](repeating: 0, count: 4096)
+    let count = readlink(path, &text, text.count)
+    return count > 0 ? String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
   }
 }
