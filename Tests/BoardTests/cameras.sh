@@ -82,7 +82,7 @@ wait_events() {
 }
 # A number of the last line: frames, answers, broken, dropped.
 in_the_end() { sed -n '$s/.*"'"$1"'": *\([0-9]*\).*/\1/p' "$WORK/watch.out"; }
-answer_of() { cat "$BOARD/frames/$1.answer"; }
+answer_of() { cat "$BOARD/seen/$1.txt"; }
 
 stop_watch() {
   kill -TERM "$watch"
