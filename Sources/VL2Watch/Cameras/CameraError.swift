@@ -29,7 +29,7 @@ enum CameraError {
         "take a smaller size, a lower rate or mjpeg, or plug it in elsewhere")
     case EPIPE, ENOLINK:
       FileError(
-        .unavailable, path, "it is not linked to a sensor", "take the board's own program, as command:")
+        .unavailable, path, "it is not linked to a sensor", "take the board's own program, as command:LINE")
     case ENOMEM: FileError(.tooLittleMemory, path, "no memory for its pictures", "close other programs")
     default: failing(path, call, number)
     }
@@ -52,7 +52,8 @@ enum CameraError {
   static func noCamera(_ path: String) -> FileError { FileError(.usage, path, "it is no camera", "\(list)") }
 
   static func notCapturing(_ path: String) -> FileError {
-    FileError(.usage, path, "it gives no pictures; cameras have such nodes beside the one that does", "\(list)")
+    FileError(
+      .usage, path, "it gives no pictures; cameras have such nodes beside the one that does", "\(list)")
   }
 
   /// Its driver gave what it must not.

@@ -21,7 +21,7 @@ package enum CameraList {
     throw FileError(
       .unavailable, "/dev/video*",
       paths.isEmpty ? "there is no camera" : "no camera among them gives pictures",
-      "plug one in, load its driver, or look through a program, as command:")
+      "plug one in, load its driver, or look through a program, as command:LINE")
   }
 
   private static func lines(_ device: CameraDevice, _ nodes: CameraNodes) throws(FileError) -> String {

@@ -157,7 +157,7 @@ extension CameraDevice {
     guard !offers.isEmpty else {
       throw FileError(
         .unavailable, path, "it gives \(names), and what is read here is mjpeg, yuyv or nv12",
-        "take a program that turns it into MJPEG, as command:")
+        "take a program that turns it into MJPEG, as command:LINE")
     }
     if let format = wish.format {
       offers.removeAll { $0.format != format }

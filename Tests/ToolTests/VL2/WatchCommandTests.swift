@@ -155,6 +155,16 @@ import VL2Run
     }
   }
 
+  /// Of a machine with cameras and of one without.
+  @Test func list() throws {
+    let run = try vl2.run(["watch", "--list"])
+    if run.status == 0 {
+      #expect(run.output.contains("/dev/video"))
+    } else {
+      expectFailure(run, status: 69, naming: "/dev/video*: ", ["--list"])
+    }
+  }
+
   @Test func refusals() throws {
     try withTemporaryFolder { folder in
       try write("camera: \"-\"\nquestions:\n  - {name: a, aks: b}\n".utf8, to: folder + "/bad.yaml")
