@@ -48,7 +48,8 @@ has_said() { [ "$(grep -cx -- "$2" "$WORK/webcam.log")" -gt "$1" ]; }
 start_watch() {
   local camera=$1
   shift
-  printf '%s\n' "camera: $camera" "$@" 'questions: [{name: star, ask: "What colour is the star?", tell: '"${TELL:-changes}}]" >"$WORK/watch.yaml"
+  local question="{name: star, ask: \"What colour is the star?\", tell: ${TELL:-changes}}"
+  printf '%s\n' "camera: $camera" "$@" "questions: [$question]" >"$WORK/watch.yaml"
   chmod 755 "$WORK"
   "${AS_NOBODY[@]}" --groups=video vl2 watch --model /usr/share/vl2/pocket/pocket.vl2q "$WORK/watch.yaml" \
     >"$WORK/watch.out" 2>"$WORK/watch.err" &

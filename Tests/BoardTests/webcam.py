@@ -177,13 +177,13 @@ class Camera:
 
     def control(self, number, setup, sent):
         kind, request, value, index, wanted = struct.unpack("<BBHHH", setup)
-        is_stream = kind & 0x7F == 0x21 and index & 255 == 1 and value >> 8 in (1, 2)      # probe, commit
+        is_stream = kind & 0x7F == 0x21 and index & 255 == 1 and value >> 8 in (1, 2)    # probe, commit
         answer = None
         if kind == 0x80 and request == 6:
             answer = self.descriptors.answer(value)
-        elif kind & 0xE0 == 0x80 and request in (0, 10):                                   # status, interface
+        elif kind & 0xE0 == 0x80 and request in (0, 10):        # what is its status, its interface
             answer = bytes(2 if request == 0 else 1)
-        elif kind & 0xE0 == 0 and request in (1, 3, 9, 11):                                # features, configuration, interface
+        elif kind & 0xE0 == 0 and request in (1, 3, 9, 11):     # set a feature, the configuration, an interface
             answer = b""
         elif is_stream and kind & 0x80:
             answer = {0x85: half(26), 0x86: b"\3"}.get(request, self.stream_settings())

@@ -67,8 +67,9 @@ scene() {                                   # scene NAME HUE
     for number in 0 1 2 3; do
       picture=$folder/frames/$size/$1/$number
       look="scale=${size/x/:}:flags=bicubic,hue=h=$2,noise=alls=3:all_seed=$number"
-      ffmpeg -nostdin -loglevel error -i "$pocket/demo.png" -vf "$look" -frames:v 1 -c:v mjpeg -pix_fmt yuvj422p -q:v 2 "$picture.jpg"
-      ffmpeg -nostdin -loglevel error -i "$pocket/demo.png" -vf "$look" -frames:v 1 -f rawvideo -pix_fmt yuyv422 "$picture.yuyv"
+      from=(-nostdin -loglevel error -i "$pocket/demo.png" -vf "$look" -frames:v 1)
+      ffmpeg "${from[@]}" -c:v mjpeg -pix_fmt yuvj422p -q:v 2 "$picture.jpg"
+      ffmpeg "${from[@]}" -f rawvideo -pix_fmt yuyv422 "$picture.yuyv"
     done
     "$build/vl2" ask --model "$work/usr/share/vl2/pocket/pocket.vl2q" "$folder/frames/$size/$1/0.jpg" \
       "What colour is the star?" >"$work/answer" 2>"$work/scene.log" || { cat "$work/scene.log" >&2; exit 1; }
