@@ -29,6 +29,7 @@ let package = Package(
     debianLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
     .target(name: "SystemSupport"),
     .target(name: "SIMDKernels"),
+    .target(name: "CV4L2"),
     .target(name: "VL2Base", dependencies: ["SystemSupport", "CCrypto"]),
     .target(name: "VL2Quant", dependencies: ["VL2Base", "SIMDKernels", "SystemSupport", "CZstd"]),
     .target(
@@ -38,7 +39,7 @@ let package = Package(
       name: "VL2Measure",
       dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
     .target(name: "VL2Frames", dependencies: ["VL2Base", "VL2Run"]),
-    .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML"]),
+    .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML", "CV4L2"]),
     .target(
       name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"],
       // scripts/embed-page.py makes Swift files from them.
@@ -102,7 +103,7 @@ let package = Package(
     .testTarget(
       name: "WatchTests",
       dependencies: [
-        "VL2Base", "VL2Run", "VL2Frames", "VL2Watch", "TestSupport", "TestModels", "TestFrames",
+        "VL2Base", "VL2Run", "VL2Frames", "VL2Watch", "CV4L2", "TestSupport", "TestModels", "TestFrames",
       ]),
     // It runs the programs, so they are built with it.
     .testTarget(

@@ -101,6 +101,7 @@ elif [ "${1:-}" = board ]; then
   need_program depmod kmod
   need_program cpio cpio
   need_program xz xz-utils
+  need_program ffmpeg ffmpeg
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

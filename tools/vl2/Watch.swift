@@ -12,12 +12,14 @@ struct Watch: AsyncParsableCommand {
     usage: """
       vl2 watch [--model FILE] CAMERA QUESTION
       vl2 watch [--model FILE] CONFIG.yaml
+      vl2 watch --list
       """,
     discussion: """
-      CAMERA is - for MJPEG on standard input, a folder that pictures appear in, command:LINE for a program that writes MJPEG, \
+      CAMERA is /dev/video0 or another camera of this computer, - for MJPEG on standard input, a folder that pictures appear in, command:LINE for a program that writes MJPEG, \
       an rtsp:// stream (by ffmpeg), or the http:// address of a still (by curl). Answers and events are lines of JSON on \
       standard output (docs/WATCHING.md).
 
+        vl2 watch --model tiny.vl2q /dev/video0 "Who is there?"
         vl2 watch --model tiny.vl2q rtsp://camera/stream "Who is there?"
         vl2 watch --choices open,shut http://camera/still.jpg "How is the gate?"
         vl2 watch "command:rpicam-vid -t 0 -n --codec mjpeg -o -" "What is it?"
@@ -28,17 +30,18 @@ struct Watch: AsyncParsableCommand {
       frames.
 
       Exit status: 0 ended by a signal or at the end of the frames; 64 wrong usage; 65 bad configuration or model; 66 no such \
-      file or folder; 69 not enough memory, or a program that the camera needs is missing.
+      file, folder or camera; 69 not enough memory, no camera, or a program that it needs is missing; 75 another program uses \
+      the camera.
       """)
 
   @OptionGroup(title: "What is looked at and asked") var watching: WatchOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func run() async throws {
+    if watching.list { return Console.write(try CameraList.text()) }
     signal(SIGPIPE, SIG_IGN)
     let configuration = try watching.configuration()
-    let source = try FrameSources.source(
-      configuration.camera, fromStart: configuration.fromStart, interval: 1 / configuration.looksPerSecond)
+    let source = try configuration.source()
     let asks = LineWatch(isUsed: configuration.camera != "-")
     let output = LineOutput()
     Interruption.watch()
@@ -127,6 +130,9 @@ struct WatchOptions: ParsableArguments {
       valueName: "folder"), completion: .directory)
   var keepFrames: String?
 
+  @Flag(help: "Show the cameras of this computer, with their formats, sizes and frames a second.")
+  var list = false
+
   @Flag(help: "Of a folder, take the pictures that are there already too, not the newest alone.")
   var fromStart = false
 
@@ -143,6 +149,10 @@ struct WatchOptions: ParsableArguments {
   }
 
   func validate() throws {
+    if list {
+      if let first = words.first { throw ValidationError("--list shows all cameras; leave '\(first)' out.") }
+      return
+    }
     guard let first = words.first else {
       throw ValidationError("No camera given: give one, and a question; or a configuration.")
     }

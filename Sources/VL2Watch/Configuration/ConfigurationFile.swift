@@ -27,6 +27,9 @@ extension WatchConfiguration {
     for (key, value) in try root.members() {
       switch key {
       case "camera": camera = try value.text()
+      case "size": wish.size = try value.size()
+      case "rate": wish.rate = try value.number(0.1...240)
+      case "format": wish.format = try value.cameraFormat()
       case "region": region = try value.region()
       case "mask": mask = try value.list().map { try $0.region() }
       case "reuse":
@@ -211,6 +214,22 @@ private struct ConfigurationFields {
       throw wrong(UntrustedText.quoted(text), "give a number of bytes as 200M or 1G")
     }
     return size.bytes
+  }
+
+  func size() throws(FileError) -> CameraSize {
+    let text = try text()
+    guard let size = CameraSize(text) else {
+      throw wrong(UntrustedText.quoted(text), "give WIDTHxHEIGHT in pixels, as 1280x720")
+    }
+    return size
+  }
+
+  func cameraFormat() throws(FileError) -> CameraFormat {
+    let text = try text()
+    guard let format = CameraFormat(rawValue: text) else {
+      throw wrong(UntrustedText.quoted(text), "give mjpeg, yuyv or nv12")
+    }
+    return format
   }
 
   func number(_ range: ClosedRange<Double>) throws(FileError) -> Double {

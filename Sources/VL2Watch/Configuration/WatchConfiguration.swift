@@ -4,8 +4,10 @@ import VL2Run
 
 /// What `vl2 watch` looks at, when it asks, and what.
 package struct WatchConfiguration: Sendable {
-  /// A camera, as `FrameSources` reads it.
+  /// A camera, as `CameraSources` reads it.
   package var camera = ""
+  /// What is wished of a camera in /dev.
+  package var wish = CameraWish()
   package var questions: [WatchQuestion] = []
   /// The part of the picture that is looked at; nil for all.
   package var region: FrameRegion?
@@ -35,6 +37,13 @@ package struct WatchConfiguration: Sendable {
   package var keeping: FrameKeeping?
 
   package init() {}
+
+  /// What frames come from. Nothing is started.
+  ///
+  /// - Throws: `SourceError`.
+  package func source() throws(SourceError) -> any FrameSource {
+    try CameraSources.source(camera, wish, fromStart: fromStart, looksPerSecond: looksPerSecond)
+  }
 }
 
 /// Which frames are kept in a folder.

@@ -307,6 +307,16 @@ import VL2Run
     }
   }
 
+  /// Of a machine with cameras and of one without.
+  @Test func list() throws {
+    let run = try vl2.run(["watch", "--list"])
+    if run.status == 0 {
+      #expect(run.output.contains("/dev/video"))
+    } else {
+      expectFailure(run, status: 69, naming: "/dev/video*: ", ["--list"])
+    }
+  }
+
   @Test func refusals() throws {
     try withTemporaryFolder { folder in
       try write("camera: \"-\"\nquestions:\n  - {name: a, aks: b}\n".utf8, to: folder + "/bad.yaml")
@@ -321,6 +331,8 @@ import VL2Run
         (["\(folder)/none.yaml"], 66, "/none: no such folder"),
         (["\(folder)/none", "What?"], 66, "none: no such folder; check the path"),
         (["/dev/null", "What?"], 64, "/dev/null: no camera that is known; give - for MJPEG"),
+        (["/dev/none", "What?"], 66, "/dev/none: there is no such camera; plug it in"),
+        (["--list", "-"], 64, "--list shows all cameras; leave '-' out"),
         (["ftp://x/y", "What?"], 64, "ftp://x/y: no camera that is known"),
         (["command: ", "What?"], 64, "there is no command"),
         (["http://a b", "What?"], 64, "an address has no spaces"),

@@ -19,6 +19,9 @@ import VL2Watch
       let text = """
         # The gate.
         camera: rtsp://camera/stream
+        size: 1280x720
+        rate: 12.5
+        format: yuyv
         region: "100,50,640,480"
         mask: ["0,0,10,20", "5,5,1,1"]
         reuse: exact
@@ -51,6 +54,10 @@ import VL2Watch
       try write([0xEF, 0xBB, 0xBF] + Array(text.utf8), to: folder + "/gate.yaml")
       let configuration = try WatchConfiguration(contentsOf: folder + "/gate.yaml")
       #expect(configuration.camera == "rtsp://camera/stream")
+      #expect(configuration.wish == CameraWish(size: CameraSize(1280, 720), rate: 12.5, format: .yuyv))
+      #expect(
+        reported { _ = try configuration.source() }?.problem
+          == "rtsp://camera/stream: 'size', 'rate' and 'format' are for cameras in /dev alone")
       #expect(configuration.region == FrameRegion(left: 100, top: 50, width: 640, height: 480))
       #expect(configuration.mask.count == 2 && !configuration.asksOnChange && configuration.every == 300)
       #expect(configuration.reuse == .exact)
@@ -125,6 +132,10 @@ import VL2Watch
         "line 2: looks_per_second: \"1000\"; give a number from 0.01 to 30"
       ),
       ("camera: x\nsettle_frames: 2.5\n\(question)", "line 2: settle_frames: \"2.5\"; give a whole number"),
+      ("camera: x\nsize: large\n\(question)", "line 2: size: \"large\"; give WIDTHxHEIGHT in pixels"),
+      ("camera: x\nsize: 1280x0\n\(question)", "line 2: size: \"1280x0\"; give WIDTHxHEIGHT"),
+      ("camera: x\nrate: 0\n\(question)", "line 2: rate: \"0\"; give a number from 0.1 to 240"),
+      ("camera: x\nformat: h264\n\(question)", "line 2: format: \"h264\"; give mjpeg, yuyv or nv12"),
       ("camera: x\nquestions: a", "line 2: questions: no list"),
       ("camera: x\nquestions: []", "there are no 'questions'"),
       ("camera: x\nquestions:\n  - ask: b", "line 3: the question has no 'name'"),
