@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
-all=(openai openai-1.65 responses ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
+all=(openai openai-1.65 responses batch ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
   openapi page mistreatment slow-clients llama-server integrations nginx)
 # Those that take little of the processors' time for the time that they take.
 waiting=(limits mistreatment slow-clients)
