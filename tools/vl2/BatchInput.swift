@@ -120,7 +120,7 @@ final class BatchInput {
       guard let line = read else { return nil }
       if line.isBlank { continue }
       let request = BatchRequest(line, mostBytes: Self.longestLine)
-      let earlier = request.customID.flatMap { earlier(IDHash($0), line.number) }
+      let earlier = request.customID.flatMap { self.earlier(IDHash($0), line.number) }
       count += 1
       guard range?.contains(count - 1) ?? true else { continue }
       let identity = "\(settings)\n\(count)\n\(hash.finish())"

@@ -59,7 +59,8 @@ final class BatchOutput {
   init(_ place: Place) throws {
     self.place = place
     guard let path = place.path else {
-      (descriptor, isFile) = (STDOUT_FILENO, false)
+      descriptor = STDOUT_FILENO
+      isFile = false
       return
     }
     var status = stat()

@@ -3,7 +3,7 @@
 package struct FittingText {
   /// The most characters, as people count them.
   package let limit: Int
-  /// Everything so far, with single spaces and without a quotation mark before it.
+  /// Everything so far, with single spaces and without control characters.
   package private(set) var whole = ""
   private var given = ""
 
@@ -13,27 +13,17 @@ package struct FittingText {
   package mutating func append(_ text: String) {
     given += text
     whole = UntrustedText.line(given).split(separator: " ").joined(separator: " ")
-    if let first = whole.first, Self.quotes[first] != nil { whole.removeFirst() }
   }
 
   /// Whether nothing that is added can change the result.
   package var isFull: Bool { whole.count > limit + 1 }
 
   /// Whether the result leaves something out.
-  package var isShortened: Bool { complete.count > limit }
-
-  /// The whole text, also without the quotation mark that ends it, where one began it.
-  private var complete: String {
-    guard let first = given.first(where: { !$0.isWhitespace }), let end = Self.quotes[first],
-      whole.last == end
-    else { return whole }
-    return String(whole.dropLast())
-  }
+  package var isShortened: Bool { whole.count > limit }
 
   /// What fits. Empty where not even the first word does.
   package var result: String {
-    let complete = complete
-    guard complete.count > limit else { return complete }
+    guard isShortened else { return whole }
     let end = Self.sentenceEnds(whole).last { $0 <= limit } ?? 0
     if end * 3 >= limit { return String(whole.prefix(end)) }
     // A character is left for the ellipsis.
@@ -58,10 +48,9 @@ package struct FittingText {
 
   // MARK: where texts can be cut
 
-  private static let quotes: [Character: Character] = ["\"": "\"", "“": "”", "„": "“", "«": "»", "「": "」"]
-  private static let closing: Set<Character> = ["\"", "”", "“", "»", "'", "’", ")", "]"]
+  private static let closing: Set<Character> = ["\"", "”", "“", "»", "«", "'", "’", ")", "]"]
   private static let abbreviations: Set<String> = [
-    "mr", "mrs", "ms", "dr", "st", "no", "vs", "etc", "e.g", "i.e", "ca", "approx", "z.b", "nr",
+    "mr", "mrs", "ms", "dr", "st", "vs", "etc", "e.g", "i.e", "ca", "approx", "z.b", "nr",
   ]
 
   /// How many characters stand before each end of a sentence.

@@ -17,15 +17,15 @@ import VL2Base
       // Too little would be left of the room.
       ("Yes. It is a brown dog that runs along the beach.", 20, "Yes. It is a brown…"),
       ("A brown dog runs along the beach", 20, "A brown dog runs…"),
-      ("A brown dog, running along", 20, "A brown dog,…".replacing(",", with: "")),
+      ("A brown dog, running along", 20, "A brown dog…"),
       // Exactly as long as there is room.
       ("A brown dog is wet. No", 19, "A brown dog is wet."),
       ("Mr. Smith and J. Doe are running", 20, "Mr. Smith and J.…"),
       ("It costs 3.5 euros. Or more, who knows", 20, "It costs 3.5 euros."),
       ("He says \"No.\" Then he goes home again", 20, "He says \"No.\""),
-      ("\"A dog runs.\"", 20, "A dog runs."), ("“A dog runs. It is wet, and so is she”", 20, "A dog runs."),
+      ("“A dog runs.” It is wet, and so is she", 20, "“A dog runs.”"),
       ("图片中有一只狗在海滩上奔跑。天空是蓝色的，海水很平静。", 20, "图片中有一只狗在海滩上奔跑。"),
-      ("图片中有一只棕色的狗在海滩上奔跑而且天空是蓝色的", 20, "图片中有一只棕色的狗在海滩上奔跑而且…"),
+      ("图片中有一只棕色的狗在海滩上奔跑而且天空是蓝色的", 20, "图片中有一只棕色的狗在海滩上奔跑而且天…"),
       ("Donaudampfschifffahrtsgesellschaft", 20, ""), ("", 20, ""), (" \n", 20, ""),
       // Four family members are one character.
       ("👨‍👩‍👧‍👦 a family of four here", 20, "👨‍👩‍👧‍👦 a family of four…"),
@@ -50,7 +50,7 @@ import VL2Base
       "extraordinarily",
       "e.g.", "J.", "–", "…", "(old)", "»So.«",
     ]
-    for _ in 0..<3000 {
+    for _ in 0..<500 {
       let limit = Int.random(in: 20...90, using: &random)
       let text = (0..<Int.random(in: 1...30, using: &random)).map { _ in words.randomElement(using: &random)!
       }

@@ -8,10 +8,12 @@ import VL2Serve
 /// Requests of a batch, held against the same ones over HTTP.
 @Suite struct BatchRequestTests {
   private func line(_ text: String, longest: Int = 1 << 20) throws -> LineReader.Line {
-    let pipe = Pipe()
-    try pipe.fileHandleForWriting.write(contentsOf: Data((text + "\n").utf8))
-    let reader = LineReader(Descriptor(pipe.fileHandleForReading.fileDescriptor), longest: longest)
-    return try #require(try reader.next())
+    try withTemporaryFolder { folder in
+      try write((text + "\n").utf8, to: folder + "/line")
+      let descriptor = open(folder + "/line", O_RDONLY)
+      defer { close(descriptor) }
+      return try #require(try LineReader(Descriptor(descriptor), longest: longest).next())
+    }
   }
 
   private func request(_ body: [String: Any]) throws -> BatchRequest {
