@@ -3,7 +3,7 @@ import VL2Base
 import VL2Console
 
 /// Speaks texts one after the other, on a thread of its own: through speech-dispatcher, which knows the voice that its user
-/// has chosen and waits for other programs to finish, or through espeak-ng.
+/// has chosen and waits for other programs to finish, or through espeak-ng where that is missing or does not run.
 final class Speaker: Sendable {
   private struct State {
     var waiting: [String] = []
@@ -20,8 +20,6 @@ final class Speaker: Sendable {
     var name: String { self == .dispatcher ? "spd-say" : "espeak-ng" }
   }
 
-  private let program: Program
-  private let language: String?
   private let state = Monitor(State())
 
   /// Nothing that is spoken takes as much memory or writes as much.
@@ -31,18 +29,14 @@ final class Speaker: Sendable {
   /// - Parameter language: a code of ISO 639-1; nil for the voice that the machine is set to.
   /// - Throws: `Failure` where neither program is installed, `ThreadError`.
   init(language: String?) throws {
-    guard let program = [Program.dispatcher, .espeak].first(where: { ChildCommand([$0.name]).isInstalled })
-    else {
+    let programs = [Program.dispatcher, .espeak].filter { ChildCommand([$0.name]).isInstalled }
+    if programs.isEmpty {
       throw Failure(
         .unavailable, "--say: neither spd-say nor espeak-ng is installed",
         "install the Debian package speech-dispatcher or espeak-ng")
     }
-    self.program = program
-    self.language = language
     let state = state
-    try SystemThread.start("vl2-speech") { [program, language] in
-      Self.work(state, program, language)
-    }
+    try SystemThread.start("vl2-speech") { Self.work(state, programs, language) }
   }
 
   /// Speaks a text after those before.
@@ -60,7 +54,8 @@ final class Speaker: Sendable {
     if let failure { throw failure }
   }
 
-  private static func work(_ state: Monitor<State>, _ program: Program, _ language: String?) {
+  private static func work(_ state: Monitor<State>, _ programs: [Program], _ language: String?) {
+    var programs = programs[...]
     func next() -> String? {
       state.wait { state -> String?? in
         if !state.waiting.isEmpty { return .some(state.waiting.removeFirst()) }
@@ -69,7 +64,10 @@ final class Speaker: Sendable {
     }
     var failure: ChildError?
     while failure == nil, !Interruption.isRequested, let text = next() {
-      failure = say(text, program, language)
+      repeat {
+        failure = programs.first.flatMap { say(text, $0, language) }
+        if failure != nil { programs = programs.dropFirst() }
+      } while failure != nil && !programs.isEmpty
     }
     state.change {
       $0.failure = failure

@@ -167,6 +167,13 @@ import Testing
           "neither spd-say nor espeak-ng is installed; install the Debian package speech-dispatcher or espeak-ng"
       )
     }
+    // Where nobody answers spd-say, the other one speaks.
+    let failing = "if [ ${0##*/} = spd-say ]; then exit 1; fi; \(note)"
+    try withPrograms(["spd-say", "espeak-ng"], failing) { folder in
+      let run = try vl2.run(try words() + prompt + ["--say", receipt, table], environment: path(folder))
+      let said = try String(contentsOfFile: folder + "/said", encoding: .utf8)
+      #expect(run.status == 0 && said.split(separator: "\n").count == 4, "\(said) \(run)")
+    }
     try withPrograms(["espeak-ng"], "echo 'no sound card' >&2; exit 3") { folder in
       let run = try vl2.run(try words() + prompt + ["--say", receipt], environment: path(folder))
       #expect(run.status == 69 && run.output == "a receipt from a store with 2 items\n", "\(run)")
