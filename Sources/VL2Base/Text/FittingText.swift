@@ -12,7 +12,7 @@ package struct FittingText {
   /// Adds to the end.
   package mutating func append(_ text: String) {
     given += text
-    whole = UntrustedText.line(given).split(separator: " ").joined(separator: " ")
+    whole = UntrustedText.line(given).split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   /// Whether nothing that is added can change the result.

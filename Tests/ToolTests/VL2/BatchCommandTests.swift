@@ -270,8 +270,7 @@ import Testing
       #expect(mkfifo(own + "/pipe.jpg", 0o600) == 0)
       // A file that says it is a picture, and has no end.
       try write([0xFF, 0xD8, 0xFF], to: own + "/large.jpg")
-      try #require(try FileHandle(forUpdating: URL(fileURLWithPath: own + "/large.jpg"))).truncate(
-        atOffset: 300 << 20)
+      #expect(truncate(own + "/large.jpg", 300 << 20) == 0)
       let pictures = [
         ("../secret.png", "goes up"), (folder + "/secret.png", "it is outside"),
         ("file:///etc/passwd", "outside"),
