@@ -61,7 +61,7 @@ import Testing
       try vl2.run([
         "ask", "--model", model, "--max-tokens", "57", "--system", system, small, "Describe the picture.",
       ])
-      .output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      .output.filter { $0.isLetter || $0.isNumber }
     }
     for (words, limit, system) in [
       (["--length", "20"], 20, "Answer with at most 20 characters."),
@@ -72,8 +72,8 @@ import Testing
       let run = try vl2.run(["describe", "--model", model] + words + [small])
       #expect(run.status == 0 && run.output.count <= limit + 1 && run.output.hasSuffix("\n"), "\(run)")
       #expect(run.output.count { $0.isNewline } == 1)
-      let begin = run.output.dropLast().prefix { $0 != "…" }
-      #expect(try !begin.isEmpty && asked(system).contains(begin), "\(run)")
+      let begin = run.output.filter { $0.isLetter || $0.isNumber }
+      #expect(try !begin.isEmpty && asked(system).hasPrefix(begin), "\(run)")
     }
   }
 
