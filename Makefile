@@ -15,7 +15,7 @@ SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Comm
 SLOW := $(SLOW)|(Engine|EngineMemory)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
 SLOW := $(SLOW)|KeepingTests/(conversations|interruptions|givesWay)
 SLOW := $(SLOW)|(Listener|RawRequest|Server|ServeCommand)Tests/|OnlyWayTests/interrupted
-SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand)Tests/
+SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand|BatchCommand|DescribeCommand)Tests/
 SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
@@ -52,6 +52,7 @@ help:
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make test-soak        vl2 serve with 16 clients of all kinds while files and descriptors fail; MINUTES=30 SEED=1"
 	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
+	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
@@ -110,6 +111,11 @@ test-kiosk: dependencies
 test-soak: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	python3 Tests/ClientTests/soak.py --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+.PHONY: test-batch
+test-batch: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	python3 Tests/ClientTests/batch.py --pictures $(or $(PICTURES),2000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
 
 lint:
 	@scripts/install-dependencies.sh lint

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
-all=(openai openai-1.65 responses ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
+all=(openai openai-1.65 responses batch ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
   openapi page kiosk mistreatment slow-clients llama-server integrations nginx watch-examples)
 named=(kiosk-long)
 # Those that take little of the processors' time for the time that they take.

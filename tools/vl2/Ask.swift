@@ -18,6 +18,7 @@ struct Ask: AsyncParsableCommand {
         vl2 ask --model tiny.vl2q photo.jpg "What is in the picture?"
         vl2 ask --model tiny.vl2q before.jpg after.jpg "What has changed?"
         vl2 ask --model tiny.vl2q --each *.jpg "Describe it in one sentence."
+        vl2 ask --model tiny.vl2q --each holiday "Is there a boat?"
         vl2 ask --model tiny.vl2q --ground "the dog" --draw found.png photo.jpg
         curl -s http://camera/photo.jpg | vl2 ask --model tiny.vl2q - "Is it open?"
         vl2 ask --model tiny.vl2q --choices "open,shut" gate.jpg "How is the gate?"
@@ -42,7 +43,8 @@ struct Ask: AsyncParsableCommand {
 
   func run() async throws {
     // What would fail after the work must fail before it.
-    let inputs = try [options.path()] + asking.inputs
+    let picturePaths = try asking.pictures()
+    let inputs = try [options.path()] + asking.inputs(picturePaths)
     let drawing = try asking.draw.map { try OutputFile($0, .drawing, reading: inputs) }
     let form = try form()
     let begin = ContinuousClock.now
@@ -53,7 +55,7 @@ struct Ask: AsyncParsableCommand {
     let opening = ContinuousClock.now - begin
     var speeds = SpeedCache(engine, exact: options.exact, reading: inputs)
     var failure: Int32?
-    for paths in asking.each ? asking.picturePaths.map({ [$0] }) : [asking.picturePaths] {
+    for paths in asking.each ? picturePaths.map({ [$0] }) : [picturePaths] {
       do {
         let begin = ContinuousClock.now
         let pictures = try paths.map {

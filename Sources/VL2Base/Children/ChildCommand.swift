@@ -37,6 +37,9 @@ package struct ChildCommand: Sendable, Equatable {
 
   private static let shell = "/bin/sh"
 
+  /// Whether there is such a program.
+  package var isInstalled: Bool { words.first.map { Self.path(of: $0) != nil } ?? false }
+
   /// What is started: the path of a program, and all its words.
   ///
   /// The program is looked for here and not by the system, so that one that is missing is told by its name, also where a

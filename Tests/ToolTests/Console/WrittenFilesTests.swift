@@ -18,9 +18,13 @@ import Testing
     var description: String { "\(program) \(words.joined(separator: " "))" }
   }
 
-  /// All of them but what `vl2 chat` writes, which `ChatFilesTests` has, and folders, which must be new
-  /// (`vl2-convert dequantize`).
+  /// All of them but what `vl2 chat` writes, which `ChatFilesTests` has, files beside pictures (`DescribeCommandTests`), and
+  /// folders, which must be new (`vl2-convert dequantize`).
   static let outputs = [
+    Output(
+      program: "vl2",
+      words: ["batch", "--model", "m.vl2q", "batch.jsonl", "--images", "ck", "-o", "OUT"],
+      inputs: ["m.vl2q", "batch.jsonl"], fitting: "out.jsonl"),
     Output(
       program: "vl2-convert", words: ["pack", "ck", "--recipe", "recipe.json", "-o", "OUT"],
       inputs: [
@@ -69,7 +73,7 @@ import Testing
       }
       try write(
         [
-          "/m.vl2q": "no model", "/schema.json": "{}",
+          "/m.vl2q": "no model", "/schema.json": "{}", "/batch.jsonl": "{}\n",
           "/recipe.json": try Tool("vl2-convert").run(["inspect", "--recipe"]).output,
           "/items.jsonl":
             #"{"task": "t", "images": ["a.png", "b.png"], "question": "q", "answer": "a"}"# + "\n",
@@ -127,13 +131,15 @@ import Testing
         try FileManager.default.removeItem(atPath: path)
       }
       // Nothing is left of what was refused.
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 9)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 10)
     }
   }
 
   /// What fits goes on to the work, which says that the model is none, or to its end.
   @Test(arguments: outputs) func fittingFilesAreReplaced(_ output: Output) throws {
     if output.words.contains("synthesize") { return }
+    // It only goes on with its own (`BatchCommandTests`).
+    if output.words.contains("batch") { return }
     try withInputs { folder in
       let place = folder + "/" + output.fitting
       try write("replaceable".utf8, to: place)
