@@ -82,6 +82,9 @@ elif [ "${1:-}" = clients ]; then
   need_program jq jq
   need_program prometheus prometheus              # with promtool
   need_program chromium chromium
+  need_program pdftoppm poppler-utils
+  need_program ffmpeg ffmpeg
+  need_file /usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf fonts-dejavu-core
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

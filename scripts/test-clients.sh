@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run `vl2 serve` with the bundled model against the programs that speak to such a server, and against what no program
 # should send. Tests/ClientTests/README.md says what each part is.
-# Usage: test-clients.sh [PART...]     all parts where none is named
+# Usage: test-clients.sh [PART...]     all parts where none is named; reading-long by its name alone
 # Two lanes run side by side: parts that mostly wait, and the others. What a part prints comes when it ends.
 # VL2_BUILD names the folder of vl2 and vl2-convert (.build/release). Python packages and downloaded tests are kept in
 # .build/clients.
@@ -12,7 +12,9 @@ root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
 all=(openai openai-1.65 responses ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
-  openapi page mistreatment slow-clients llama-server integrations nginx)
+  openapi page mistreatment slow-clients llama-server integrations nginx reading)
+# Those that run where they are named.
+named=(reading-long)
 # Those that take little of the processors' time for the time that they take.
 waiting=(limits mistreatment slow-clients)
 
@@ -22,7 +24,8 @@ fail() { say "$@"; exit 1; }
 parts=("$@")
 [ $# -gt 0 ] || parts=("${all[@]}")
 for part in "${parts[@]}"; do
-  [[ " ${all[*]} " == *" $part "* ]] || fail "there is no part '$part'; the parts are: ${all[*]}"
+  [[ " ${all[*]} ${named[*]} " == *" $part "* ]] ||
+    fail "there is no part '$part'; the parts are: ${all[*]} ${named[*]}"
 done
 VL2_BUILD=$(realpath -ms "${VL2_BUILD:-.build/release}")
 export VL2_BUILD

@@ -122,12 +122,12 @@ package enum Columns {
     return [whole]
   }
 
-  /// Whether a column holds text: three lines or more, that fill half of it.
+  /// Whether a column holds text: five lines or more, that fill half of it.
   private static func isText(_ column: Range<Int>, _ rows: Range<Int>, _ ink: Ink) -> Bool {
     let region = FrameRegion(
       left: column.lowerBound, top: rows.lowerBound, width: column.count, height: rows.count)
     let lines = TextLines(rows: ink.rows(region), top: region.top).lines
-    guard lines.count >= 3 else { return false }
+    guard lines.count >= 5 else { return false }
     let widths = lines.map { line in
       let counts = ink.columns(
         FrameRegion(left: region.left, top: line.lowerBound, width: region.width, height: line.count))

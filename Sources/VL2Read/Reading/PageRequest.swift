@@ -20,7 +20,7 @@ package struct PageRequest: Sendable {
   package init(format: PageFormat) { self.format = format }
 
   /// - Parameter isPart: whether the picture shows a part of a page.
-  func prompt(isPart: Bool) -> String {
+  package func prompt(isPart: Bool) -> String {
     if let prompt { return prompt }
     let what = isPart ? "This is a part of a page." : "This is a page."
     switch format {
@@ -36,7 +36,8 @@ package struct PageRequest: Sendable {
     }
   }
 
-  func question(_ picture: Picture, isPart: Bool) -> Question {
+  /// - Parameter isPart: whether the picture shows a part of a page.
+  package func question(_ picture: Picture, isPart: Bool) -> Question {
     var question = Question(prompt(isPart: isPart), pictures: [picture], maxTokens: maxTokens)
     question.tileLimit = mostTiles.map { .tiles($0) } ?? .context
     if let schema { question.form = .schema(schema) }

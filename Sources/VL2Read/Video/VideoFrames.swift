@@ -8,6 +8,11 @@ package final class VideoFrames {
   package struct Sample: Sendable {
     package var seconds: Double
     package var picture: [UInt8]
+
+    package init(seconds: Double, picture: [UInt8]) {
+      self.seconds = seconds
+      self.picture = picture
+    }
   }
 
   package let path: String

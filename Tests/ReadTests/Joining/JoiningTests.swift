@@ -1,5 +1,5 @@
 import Testing
-@testable import VL2Read
+import VL2Read
 
 @Suite struct JoiningTests {
   private func joined(_ one: String, _ other: String, _ seam: Band.Seam) -> (String, Bool) {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 import VL2Frames
-@testable import VL2Read
+import VL2Read
 import VL2Run
 
 /// Whole pages against a reader that sees what is on a picture and nothing else.

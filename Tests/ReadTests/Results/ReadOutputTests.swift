@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 import VL2Base
-@testable import VL2Read
+import VL2Read
 
 @Suite struct ReadOutputTests {
   private let pieces = (0..<6).map { "piece \($0)\n" + String(repeating: "x", count: 37 * $0) + "\n" }
@@ -12,7 +12,7 @@ import VL2Base
     return ReadWork(inputs: [try ReadWork.Input(folder + "/in")], settings: settings)
   }
 
-  private func write(_ output: ReadOutput, upTo end: Int) throws {
+  private func put(_ output: ReadOutput, upTo end: Int) throws {
     while output.pieces < end { try output.write(pieces[output.pieces], isFailure: output.pieces == 2) }
   }
 
@@ -20,7 +20,7 @@ import VL2Base
     try withTemporaryFolder { folder in
       let path = folder + "/out.md"
       let output = try ReadOutput(path, try work(folder), head: "head\n", resumes: false)
-      try write(output, upTo: 6)
+      try put(output, upTo: 6)
       #expect(!FileManager.default.fileExists(atPath: path))
       try output.finish()
       #expect(try String(contentsOfFile: path, encoding: .utf8) == "head\n" + pieces.joined())
@@ -38,16 +38,16 @@ import VL2Base
       let path = folder + "/out.md"
       let files = ReadOutput.files(path)
       let complete = "head\n" + pieces.joined()
-      try write(try ReadOutput(path, try work(folder), head: "head\n", resumes: false), upTo: 4)
+      try put(try ReadOutput(path, try work(folder), head: "head\n", resumes: false), upTo: 4)
       let (part, journal) = (try bytes(of: files[0]), try bytes(of: files[1]))
       for cut in 0...journal.count {
         for tail in [part, Array(part.prefix(part.count * cut / journal.count)), part + Array("torn".utf8)] {
-          try TestSupport.write(journal.prefix(cut), to: files[1])
-          try TestSupport.write(tail, to: files[0])
+          try write(journal.prefix(cut), to: files[1])
+          try write(tail, to: files[0])
           do {
             let output = try ReadOutput(path, try work(folder), head: "head\n", resumes: true)
             #expect(output.pieces <= 4 && (output.failures == 1) == (output.pieces > 2))
-            try write(output, upTo: 6)
+            try put(output, upTo: 6)
             try output.finish()
             #expect(try String(contentsOfFile: path, encoding: .utf8) == complete, "\(cut)")
           } catch ReadError.nothingToResume {
@@ -63,7 +63,7 @@ import VL2Base
   @Test func otherWork() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/out.md"
-      try write(try ReadOutput(path, try work(folder), head: "", resumes: false), upTo: 2)
+      try put(try ReadOutput(path, try work(folder), head: "", resumes: false), upTo: 2)
       func refusal(_ work: ReadWork) -> ReadError? {
         reported { _ = try ReadOutput(path, work, head: "", resumes: true) } as? ReadError
       }
@@ -84,7 +84,7 @@ import VL2Base
           reported { _ = try ReadOutput(path, try work(folder), head: "", resumes: resumes) } as? ReadError
             == .inUse(path: path))
       }
-      try write(first, upTo: 6)
+      try put(first, upTo: 6)
       try first.finish()
       #expect(try String(contentsOfFile: path, encoding: .utf8) == pieces.joined())
     }
