@@ -61,9 +61,11 @@ struct Ask: AsyncParsableCommand {
         let begin = ContinuousClock.now
         let blank = Question(answering.system.map { [.system($0)] } ?? [], maxTokens: answering.maxTokens)
         let video = try await watching.pictures(paths, blank, texts[0], engine)
-        let pictures = try video?.frames.map(\.picture) ?? paths.map {
-          try Picture(contentsOf: AskOptions.file($0), background: looking.transparency.background)
-        }
+        let pictures =
+          try video?.frames.map(\.picture)
+          ?? paths.map {
+            try Picture(contentsOf: AskOptions.file($0), background: looking.transparency.background)
+          }
         var asked = Asked(
           question: Question([], maxTokens: answering.maxTokens, sampling: answering.sampling),
           lastPicture: pictures.last, path: asking.each ? paths[0] : nil,

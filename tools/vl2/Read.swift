@@ -47,8 +47,12 @@ struct Read: AsyncParsableCommand {
       throw ValidationError("--resume: \(reading.output ?? "") is no file that could be gone on with.")
     }
     let helper = reading.helping.helper
-    let documents = try isVideo
-      ? [] : reading.files.map { try Document($0, pages: reading.pages.flatMap { PageRange($0) } ?? .init(), helper) }
+    let documents =
+      try isVideo
+      ? []
+      : reading.files.map {
+        try Document($0, pages: reading.pages.flatMap { PageRange($0) } ?? .init(), helper)
+      }
     if !reading.textLayer { try offerText(documents) }
     let result = try Result(reading, head: format.head, model: model, isVideo: isVideo)
     let asker = Asker(options)
@@ -71,7 +75,8 @@ struct Read: AsyncParsableCommand {
   private func checkVideo() throws {
     if reading.files.count > 1 { throw ValidationError("A video is read by itself; give it alone.") }
     let others: [(String, Bool)] = [
-      ("--pages", reading.pages != nil), ("--schema", reading.schema != nil), ("--text-layer", reading.textLayer),
+      ("--pages", reading.pages != nil), ("--schema", reading.schema != nil),
+      ("--text-layer", reading.textLayer),
       ("--format", reading.format.map { $0 != .json } ?? false), ("--lines", reading.lines != nil),
       ("--columns", reading.columns != "auto"), ("--rotate", reading.rotate != 0),
     ]

@@ -34,21 +34,24 @@ struct ReadOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Turn pages clockwise by 90, 180 or 270 degrees, beyond what files say themselves.", valueName: "degrees")
+      "Turn pages clockwise by 90, 180 or 270 degrees, beyond what files say themselves.",
+      valueName: "degrees")
   )
   var rotate = 0
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How many columns a page's text has; auto: as it looks.", valueName: "n|auto"), completion: .list(["auto"])
+      "How many columns a page's text has; auto: as it looks.", valueName: "n|auto"),
+    completion: .list(["auto"])
   )
   var columns = "auto"
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The most lines that are read at once. (default: as many as the model sees large enough)", valueName: "n"))
+      "The most lines that are read at once. (default: as many as the model sees large enough)",
+      valueName: "n"))
   var lines: Int?
 
   @Option(
@@ -63,7 +66,8 @@ struct ReadOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Of a video: the time from one picture to the next, 500ms to 1h. (default: 10s)", valueName: "time"))
+    help: ArgumentHelp(
+      "Of a video: the time from one picture to the next, 500ms to 1h. (default: 10s)", valueName: "time"))
   var every: String?
 
   @Flag(help: "Go on where an earlier run with the same files, options and -o ended.")

@@ -11,7 +11,8 @@ struct VideoOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Of a video: the most pictures, those at which it changes. (default: 8, or as many as fit)", valueName: "n"))
+      "Of a video: the most pictures, those at which it changes. (default: 8, or as many as fit)",
+      valueName: "n"))
   var frames: Int?
 
   @Option(

@@ -31,7 +31,8 @@ package struct Document: Sendable {
       }
       pages = 1...1
     // A way out for each kind is known there.
-    case .heic, .avif, .gif, .bmp, .tiff, .jpegXL, .jpeg2000, .photoshop, .svg, .lfsPointer, .webPage, .archive:
+    case .heic, .avif, .gif, .bmp, .tiff, .jpegXL, .jpeg2000, .photoshop, .svg, .lfsPointer, .webPage,
+      .archive:
       throw PictureError.unsupportedFormat(name: path, format: kind)
     default: throw ReadError.notReadable(path: path, kind: kind)
     }

@@ -13,7 +13,8 @@ package struct PageRange: Sendable, Equatable {
   package init?(_ text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     func number(_ part: Substring) -> Int? {
-      part.count < 8 && part.allSatisfy { $0.isASCII && $0.isNumber } ? Int(part).flatMap { $0 > 0 ? $0 : nil } : nil
+      part.count < 8 && part.allSatisfy { $0.isASCII && $0.isNumber }
+        ? Int(part).flatMap { $0 > 0 ? $0 : nil } : nil
     }
     guard (1...2).contains(parts.count), let first = number(parts[0]) else { return nil }
     if parts.count == 1 {

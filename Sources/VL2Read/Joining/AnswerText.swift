@@ -38,7 +38,8 @@ package enum CSVRows {
         rest.removeFirst()
         cell.append("\"")
       case "\"" where isQuoted: isQuoted = false
-      case "\"" where cell.allSatisfy(\.isWhitespace) && !wasQuoted: (cell, isQuoted, wasQuoted) = ("", true, true)
+      case "\"" where cell.allSatisfy(\.isWhitespace) && !wasQuoted:
+        (cell, isQuoted, wasQuoted) = ("", true, true)
       case "," where !isQuoted: finish()
       case _ where character.isNewline && !isQuoted: finishRow()
       default: if !(wasQuoted && !isQuoted && character.isWhitespace) { cell.append(character) }

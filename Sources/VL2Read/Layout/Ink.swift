@@ -71,7 +71,8 @@ package struct Ink: Sendable {
     let whole = FrameRegion(left: 0, top: 0, width: width, height: height)
     let lines = TextLines(rows: rows(whole), top: 0)
     guard let first = lines.lines.first, let last = lines.lines.last else { return nil }
-    let band = FrameRegion(left: 0, top: first.lowerBound, width: width, height: last.upperBound - first.lowerBound)
+    let band = FrameRegion(
+      left: 0, top: first.lowerBound, width: width, height: last.upperBound - first.lowerBound)
     let columns = columns(band)
     guard let left = columns.firstIndex(where: { $0 > 0 }), let right = columns.lastIndex(where: { $0 > 0 })
     else { return nil }

@@ -33,7 +33,9 @@ package struct DocumentReader {
     self.tell = tell
   }
 
-  package static func pageCount(_ documents: [Document]) -> Int { documents.reduce(0) { $0 + $1.pages.count } }
+  package static func pageCount(_ documents: [Document]) -> Int {
+    documents.reduce(0) { $0 + $1.pages.count }
+  }
 
   /// Reads all pages but the first ones.
   ///

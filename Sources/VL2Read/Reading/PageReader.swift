@@ -54,7 +54,9 @@ package struct PageReader {
   private func value(_ page: Picture, _ content: FrameRegion, _ ink: Ink) async throws -> PageContent {
     let lines = TextLines(rows: ink.rows(content), top: content.top)
     let seen = sight.scale(width: content.width, height: content.height) * Double(lines.usualHeight)
-    if seen < TileSight.leastLine * 0.6 { note("its print is small for reading it at once, as a schema wants") }
+    if seen < TileSight.leastLine * 0.6 {
+      note("its print is small for reading it at once, as a schema wants")
+    }
     let answer = try await ask(part(page, content), false)
     guard let value = try? JSONReader.read(Array(answer.text.utf8)) else {
       return .failed("the answer is no whole JSON text; a higher --max-tokens may help")

@@ -27,12 +27,14 @@ package struct PageRequest: Sendable {
     case .markdown:
       return
         "\(what) Write all of its text as Markdown, line by line in the order of reading, with headings, lists and tables as they are. Write nothing else."
-    case .text: return "\(what) Write all of its text, line by line in the order of reading. Write nothing else."
+    case .text:
+      return "\(what) Write all of its text, line by line in the order of reading. Write nothing else."
     case .csv:
       return
         "\(what) Write its tables as CSV: one row of a table on each line, cells separated by commas. Write nothing else."
     case .json where schema != nil: return "\(what) Give what it says as JSON."
-    case .json: return "\(what) Write all of its text, line by line in the order of reading. Write nothing else."
+    case .json:
+      return "\(what) Write all of its text, line by line in the order of reading. Write nothing else."
     }
   }
 

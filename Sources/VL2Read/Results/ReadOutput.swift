@@ -38,7 +38,8 @@ package final class ReadOutput {
     let journal = ResultKind("a journal of vl2 read", endings: []) { $0.starts(with: #"{"vl2_read":"#.utf8) }
     try journal.check(files[1], reading: inputs)
     let hasJournal = (FileStatus(files[1])?.bytes ?? 0) > 0
-    try ResultKind("unfinished work of vl2 read", endings: []) { _ in hasJournal }.check(files[0], reading: inputs)
+    try ResultKind("unfinished work of vl2 read", endings: []) { _ in hasJournal }.check(
+      files[0], reading: inputs)
     for file in files {
       var status = stat()
       guard lstat(file, &status) == 0, status.st_mode & S_IFMT != S_IFREG else { continue }
@@ -97,7 +98,9 @@ package final class ReadOutput {
   package func write(_ text: String, isFailure: Bool = false) throws {
     let files = Self.files(path)
     try append(text, to: part, files[0])
-    guard fdatasync(part) == 0 || errno == EINVAL || errno == EROFS else { throw OutputError(files[0], errno) }
+    guard fdatasync(part) == 0 || errno == EINVAL || errno == EROFS else {
+      throw OutputError(files[0], errno)
+    }
     length += text.utf8.count
     pieces += 1
     if isFailure { failures += 1 }

@@ -46,7 +46,9 @@ package struct FrameChoice {
     var least = 1
     for index in entries.indices.dropFirst(2) {
       let (one, other) = (entries[index], entries[least])
-      if one.change < other.change || one.change == other.change && room(index) < room(least) { least = index }
+      if one.change < other.change || one.change == other.change && room(index) < room(least) {
+        least = index
+      }
     }
     entries.remove(at: least)
     if least < entries.count {

@@ -27,7 +27,8 @@ package struct VideoQuestion: Sendable {
   ///   - text: what is asked.
   ///   - most: more are not counted.
   /// - Throws: `QuestionError`.
-  package static func room(for question: Question, _ text: String, atMost most: Int, _ engine: Engine) async throws
+  package static func room(for question: Question, _ text: String, atMost most: Int, _ engine: Engine)
+    async throws
     -> Int
   {
     // Any picture has as many tokens as another where there are more than two. The time is as long as one gets.

@@ -64,7 +64,9 @@ import VL2Run
   /// Where paper shows through, rather there.
   @Test func bandsPreferParagraphs() {
     var page = DrawnPage(width: 300, height: 500)
-    for index in 0..<14 { page.line(index, x: 10, y: 10 + index * 30 + (index > 6 ? 30 : 0), width: 240, height: 20) }
+    for index in 0..<14 {
+      page.line(index, x: 10, y: 10 + index * 30 + (index > 6 ? 30 : 0), width: 240, height: 20)
+    }
     let picture = page.picture
     let bands = BandCutter(mostHeight: 280).bands(whole(picture), Ink(picture))
     #expect(bands.map(\.lines.count) == [7, 7] && bands.map(\.seam) == [.none, .paragraph])

@@ -13,9 +13,11 @@ import VL2Run
 
   /// - Parameter most: lines that fit into an answer.
   private func read(
-    _ picture: Picture, _ request: PageRequest, lineWidth: Int, lineHeight: Int, most: Int = .max, _ notes: Notes
+    _ picture: Picture, _ request: PageRequest, lineWidth: Int, lineHeight: Int, most: Int = .max,
+    _ notes: Notes
   ) async throws -> [String] {
-    let sight = TileSight([384, 768, 1152].flatMap { width in [384, 768, 1152].map { .init(width: width, height: $0) } })
+    let sight = TileSight(
+      [384, 768, 1152].flatMap { width in [384, 768, 1152].map { .init(width: width, height: $0) } })
     let reader = PageReader(request, sight: sight) { part, _ in
       notes.questions += 1
       let lines = DrawnPage.read(part, width: lineWidth, height: lineHeight)
@@ -68,7 +70,8 @@ import VL2Run
     let notes = Notes()
     let request = PageRequest(format: .text)
     #expect(
-      try await read(page.picture, request, lineWidth: 360, lineHeight: 20, most: most, notes) == numbered(32))
+      try await read(page.picture, request, lineWidth: 360, lineHeight: 20, most: most, notes) == numbered(32)
+    )
     #expect(notes.lines.isEmpty)
   }
 
@@ -108,7 +111,8 @@ import VL2Run
     var page = DrawnPage(width: 300, height: 60)
     page.line(3, x: 20, y: 20, width: 240, height: 20)
     let notes = Notes()
-    let reader = PageReader(PageRequest(format: .text), sight: TileSight([.init(width: 384, height: 384)])) { _, _ in
+    let reader = PageReader(PageRequest(format: .text), sight: TileSight([.init(width: 384, height: 384)])) {
+      _, _ in
       PartAnswer(text: "line", isCut: true)
     } note: {
       notes.lines.append($0)

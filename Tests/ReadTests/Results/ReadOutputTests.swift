@@ -101,7 +101,8 @@ import VL2Read
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "precious")
         try FileManager.default.removeItem(atPath: file)
         try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: folder + "/elsewhere")
-        #expect(reported { try ReadOutput.check(path, PageFormat.markdown.kind, reading: []) }?.kind == .usage)
+        #expect(
+          reported { try ReadOutput.check(path, PageFormat.markdown.kind, reading: []) }?.kind == .usage)
         try FileManager.default.removeItem(atPath: file)
       }
       // What is read is no place for unfinished work either.

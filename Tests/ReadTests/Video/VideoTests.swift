@@ -33,7 +33,9 @@ import VL2Run
     }
     let times = choice.chosen().map(\.seconds)
     #expect(times.count == 4 && times[0] == 0)
-    for (one, other) in zip(times, times.dropFirst() + [100]) { #expect((10...60).contains(other - one), "\(times)") }
+    for (one, other) in zip(times, times.dropFirst() + [100]) {
+      #expect((10...60).contains(other - one), "\(times)")
+    }
   }
 
   @Test func fewerThanWanted() throws {
