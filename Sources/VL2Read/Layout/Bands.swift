@@ -91,12 +91,16 @@ package struct BandCutter: Sendable {
     }
   }
 
+  /// Rows from which on something without empty rows is not believed to be one line.
+  private static let leastUnknown = 96
+
   /// Two parts of a band that turned out to be too much; nil where it cannot be divided.
   package static func halves(_ band: Band) -> [Band]? {
     guard band.lines.count > 1 else {
-      // Nothing is known of what is in it.
+      // One line, or what has no empty rows because of what is between its lines: nothing is known of that.
+      guard band.lines.first?.count ?? band.region.height >= leastUnknown else { return nil }
       let parts = overlapping(band, mostHeight: band.region.height * 5 / 8)
-      return parts.count > 1 && band.region.height >= 64 ? parts : nil
+      return parts.count > 1 ? parts : nil
     }
     let cutter = BandCutter(mostHeight: .max, mostLines: (band.lines.count + 1) / 2)
     let gaps = zip(band.lines, band.lines.dropFirst()).map { $1.lowerBound - $0.upperBound }.sorted()

@@ -24,6 +24,18 @@ import VL2Run
     #expect(choice.chosen().map(\.seconds) == [0, 23, 31, 70])
   }
 
+  /// From one plain picture to another.
+  @Test func colours() throws {
+    var choice = FrameChoice(2)
+    for second in 0..<20 {
+      let pixel: [UInt8] = second < 13 ? [200, 30, 30] : [30, 30, 200]
+      let pixels = (0..<160 * 120).flatMap { _ in pixel }
+      let picture = Picture(width: 160, height: 120, pixels: pixels).jpeg()
+      try choice.add(.init(seconds: Double(second), picture: picture))
+    }
+    #expect(choice.chosen().map(\.seconds) == [0, 13])
+  }
+
   /// Where nothing happens they are spread.
   @Test func stillness() throws {
     var choice = FrameChoice(4)
