@@ -40,6 +40,7 @@ let package = Package(
       dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
     .target(name: "VL2Frames", dependencies: ["VL2Base", "VL2Run"]),
     .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML", "CV4L2"]),
+    .target(name: "VL2Read", dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Frames"]),
     .target(
       name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"],
       // scripts/embed-page.py makes Swift files from them.
@@ -61,7 +62,7 @@ let package = Package(
       name: "vl2",
       dependencies: [
         "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Serve", "VL2Frames",
-        "VL2Watch",
+        "VL2Read", "VL2Watch",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
@@ -104,6 +105,11 @@ let package = Package(
       name: "WatchTests",
       dependencies: [
         "VL2Base", "VL2Run", "VL2Frames", "VL2Watch", "CV4L2", "TestSupport", "TestModels", "TestFrames",
+      ]),
+    .testTarget(
+      name: "ReadTests",
+      dependencies: [
+        "VL2Base", "VL2Quant", "VL2Run", "VL2Frames", "VL2Read", "TestSupport", "TestFrames",
       ]),
     // It runs the programs, so they are built with it.
     .testTarget(

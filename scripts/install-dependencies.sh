@@ -85,6 +85,9 @@ elif [ "${1:-}" = clients ]; then
   need_program espeak-ng espeak-ng
   need_program mosquitto mosquitto
   need_program mosquitto_pub mosquitto-clients
+  need_program pdftoppm poppler-utils
+  need_program ffmpeg ffmpeg
+  need_file /usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf fonts-dejavu-core
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Run `vl2 serve` with the bundled model against the programs that speak to such a server, and against what no program
 # should send. Tests/ClientTests/README.md says what each part is.
-# Usage: test-clients.sh [PART...]     all parts where none is named
-# kiosk-long takes ten minutes and runs only where it is named.
+# Usage: test-clients.sh [PART...]     all parts where none is named; kiosk-long and reading-long by their names alone
 # Two lanes run side by side: parts that mostly wait, and the others. What a part prints comes when it ends.
 # VL2_BUILD names the folder of vl2 and vl2-convert (.build/release). Python packages and downloaded tests are kept in
 # .build/clients.
@@ -13,8 +12,9 @@ root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
 all=(openai openai-1.65 responses batch ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
-  openapi page kiosk mistreatment slow-clients llama-server integrations nginx watch-examples)
-named=(kiosk-long)
+  openapi page kiosk mistreatment slow-clients llama-server integrations nginx watch-examples reading)
+# Those that run where they are named.
+named=(kiosk-long reading-long)
 # Those that take little of the processors' time for the time that they take.
 waiting=(limits mistreatment slow-clients)
 

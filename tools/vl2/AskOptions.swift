@@ -55,7 +55,7 @@ struct AskOptions: ParsableArguments {
 
   @Argument(
     help: ArgumentHelp(
-      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question. Behind -- nothing is an option, whatever it begins with.",
+      "Pictures (JPEG, PNG, WebP) or one video, then the question; - is standard input: a picture, or in the last place the question. Behind -- nothing is an option, whatever it begins with.",
       valueName: "picture ... question"), completion: .file())
   var words: [String] = []
 

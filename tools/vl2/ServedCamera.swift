@@ -28,10 +28,7 @@ final class ServedCamera: Sendable {
   /// - Throws: `InputError`, `FileError`, `SchemaError`, `SourceError`.
   init(configuration path: String) throws {
     configuration = try WatchConfiguration(contentsOf: path)
-    source = Handed(
-      try FrameSources.source(
-        configuration.camera, fromStart: configuration.fromStart,
-        interval: 1 / configuration.looksPerSecond))
+    source = Handed(try configuration.source())
     live = LiveSource(questions: configuration.questions.map { ($0.name, $0.text) })
   }
 

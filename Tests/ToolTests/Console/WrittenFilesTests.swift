@@ -56,6 +56,12 @@ import Testing
     Output(
       program: "vl2", words: ["bench", "--model", "m.vl2q", "--memory", "mapped", "--plot", "OUT"],
       inputs: ["m.vl2q"], fitting: "out.svg"),
+    Output(
+      program: "vl2", words: ["read", "--model", "m.vl2q", "-o", "OUT", "a.png", "b.png"],
+      inputs: ["m.vl2q", "a.png", "b.png"], fitting: "out.md"),
+    Output(
+      program: "vl2", words: ["read", "--model", "m.vl2q", "--schema", "schema.json", "-o", "OUT", "a.png"],
+      inputs: ["m.vl2q", "schema.json", "a.png"], fitting: "out.jsonl"),
   ]
 
   /// Everything that the commands read, in a folder. The model is none, so that whoever begins to work says so.
