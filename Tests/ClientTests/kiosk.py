@@ -71,14 +71,13 @@ class Screen:
     def sees(self):
         expect(self.page.locator("#trouble")).to_be_hidden()
 
-    def pixel(self, x, y):
-        """The red, green and blue of the picture at a share of its width and height."""
-        return self.page.evaluate(
-            """([x, y]) => {
-              const canvas = document.querySelector("canvas");
-              const [left, top] = [Math.floor(x * canvas.width), Math.floor(y * canvas.height)];
-              return [...canvas.getContext("2d").getImageData(left, top, 1, 1).data].slice(0, 3);
-            }""", [x, y])
+    def pixels(self):
+        """Red, green, blue and opacity of the picture on the screen, made 8 x 8 pixels small."""
+        return self.page.evaluate("""() => {
+          const small = new OffscreenCanvas(8, 8).getContext("2d");
+          small.drawImage(document.querySelector("canvas"), 0, 0, 8, 8);
+          return [...small.getImageData(0, 0, 8, 8).data];
+        }""")
 
     def shot(self, name):
         self.page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
@@ -140,7 +139,8 @@ class StandIn:
         self.requests = []
         self.streams = []
         self.opening = []
-        self.is_away = False
+        # What the events are refused with: a status and why.
+        self.refusal = None
         self.lock = threading.Lock()
         outer = self
 
@@ -174,8 +174,11 @@ class StandIn:
                     headers = [("Content-Type", "image/jpeg"), ("X-Frame-Number", str(outer.number))]
                     self.head(200, headers, len(outer.picture))
                     self.wfile.write(outer.picture)
-                elif outer.is_away:
-                    self.head(503, [], 0)
+                elif outer.refusal:
+                    status, message = outer.refusal
+                    body = json.dumps({"error": {"message": message}}).encode()
+                    self.head(status, [("Content-Type", "application/json")], len(body))
+                    self.wfile.write(body)
                 else:
                     self.follow()
 
@@ -244,7 +247,7 @@ class StandIn:
 
     def leave(self):
         """Ends what is being told, and is away."""
-        self.is_away = True
+        self.refusal = 503, "the server is about to end"
         with self.lock:
             for stream in self.streams:
                 stream.put(None)

@@ -142,14 +142,15 @@ def test_looks_and_answers(watch, show, look, name):
     width, height = screen.page.evaluate("() => { const c = document.querySelector('canvas'); return [c.width, c.height]; }")
     place = screen.page.locator("canvas").bounding_box()
     assert abs(place["width"] / place["height"] - width / height) < 0.02
-    first = [screen.pixel(x / 8, y / 8) for x in range(8) for y in range(8)]
+    first = screen.pixels()
+    assert len(set(first)) > 8, first
     screen.fits()
     screen.shot(f"kiosk-{name}")
     # The next picture, and what is said of it.
     server.camera.add((POCKET / SIGN.files[0]).read_bytes())
     expect(screen.answer(0)).not_to_have_text(SHAPE.answer)
     end = time.monotonic() + 60
-    while [screen.pixel(x / 8, y / 8) for x in range(8) for y in range(8)] == first:
+    while screen.pixels() == first:
         assert time.monotonic() < end, "the picture is still the first"
         time.sleep(0.1)
     screen.fits()
@@ -191,12 +192,18 @@ def test_a_frozen_picture(watch, show):
     expect(screen.trouble).to_have_text("The picture stands still")
 
 
-def test_without_a_camera(serve, show):
-    """A page that stayed open while its server was started anew without a camera says so."""
-    server = serve()
-    screen = show(server.url, key=KEY, allowed=AWAY)
-    expect(screen.page.locator("body")).to_contain_text("start it with --watch CONFIG.yaml")
-    screen.page.goto("about:blank")
+@pytest.mark.parametrize("status, words", [
+    (404, "This server looks through no camera"), (403, "The server refuses this screen"), (503, "The server has no time")])
+def test_a_server_that_refuses(stand_in, show, status, words):
+    """A page that stayed open while its server was started anew, without a camera perhaps, says what it is told."""
+    stand_in.refusal = status, "start it with --watch CONFIG.yaml" + HOSTILE
+    screen = show(stand_in.url, allowed=AWAY)
+    expect(screen.trouble).to_have_text(words)
+    expect(screen.page.locator("#trouble span")).to_have_text("start it with --watch CONFIG.yaml" + HOSTILE)
+    screen.shot(f"kiosk-{status}")
+    stand_in.refusal = None
+    stand_in.state([asked("How is the gate?", "open")])
+    expect(screen.answer(0)).to_have_text("open")
 
 
 # Keys
@@ -367,7 +374,7 @@ def test_the_server_goes_away(stand_in, show):
     assert pauses[-1] > 1.5 * pauses[0], pauses
     assert known[0] is None and set(known[1:]) == {"one-41"}
     screen.shot("kiosk-away")
-    stand_in.is_away = False
+    stand_in.refusal = None
     expect(screen.answer(0)).to_have_text("open")
     screen.sees()
 

@@ -5,7 +5,7 @@
 enum KioskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-ZaHDHRjvEcIgFPE8seBgdQHesJ9h+svIgwNSHzwuqxc='; style-src 'sha256-1LzJVc4F565FFE9Q4newPNYaYtOyOgsUVyRScujCFnw='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-ZaHDHRjvEcIgFPE8seBgdQHesJ9h+svIgwNSHzwuqxc='; style-src 'sha256-oPTUB+qrolTiFzDJmB3oQQNXf82j0Bwx6MeCbdUDmnc='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -79,8 +79,9 @@ main {
   font-size: 1rem;
 }
 .older .said, .none .said { color: var(--muted); font-weight: 400; }
+/* Its place is kept where it is empty, so that answers keep their size. */
 .note {
-  overflow: hidden; font-size: clamp(.9rem, 2.2vmin, 1.8rem); color: var(--muted); text-overflow: ellipsis; white-space: nowrap;
+  min-height: 1.4em; overflow: hidden; font-size: clamp(.9rem, 2.2vmin, 1.8rem); color: var(--muted); text-overflow: ellipsis; white-space: nowrap;
 }
 .looking .note::before {
   content: ""; display: inline-block; width: .7em; height: .7em; margin-right: .5em; border-radius: 50%;
