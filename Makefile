@@ -51,6 +51,7 @@ help:
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make test-soak        vl2 serve with 16 clients of all kinds while files and descriptors fail; MINUTES=30 SEED=1"
+	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
@@ -104,6 +105,11 @@ test-clients: dependencies
 test-soak: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	python3 Tests/ClientTests/soak.py --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+.PHONY: test-day
+test-day: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh --run day.py --changes $(or $(CHANGES),1000) --seed $(or $(SEED),1)
 
 lint:
 	@scripts/install-dependencies.sh lint

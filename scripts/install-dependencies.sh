@@ -82,6 +82,10 @@ elif [ "${1:-}" = clients ]; then
   need_program jq jq
   need_program prometheus prometheus              # with promtool
   need_program chromium chromium
+  need_program ffmpeg ffmpeg
+  # GStreamer's RTSP server, for Debian's own Python.
+  /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
+    missing+=(python3-gi gir1.2-gst-rtsp-server-1.0)
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils
