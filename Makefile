@@ -54,6 +54,7 @@ help:
 	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
 	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
 	@echo "make test-reading     documents and videos of known content, killed and resumed: a quarter of an hour"
+	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
@@ -122,6 +123,11 @@ test-batch: dependencies
 test-reading: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	scripts/test-clients.sh reading reading-long
+
+.PHONY: test-day
+test-day: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh --run day.py --changes $(or $(CHANGES),1000) --seed $(or $(SEED),1)
 
 lint:
 	@scripts/install-dependencies.sh lint

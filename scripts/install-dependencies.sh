@@ -88,6 +88,9 @@ elif [ "${1:-}" = clients ]; then
   need_program pdftoppm poppler-utils
   need_program ffmpeg ffmpeg
   need_file /usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf fonts-dejavu-core
+  # GStreamer's RTSP server, for Debian's own Python.
+  /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
+    missing+=(python3-gi gir1.2-gst-rtsp-server-1.0)
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

@@ -32,9 +32,10 @@ package final class CommandSource: FrameSource {
 
   /// A stream of a network camera, read by ffmpeg.
   package static func rtsp(_ address: String) -> CommandSource {
+    // Of a stream of pictures there is little to find out; ffmpeg would take 5 s for it.
     let words = [
-      "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address,
-      "-an", "-r", "5", "-f", "mjpeg", "-q:v", "3", "pipe:1",
+      "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-rtsp_transport", "tcp",
+      "-analyzeduration", "1000000", "-i", address, "-an", "-r", "5", "-f", "mjpeg", "-q:v", "3", "pipe:1",
     ]
     return CommandSource(ChildCommand(words, memoryBytes: memory), name: shown(address), secret: address)
   }
