@@ -60,6 +60,8 @@ class Reel:
         self.frames = []
         # Of frames: the room that is asked about; the event that is told.
         self.asked, self.events = {}, {}
+        # Asked about in so little light as pocket has never seen.
+        self.dim = set()
         # What happened last, for messages.
         self.labels = []
         self.change("start", room, 3)
@@ -75,7 +77,10 @@ class Reel:
             self.add(label, one.jpeg(self.room, self.random))
 
     def change(self, label, room, count=2, look=DAY):
+        assert len(room.things) <= 6, "pocket has learned to count to six"
         self.asked[len(self.frames)] = self.room = room
+        if np.min(look.light) < 0.5:
+            self.dim.add(len(self.frames))
         self.hold(label, count, look)
 
     def covered(self, label, count, room=None):
@@ -127,6 +132,7 @@ def a_day(seed):
     go("somebody moves on", room.moved("black diamond", x=-0.32))
     go("somebody is gone", room.without("black diamond"))
     go("a heart comes", room.with_thing(heart))
+    go("the triangle goes", room.without("green triangle"))
     go("something in the corner", room.with_thing(corner))
     go("nothing in the corner", room.without("pink square"))
     go("the star is blue", room.changed("orange star", colour="blue"))
@@ -177,11 +183,13 @@ def a_day(seed):
     looks = [DAY, Look(light=0.5), Look(noise=6), Look(quality=50), Look(tint=(1.1, 1.0, 0.85)), Look(light=lamp(0.3, 0.6, 0.8))]
     steps = [
         ("the heart goes", lambda r: r.without("red heart")), ("the star is green", lambda r: r.changed("red star", colour="green")),
-        ("the ring moves", lambda r: r.moved("green ring", x=-0.08)), ("the triangle goes", lambda r: r.without("green triangle")),
-        ("a black square", lambda r: r.with_thing(Thing("black", "square", 0.82, 0.27, 0.11))),
+        ("the ring moves", lambda r: r.moved("green ring", x=-0.08)),
+        ("the triangle is back", lambda r: r.with_thing(Thing("green", "triangle", 0.83, 0.26))),
+        ("a black square", lambda r: r.with_thing(Thing("black", "square", 0.17, 0.25, 0.11))),
         ("the star moves", lambda r: r.moved("green star", y=-0.07)), ("the ring goes", lambda r: r.without("green ring")),
         ("a heart again", lambda r: r.with_thing(Thing("red", "heart", 0.8, 0.7, 0.12))),
         ("the cross is blue", lambda r: r.changed("purple cross", colour="blue")),
+        ("the triangle goes again", lambda r: r.without("green triangle")),
         ("a corner at the top", lambda r: r.with_thing(Thing("purple", "diamond", 0.94, 0.08, 0.07))),
         ("the heart is a ring", lambda r: r.changed("red heart", shape="ring")),
         ("the circle goes", lambda r: r.without("blue circle")), ("the star is brown", lambda r: r.changed("green star", colour="brown")),
@@ -242,7 +250,7 @@ def test_what_cannot_be_seen_is_told_once(reel, watched):
 
 
 def test_answers_are_those_about_stills(reel, watched):
-    """As right as pocket is on the same pictures, asked about one by one, and nearly always right."""
+    """As right as pocket is on the same pictures, asked about one by one; in good light nearly always right."""
     folder, lines, _ = watched
     frames = [f"{number:04d}.jpg" for number in reel.asked]
     answers = {(line["frame"], line["question"]): line["answer"] for line in lines if "question" in line}
@@ -255,15 +263,12 @@ def test_answers_are_those_about_stills(reel, watched):
         for (number, room), frame in zip(reel.asked.items(), frames):
             assert answers[frame, name] == stills[frame], f"{text} {frame}: {answers[frame, name]!r}, of the still {stills[frame]!r}"
             if answers[frame, name] == known(room)[name]:
-                right += 1
-            else:
+                right += number not in reel.dim
+            elif number not in reel.dim:
                 wrong.append((frame, reel.labels[number], text, answers[frame, name], known(room)[name]))
-    # pocket is right on eleven of twelve (models/pocket/README.md), in good light.
-    assert right >= 11 / 12 * len(answers_to(reel)), wrong
-
-
-def answers_to(reel):
-    return [(number, name) for number in reel.asked for name in QUESTIONS]
+    assert len(reel.dim) < len(reel.asked) / 5
+    # pocket is right on eleven of twelve (models/pocket/README.md).
+    assert right >= 11 / 12 * (right + len(wrong)), wrong
 
 
 # Streams
