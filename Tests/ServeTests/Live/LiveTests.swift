@@ -40,7 +40,8 @@ import VL2Serve
     return try await offTasks {
       let more = id.map { "Last-Event-ID: \($0)\r\n" } ?? ""
       connection.send("GET /live/events HTTP/1.0\r\nHost: 127.0.0.1\r\n\(more)\r\n")
-      #expect(try connection.wait(until: "event: state\ndata: "))
+      let isTold = try connection.wait(until: "event: state\ndata: ")
+      #expect(isTold)
       return connection
     }
   }
@@ -70,8 +71,8 @@ import VL2Serve
   private func state(_ server: TestServer) async throws -> [String: Any] {
     let connection = try await follow(server)
     let text = try await offTasks {
-      #expect(try connection.skip(past: "event: state\ndata: "))
-      #expect(try connection.wait(until: "\n\n"))
+      let isWhole = try connection.skip(past: "event: state\ndata: ") && connection.wait(until: "\n\n")
+      #expect(isWhole)
       return connection.text.components(separatedBy: "\n\n")[0]
     }
     return try jsonObject(text)
