@@ -84,14 +84,16 @@ def test_longer_than_an_answer(tmp_path):
 
 def test_tables(tmp_path):
     rng = random.Random(3)
-    tables = [table(rng) for _ in range(6)]
+    tables = [table(rng) for _ in range(12)]
     for index, (picture, _) in enumerate(tables):
         picture.save(tmp_path / f"{index}.png")
-    files = [tmp_path / f"{index}.png" for index in range(6)]
+    files = [tmp_path / f"{index}.png" for index in range(12)]
     out = [json.loads(line) for line in read(*files, "--format", "json", "--prompt", "Write the table as JSON.").splitlines()]
     assert [line["file"] for line in out] == [str(file) for file in files]
-    assert [line["page"] for line in out] == [1] * 6
-    assert sum(line["text"] == json.dumps(facts) for line, (_, facts) in zip(out, tables)) >= 4
+    assert [line["page"] for line in out] == [1] * 12
+    # pocket has four tables in five right that its own program made; these are of the same kind.
+    cells = [(f'"{name}": {value}' in line["text"]) for line, (_, facts) in zip(out, tables) for name, value in facts.items()]
+    assert sum(cells) >= 0.6 * len(cells), out
     schema = tmp_path / "schema.json"
     schema.write_text('{"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 1, "maxProperties": 4}')
     status, out, lines = run("read", files[0], "--schema", schema, "--prompt", "Write the table as JSON.")
@@ -295,7 +297,7 @@ def test_names(tmp_path):
 
 
 def test_pdf_bombs(tmp_path):
-    """A page of 140 km, one that unpacks to 300 MB, two million pages, and pages that are broken."""
+    """A page of 141 km, one that unpacks to 300 MB, two million pages, and pages that are broken."""
     huge = PDF()
     huge.page(b"0 0 m 400000000 400000000 l 99 w S", (400_000_000, 400_000_000))
     status, _, lines = run("read", huge.save(tmp_path / "huge.pdf"), "--max-tokens", "4")
@@ -308,7 +310,10 @@ def test_pdf_bombs(tmp_path):
     many.picture(page(words(1, 1)))
     file = many.save(tmp_path / "many.pdf", count=2_000_000)
     status, _, lines = run("read", file)
-    assert status == 65 and len(lines) == 1 and "pages" in lines[0], lines
+    assert status == 65 and len(lines) == 1, lines
+    # Where poppler believes it.
+    status, _, lines = run("read", file, path=tool(tmp_path / "bad", "pdfinfo", "echo Pages: 2000000\n"))
+    assert status == 65 and len(lines) == 1 and "claims to have 2000000 pages" in lines[0], lines
     broken = PDF()
     broken.picture(page(words(1, 1)))
     broken.page(b"", (0, 0))

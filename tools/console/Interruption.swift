@@ -49,6 +49,11 @@ package struct Interruption: Error {
   /// Ends the process by the signal that it received, so that a shell sees what happened.
   package func endProcess() -> Never {
     Glibc.signal(signal, SIG_DFL)
+    // Threads on which Swift's tasks run have signals blocked.
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, signal)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
     raise(signal)
     exit(128 + signal)
   }

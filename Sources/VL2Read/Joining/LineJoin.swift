@@ -37,7 +37,8 @@ package enum LineJoin {
     let begins = second.indices.filter { !second[$0].isEmpty }.prefix(2)
     let lastLines = first.indices.filter { !first[$0].isEmpty }.suffix(2)
     var best: (end: Int, begin: Int, count: Int)?
-    for end in lastLines {
+    // Of equal runs the one with which the least is left out.
+    for end in lastLines.reversed() {
       for begin in begins {
         // The longest run that ends at `end` in the first and begins at `begin` in the second.
         for count in stride(from: min(end + 1, second.count - begin), through: 1, by: -1)

@@ -36,15 +36,18 @@ package struct FrameChoice {
 
   /// The chosen ones in their order.
   package mutating func chosen() -> [VideoFrames.Sample] {
-    while entries.count > count { dropLeast() }
+    while entries.count > count { dropLeast(isOver: true) }
     return entries.map(\.sample)
   }
 
-  private mutating func dropLeast() {
+  /// - Parameter isOver: whether no more will come; until then the last one stays.
+  private mutating func dropLeast(isOver: Bool = false) {
     guard entries.count > 1 else { return }
     func room(_ index: Int) -> Double {
-      let end = index + 1 < entries.count ? entries[index + 1].sample.seconds : .infinity
-      return end - entries[index - 1].sample.seconds
+      let begin = entries[index - 1].sample.seconds
+      if index + 1 < entries.count { return entries[index + 1].sample.seconds - begin }
+      // As if the next one came after as long.
+      return isOver ? 2 * (entries[index].sample.seconds - begin) : .infinity
     }
     var least = 1
     for index in entries.indices.dropFirst(2) {

@@ -68,8 +68,13 @@ package final class VideoFrames {
     var bytesSince = 0
     while true {
       if let picture = splitter.next() {
-        defer { count += 1 }
-        return count < Self.most ? Sample(seconds: Double(count) * interval, picture: picture) : nil
+        let seconds = Double(count) * interval
+        guard count < Self.most, seconds < Self.longest else {
+          stop()
+          return nil
+        }
+        count += 1
+        return Sample(seconds: seconds, picture: picture)
       }
       if isOver { return nil }
       try helper.check()

@@ -33,7 +33,8 @@ struct DrawnPage {
     for bar in 0..<Self.bits + 2 {
       let isHigh = bar == 0 || bar == Self.bits + 1 || number >> (bar - 1) & 1 == 1
       let left = x + bar * pitch
-      fill(left..<left + max(3, pitch / 2), (isHigh ? y : y + height / 2)..<y + height)
+      // As narrow between them as letters are.
+      fill(left..<left + pitch - min(6, pitch / 3), (isHigh ? y : y + height / 2)..<y + height)
     }
   }
 
