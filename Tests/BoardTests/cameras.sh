@@ -1,6 +1,9 @@
 #!/bin/bash
 # Cameras without hardware, and vl2 watch looking through them. A step that begins one ends all with end_cameras.
 
+# What an emulated machine has time for, as lines of a configuration.
+# shellcheck disable=SC2034 # steps use it
+SMALL=("size: 320x240" "rate: 5")
 WEBCAM=/dev/v4l/by-id/usb-vl2_Test_camera_0001-video-index0
 
 # load FOLDER [PARAMETER...]: the kernel modules that the payload has there; parameters are those of the last one.
@@ -51,7 +54,7 @@ start_watch() {
   local question="{name: star, ask: \"What colour is the star?\", tell: ${TELL:-changes}}"
   printf '%s\n' "camera: $camera" "$@" "questions: [$question]" >"$WORK/watch.yaml"
   chmod 755 "$WORK"
-  "${AS_NOBODY[@]}" --groups=video vl2 watch --model /usr/share/vl2/pocket/pocket.vl2q "$WORK/watch.yaml" \
+  "${AS_NOBODY[@]}" --groups=video vl2 watch --model /usr/share/vl2/pocket/pocket.vl2q --max-tiles 1 "$WORK/watch.yaml" \
     >"$WORK/watch.out" 2>"$WORK/watch.err" &
   watch=$!
 }

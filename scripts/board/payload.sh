@@ -71,7 +71,7 @@ scene() {                                   # scene NAME HUE
       ffmpeg "${from[@]}" -c:v mjpeg -pix_fmt yuvj422p -q:v 2 "$picture.jpg"
       ffmpeg "${from[@]}" -f rawvideo -pix_fmt yuyv422 "$picture.yuyv"
     done
-    "$build/vl2" ask --model "$work/usr/share/vl2/pocket/pocket.vl2q" "$folder/frames/$size/$1/0.jpg" \
+    "$build/vl2" ask --max-tiles 1 --model "$work/usr/share/vl2/pocket/pocket.vl2q" "$folder/frames/$size/$1/0.jpg" \
       "What colour is the star?" >"$work/answer" 2>"$work/scene.log" || { cat "$work/scene.log" >&2; exit 1; }
     [ -e "$folder/seen/$1.txt" ] || cp "$work/answer" "$folder/seen/$1.txt"
     cmp "$work/answer" "$folder/seen/$1.txt"        # in both sizes

@@ -73,7 +73,7 @@ struct CameraDevice {
   }
 
   /// More of anything is not looked at.
-  private static let mostEntries: UInt32 = 64
+  private static let mostEntries: UInt32 = 256
   private static let longestSide: UInt32 = 32_768
 
   /// The numbers of its formats, the driver's first choice first.

@@ -28,11 +28,11 @@ package enum CameraList {
     var lines = ["\(device.path)  \(device.card)"]
     if let link = nodes.link(to: nodes.node(device.path)) { lines.append("  \(UntrustedText.line(link))") }
     lines.append("  driver \(device.driver), at \(device.bus)")
-    for code in try device.formats() {
+    let codes = try device.formats()
+    for code in codes where CameraFormat(code: code) != nil {
       let sizes = try device.sizes(code)
-      let format = CameraFormat(code: code)
-      var line = "  \(CameraFormat.name(code))" + (format == nil ? " (not read here)" : "") + ": "
-      if case .listed(let list) = sizes, format != nil {
+      var line = "  \(CameraFormat.name(code)): "
+      if case .listed(let list) = sizes {
         line += list.map { size in
           let rates = device.rates(code, size).map {
             NumberText.general(($0.perSecond * 100).rounded() / 100)
@@ -44,6 +44,8 @@ package enum CameraList {
       }
       lines.append(line)
     }
+    let others = codes.filter { CameraFormat(code: $0) == nil }.map(CameraFormat.name)
+    if !others.isEmpty { lines.append("  not read here: \(others.joined(separator: ", "))") }
     return lines.joined(separator: "\n") + "\n"
   }
 }

@@ -24,13 +24,13 @@ expect_match "what is said of its second node" "it gives no pictures" "$said"
 
 # Raw pictures are many bytes for an emulated machine.
 start_watch "$WEBCAM" "format: $1" "size: $([ "$1" = yuyv ] && echo 320x240 || echo 640x480)"
-wait_told 120 "$(answer_of plain)"
+wait_told 300 "$(answer_of plain)"
 status=0
 said=$(ask "$WEBCAM" 2>&1) || status=$?
 expect_equal "the exit status while another one looks" 75 "$status"
 expect_match "what is said then" "another program is using it" "$said"
 say show shifted
-wait_told 120 "$(answer_of plain) $(answer_of shifted)"
+wait_told 300 "$(answer_of plain) $(answer_of shifted)"
 stop_watch
 expect_equal "what was told" "$(answer_of plain) $(answer_of shifted) ended" "$(told)"
 note "$(in_the_end frames) frames, $(in_the_end broken) broken, $(in_the_end dropped) dropped"

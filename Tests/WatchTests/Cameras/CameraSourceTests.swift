@@ -270,6 +270,29 @@ import VL2Watch
     #expect(steps.format.fmt.pix.width == 992 && steps.format.fmt.pix.height == 720)
   }
 
+  /// What real drivers replied.
+  @Test(arguments: [
+    ("uvcvideo", "Test camera: Test camera", "mjpeg: 320x240; 640x480 at 10, 5", CameraWish()),
+    ("vivid", "vivid", "nv12: 320x180 at 60", CameraWish(size: CameraSize(320, 180), format: .nv12)),
+    ("vivid-planes", "vivid", "nv12: 320x180 at 60", CameraWish(size: CameraSize(320, 180), format: .nv12)),
+  ]) func recorded(name: String, card: String, line: String, wish: CameraWish) throws {
+    let driver = FakeDriver()
+    driver.cameras["/dev/video0"]?.formats = []
+    driver.read(try String(contentsOfFile: Fixtures.path("cameras/\(name).txt"), encoding: .utf8))
+    let list = try CameraList.text(driver)
+    #expect(list.hasPrefix("/dev/video0  \(card)\n") && list.contains("\n  \(line)"), "\(list)")
+    let camera = source(driver, "/dev/video0", wish)
+    try camera.start()
+    let isRaw = wish.format == .nv12
+    let bytes = isRaw ? nv12(320, 180, padding: 0) : pictures[0]
+    driver.fillings = [Filling(bytes: bytes)]
+    let picture = try #require(try next(camera)).picture()
+    #expect(picture.width == (isRaw ? 320 : 64) && picture.height == (isRaw ? 180 : 48))
+    #expect(vl2_has_planes(driver.format.type) == (name == "vivid-planes" ? 1 : 0))
+    camera.stop()
+    #expect(driver.isAtRest)
+  }
+
   // MARK: Errors
 
   @Test func refusals() throws {
@@ -432,7 +455,7 @@ import VL2Watch
       let others = (0..<500).map { Format(code: 0x3030_3030 + $0, sizes: []) }
       driver.cameras["/dev/video0"]?.formats = [yuyv] + others
       try source(driver).start()
-      #expect(driver.calls[request, default: 0] <= 65)
+      #expect(driver.calls[request, default: 0] <= 257)
     }
   }
 
@@ -612,7 +635,7 @@ import VL2Watch
     metadata.capabilities = VL2_STREAMING
     var sensor = FakeDriver.Camera()
     (sensor.card, sensor.bus) = ("unicam\u{1B}[31m", "platform:fe801000.csi")
-    sensor.formats = [Format(code: 0x3231_4142, sizes: [(100, 50)])]
+    sensor.formats = [Format(code: 0x3231_4142, sizes: []), Format(code: 0x3031_4752, sizes: [])]
     let driver = FakeDriver([
       "/dev/video10": sensor, "/dev/video2": FakeDriver.Camera(), "/dev/video3": metadata,
       "/dev/video4": FakeDriver.Camera(),
@@ -629,7 +652,7 @@ import VL2Watch
         /dev/video4: permission denied; cameras are for group video: sudo usermod -aG video $USER, and log in again
         /dev/video10  unicam [31m
           driver fakevideo, at platform:fe801000.csi
-          BA12 (not read here): 100x50
+          not read here: BA12, RG10
 
         """)
     #expect(driver.isAtRest)

@@ -52,6 +52,9 @@ final class FakeDriver: DeviceCalls {
   var afterCall: (UInt, UnsafeMutableRawPointer) -> Void = { _, _ in }
   var bufferBytes: UInt32 = 1 << 20
 
+  /// Replies that were recorded, by the call's number and what went in; zeros at the ends are left out.
+  var replies: [UInt: [[UInt8]: (number: Int32, bytes: [UInt8])]] = [:]
+
   private(set) var calls: [UInt: Int] = [:]
   private(set) var opened: [Int32: String] = [:]
   private(set) var mapped: [UnsafeMutableRawPointer: (base: UnsafeMutableRawPointer, bytes: Int)] = [:]
@@ -124,7 +127,7 @@ final class FakeDriver: DeviceCalls {
     calls[request] = count + 1
     if let failure = failures[request], count >= failure.from { return failure.number }
     guard let path = opened[descriptor], let camera = cameras[path] else { return ENODEV }
-    let number = answer(camera, request, argument)
+    let number = recorded(request, argument) ?? answer(camera, request, argument)
     if number == 0 { afterCall(request, argument) }
     return number
   }
@@ -204,6 +207,46 @@ final class FakeDriver: DeviceCalls {
       queued = []
       return 0
     default: return ENOTTY
+    }
+  }
+
+  /// Of a recorded call its reply, and nil for another one.
+  private func recorded(_ request: UInt, _ argument: UnsafeMutableRawPointer) -> Int32? {
+    guard let known = replies[request] else { return nil }
+    let place = UnsafeMutableRawBufferPointer(start: argument, count: Int(request >> 16 & 0x3FFF))
+    // Of a format that is set, what was asked for is in its first members.
+    let count = request == VL2_S_FMT ? 20 : place.count
+    var input = Array(place.prefix(count))
+    // Behind its type there is room that means nothing.
+    if request == VL2_S_FMT { input.replaceSubrange(4..<8, with: [0, 0, 0, 0]) }
+    while input.last == 0 { input.removeLast() }
+    guard let reply = known[input] else { return nil }
+    if reply.number == 0 {
+      place.initializeMemory(as: UInt8.self, repeating: 0)
+      place.copyBytes(from: reply.bytes)
+    }
+    if request == VL2_S_FMT { format = argument.assumingMemoryBound(to: v4l2_format.self).pointee }
+    return reply.number
+  }
+
+  /// Reads recorded replies.
+  func read(_ text: String) {
+    let numbers = [
+      "QUERYCAP": VL2_QUERYCAP, "ENUM_FMT": VL2_ENUM_FMT, "ENUM_FRAMESIZES": VL2_ENUM_FRAMESIZES,
+      "ENUM_FRAMEINTERVALS": VL2_ENUM_FRAMEINTERVALS, "S_FMT": VL2_S_FMT,
+    ]
+    func bytes(_ digits: Substring) -> [UInt8] {
+      let digits = Array(digits == "-" ? "" : digits)
+      return stride(from: 0, to: digits.count, by: 2).compactMap {
+        UInt8(String(digits[$0...$0 + 1]), radix: 16)
+      }
+    }
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      guard words.count == 4, let request = numbers[String(words[0])], let number = Int32(words[2]) else {
+        continue
+      }
+      replies[request, default: [:]][bytes(words[1])] = (number, bytes(words[3]))
     }
   }
 
