@@ -1,6 +1,6 @@
 """What 'vl2 watch --reuse THRESHOLD' saves, and what it costs in rows and answers, on drawn scenes in which things move.
 
-    python reuse.py POCKET [--vl2 PROGRAM] [--scenes 6] [--states 5] [--shots 2] [--conditions NAME...] [--thresholds T...]
+    python reuse.py POCKET [--vl2 PROGRAM] [--scenes 4] [--states 5] [--shots 2] [--conditions NAME...] [--thresholds T...]
 
 POCKET is the packed model of models/pocket. Needs numpy, Pillow and the fonts of models/pocket/train. Scenes are in
 pocket's world, 480 x 360 pixels: the whole view and 2 x 2 tiles of 196 x 196. From one state to the next one thing moves,
@@ -142,7 +142,8 @@ def encoded(program, model, folder, names):
                  for i, name in enumerate(some)]
         (folder / "cases.json").write_text(json.dumps(cases))
         with tempfile.TemporaryDirectory() as out:
-            subprocess.run([program, "trace", "--model", model, "--cases", folder / "cases.json", "-o", out], check=True)
+            subprocess.run([program, "trace", "--model", model, "--threads", "1", "--cases", folder / "cases.json", "-o",
+                            out], check=True)
             for i in range(len(some)):
                 stages = dict(tensors(f"{out}/{first + i}.safetensors"))
                 tiles = stages["tiles.0"]
@@ -193,8 +194,8 @@ def watched(program, model, folder, names, reuse):
               "reuse": reuse,
               "questions": [{"name": n, "ask": q, "tell": "always", "max_tokens": "60"} for n, q in QUESTIONS.items()]}
     (folder / "watch.yaml").write_text(json.dumps(config))
-    process = subprocess.Popen([program, "watch", "--model", model, folder / "watch.yaml"], stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen([program, "watch", "--model", model, "--threads", "1", folder / "watch.yaml"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
     answers, reused = {}, {}
     try:
         for line in process.stdout:
@@ -267,7 +268,7 @@ def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     ask.add_argument("model")
     ask.add_argument("--vl2", default=".build/release/vl2")
-    ask.add_argument("--scenes", type=int, default=6)
+    ask.add_argument("--scenes", type=int, default=4)
     ask.add_argument("--states", type=int, default=5, help="of each scene")
     ask.add_argument("--shots", type=int, default=2, help="of each state")
     ask.add_argument("--conditions", nargs="*", default=list(CONDITIONS))
