@@ -235,14 +235,16 @@ import Testing
   @Test func theTableIsWhole() throws {
     let read: Set = [
       "model", "schema", "items", "against", "images", "questions", "cases", "api-key-file", "recipe", "base",
-      "tokenizer",
+      "tokenizer", "watch",
     ]
     let written: Set = ["draw", "answers", "routes", "output", "plot"]
+    // Files go there, and are removed there, that have names of their own (FrameKeeperTests).
+    let folders: Set = ["keep-frames"]
     var found: Set<String> = []
     for program in ["vl2", "vl2-convert"] {
       for option in try OptionLists(program).options where option.namesFile { found.insert(option.name) }
     }
-    #expect(found == read.union(written))
+    #expect(found == read.union(written).union(folders))
     for option in written where option != "output" {
       #expect(Self.outputs.contains { $0.words.contains("--" + option) }, "\(option)")
     }
