@@ -262,7 +262,7 @@ import VL2Run
           "serve", "--model", try PackedModels.path("nano-mha", .q4), "--demo", "--port", "0", "--watch",
           try config(text, in: folder),
         ])
-        expectFailure(run, status: status, naming: part, text)
+        expectFailure(run, status: status, naming: part, [text])
         #expect(!run.errors.contains("serving"))
       }
       expectFailure(
