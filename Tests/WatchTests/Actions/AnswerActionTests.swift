@@ -59,10 +59,10 @@ import VL2Watch
   }
 
   /// Steps until something holds.
-  private func step(_ action: inout AnswerAction, until holds: () -> Bool) -> Bool {
+  private func step(_ action: inout AnswerAction, until holds: (AnswerAction) -> Bool) -> Bool {
     for _ in 0..<6000 {
       if let error = action.step() { Issue.record("\(error)") }
-      if holds() { return true }
+      if holds(action) { return true }
       Thread.sleep(forTimeInterval: 0.01)
     }
     return false
@@ -78,9 +78,9 @@ import VL2Watch
       let out = folder + "/out"
       var action = AnswerAction("while read -r line; do echo \"$$ $line\" >>\(out); done", seconds: 60)
       action.write("A red gate. It st", of: "x")
-      #expect(step(&action) { self.text(out).hasSuffix(" A red gate.\n") })
+      #expect(step(&action) { _ in self.text(out).hasSuffix(" A red gate.\n") })
       action.write("ands open. Nobody is", of: "x")
-      #expect(step(&action) { self.text(out).hasSuffix(" It stands open.\n") })
+      #expect(step(&action) { _ in self.text(out).hasSuffix(" It stands open.\n") })
       #expect(action.isBusy)
       action.write(" there", of: "x")
       action.finish(of: "x")
@@ -115,7 +115,7 @@ import VL2Watch
       action.write("Sev", of: "d")
       #expect(action.leftOut == 1)
       try write([], to: folder + "/go")
-      #expect(step(&action) { self.text(out) == "One.\nTwo.\nFive.\nSix.\n" })
+      #expect(step(&action) { _ in self.text(out) == "One.\nTwo.\nFive.\nSix.\n" })
       action.write("en. Eight", of: "d")
       action.finish(of: "d")
       #expect(finish(&action).isEmpty)
@@ -129,7 +129,7 @@ import VL2Watch
       var action = AnswerAction("echo $$ >\(folder)/pid; exec sleep 1000", seconds: 0.3)
       let sentence = String(repeating: "word ", count: 100) + "end. "
       action.write("Begin. ", of: "x")
-      #expect(step(&action) { !self.text(folder + "/pid").isEmpty })
+      #expect(step(&action) { _ in !self.text(folder + "/pid").isEmpty })
       let begin = ContinuousClock.now
       for _ in 0..<1000 {
         action.write(sentence, of: "x")
@@ -142,7 +142,7 @@ import VL2Watch
       #expect(kill(pid, 0) == -1)
       action = AnswerAction("head -n 1 >\(folder)/first", seconds: 60)
       action.write("One. Two", of: "x")
-      #expect(step(&action) { !action.isBusy })
+      #expect(step(&action) { !$0.isBusy })
       action.write(". Three. ", of: "x")
       action.finish(of: "x")
       #expect(!action.isBusy && text(folder + "/first") == "One.\n")

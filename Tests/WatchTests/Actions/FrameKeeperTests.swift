@@ -115,11 +115,11 @@ import VL2Watch
       #expect(same?.kind == .usage && same?.description.contains("that they come from") == true)
       // The folder goes away, and comes back.
       let frames = folder + "/frames"
-      let keeper = try keeper(frames)
+      let kept = try keeper(frames)
       try FileManager.default.removeItem(atPath: frames)
-      #expect(reported { try keeper.keep(picture, at: time(0), question: 0, name: "a") } != nil)
+      #expect(reported { try kept.keep(picture, at: time(0), question: 0, name: "a") } != nil)
       try FileManager.default.createDirectory(atPath: frames, withIntermediateDirectories: false)
-      try keeper.keep(picture, at: time(0), question: 0, name: "a")
+      try kept.keep(picture, at: time(0), question: 0, name: "a")
       #expect(try names(frames).count == 1)
     }
   }
