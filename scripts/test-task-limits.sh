@@ -131,6 +131,7 @@ for way in "${ways[@]}"; do
     try eval ./vl2 eval --model pocket.vl2q --items items.jsonl
     try bench ./vl2 bench --model pocket.vl2q --runs 1
     try doctor ./vl2 doctor --model pocket.vl2q
+    try read ./vl2 read --model pocket.vl2q demo.png
     try watch ./vl2 watch --model pocket.vl2q - "What is it?"
     try serve ./vl2 serve --demo --model pocket.vl2q --port $port
     try pack ./vl2-convert pack checkpoint -o out
