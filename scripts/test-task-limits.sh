@@ -135,6 +135,7 @@ for way in "${ways[@]}"; do
     try doctor ./vl2 doctor --model pocket.vl2q
     try batch ./vl2 batch --model pocket.vl2q batch.jsonl -o out.jsonl
     try describe ./vl2 describe --model pocket.vl2q demo.png
+    try read ./vl2 read --model pocket.vl2q demo.png
     try watch ./vl2 watch --model pocket.vl2q - "What is it?"
     try serve ./vl2 serve --demo --model pocket.vl2q --port $port
     try pack ./vl2-convert pack checkpoint -o out

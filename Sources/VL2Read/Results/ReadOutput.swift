@@ -16,6 +16,8 @@ package final class ReadOutput {
   private let part: Int32
   private let journal: Int32
   private var length = 0
+  /// Whether files were made here in which nothing is yet.
+  private var isFresh = false
 
   private static let longestJournal = 256 << 20
 
@@ -80,6 +82,7 @@ package final class ReadOutput {
     if resumes, isLeft {
       try goOn(work, head)
     } else {
+      isFresh = true
       guard ftruncate(part, 0) == 0, ftruncate(journal, 0) == 0 else { throw OutputError(files[0], errno) }
       try append(head, to: part, files[0])
       length = head.utf8.count
@@ -88,6 +91,8 @@ package final class ReadOutput {
   }
 
   deinit {
+    // Work that ended before its first piece leaves nothing.
+    if isFresh { for file in Self.files(path) { unlink(file) } }
     close(part)
     close(journal)
   }
@@ -103,6 +108,7 @@ package final class ReadOutput {
     }
     length += text.utf8.count
     pieces += 1
+    isFresh = false
     if isFailure { failures += 1 }
     let line: JSONValue = ["bytes": .integer(length), "failed": .bool(isFailure)]
     try append(String(decoding: line.json, as: UTF8.self) + "\n", to: journal, files[1])
@@ -119,6 +125,7 @@ package final class ReadOutput {
       throw OutputError(path, errno)
     }
     unlink(files[1])
+    isFresh = false
   }
 
   private func goOn(_ work: ReadWork, _ head: String) throws {

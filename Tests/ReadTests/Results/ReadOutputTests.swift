@@ -75,6 +75,15 @@ import VL2Read
     }
   }
 
+  /// Work that ends before its first piece leaves nothing, and takes nothing from who is at work.
+  @Test func nothingDone() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/out.md"
+      _ = try ReadOutput(path, try work(folder), head: "head\n", resumes: false)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["in"])
+    }
+  }
+
   @Test func twoAtATime() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/out.md"
