@@ -171,7 +171,7 @@ import VL2Measure
       var status = stat()
       try write(files, below: folder)
       #expect(stat(folder + "/dev/video0", &status) == 0)
-      try write(["/etc/group": "root:x:0:\nvideo:x:\(status.st_gid):pi\n"], below: folder)
+      try write(["/etc/group": "others:x:999999:\nvideo:x:\(status.st_gid):pi\n"], below: folder)
       let machine = Machine(root: folder)
       #expect(machine.cameras.map(\.path) == ["/dev/video0", "/dev/video2", "/dev/video3", "/dev/video4"])
       #expect(machine.cameras.map(\.kind) == [.usb, .connector, .connector, .other])
