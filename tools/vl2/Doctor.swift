@@ -23,7 +23,7 @@ struct Doctor: ParsableCommand {
         path: path, bytes: try Self.fileSize(path), speed: StorageSpeed.measure(path),
         device: StorageDevice(of: path))
     }
-    let report = MachineReport(Machine(), model: model, service: ServiceState.read())
+    let report = MachineReport(Machine(), model: model, services: ServiceState.read())
     var table = TextTable(alignment: "ll")
     for (name, value) in report.rows {
       table.append([Terminal.styled(name, .faint), UntrustedText.line(value)])

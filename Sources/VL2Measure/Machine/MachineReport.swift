@@ -21,12 +21,13 @@ package struct MachineReport {
 
   private let machine: Machine
   private let model: Model?
-  private let service: ServiceState.Reading
+  private let services: [ServiceState]?
 
-  package init(_ machine: Machine, model: Model? = nil, service: ServiceState.Reading = .unknown) {
+  /// - Parameter services: nil where there is no systemd to ask.
+  package init(_ machine: Machine, model: Model? = nil, services: [ServiceState]? = nil) {
     self.machine = machine
     self.model = model
-    self.service = service
+    self.services = services
   }
 
   // MARK: what there is
@@ -58,11 +59,8 @@ package struct MachineReport {
     add("swap", swap)
     add("cgroup", memoryLimit)
     for camera in cameras { add("camera", camera) }
-    switch service {
-    case .unknown: break
-    case .missing: add("service", "\(ServiceState.unit) is not installed")
-    case .found(let state): add("service", Self.text(state))
-    }
+    for state in services ?? [] { add("service", Self.text(state)) }
+    if services?.isEmpty == true { add("service", "not installed") }
     if let model {
       add("model", "\(model.path), \(Self.size(model.bytes))")
       add(
@@ -132,7 +130,7 @@ package struct MachineReport {
   }
 
   private static func text(_ state: ServiceState) -> String {
-    var parts = ["\(ServiceState.unit) is \(state.active)", state.enabled]
+    var parts = ["\(state.unit) is \(state.active)", state.enabled]
     if state.active == "failed" { parts.append("for \(state.result)") }
     if state.restarts > 0 { parts.append("started again \(state.restarts) times") }
     if let most = state.mostMemory { parts.append("memory limited to \(size(most))") }
@@ -255,7 +253,8 @@ package struct MachineReport {
   }
 
   private var aboutTheService: [String] {
-    guard case .found(let state) = service, state.active == "failed" else { return [] }
-    return ["The service failed: 'journalctl -u vl2 -n 20' says why."]
+    (services ?? []).filter { $0.active == "failed" }.map {
+      "\($0.unit) failed: 'journalctl -u \($0.unit) -n 20' says why."
+    }
   }
 }

@@ -171,7 +171,7 @@ import VL2Measure
       var status = stat()
       try write(files, below: folder)
       #expect(stat(folder + "/dev/video0", &status) == 0)
-      try write(["/etc/group": "root:x:0:\nvideo:x:\(status.st_gid):pi\n"], below: folder)
+      try write(["/etc/group": "others:x:999999:\nvideo:x:\(status.st_gid):pi\n"], below: folder)
       let machine = Machine(root: folder)
       #expect(machine.cameras.map(\.path) == ["/dev/video0", "/dev/video2", "/dev/video3", "/dev/video4"])
       #expect(machine.cameras.map(\.kind) == [.usb, .connector, .connector, .other])
@@ -233,26 +233,28 @@ import VL2Measure
     #expect(StorageDevice(of: "/none") == nil && StorageDevice(of: "/proc/self/status") == nil)
   }
 
-  @Test func service() throws {
-    let shown =
-      "Result=oom-kill\nNRestarts=3\nMemoryMax=524288000\nLoadState=loaded\nActiveState=failed\nUnitFileState=enabled\n"
-    let state = try #require(ServiceState(shown))
-    let report = MachineReport(try machine(BoardFiles.pi5), service: .found(state))
+  @Test func services() throws {
+    func rows(_ services: [ServiceState]?) throws -> ([String], [String]) {
+      let report = MachineReport(try machine(BoardFiles.pi5), services: services)
+      return (report.rows.filter { $0.name == "service" }.map(\.value), report.advice)
+    }
+    let shown = [
+      "Result=oom-kill\nNRestarts=3\nMemoryMax=524288000\nId=vl2.service\nLoadState=loaded\nActiveState=failed\nUnitFileState=enabled\n",
+      "Result=success\nMemoryMax=infinity\nId=vl2-kiosk.service\nLoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n",
+      "Id=vl3.service\nLoadState=not-found\nActiveState=inactive\n",
+    ]
+    let (both, advice) = try rows(ServiceState.all(shown.joined(separator: "\n")))
     #expect(
-      row("service", report)
-        == "vl2.service is failed, enabled, for oom-kill, started again 3 times, memory limited to 500 MiB")
-    #expect(report.advice.contains { $0.contains("journalctl -u vl2") })
-    let off = try #require(
-      ServiceState(
-        "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\nMemoryMax=infinity\nResult=success\n"
-      ))
+      both == [
+        "vl2.service is failed, enabled, for oom-kill, started again 3 times, memory limited to 500 MiB",
+        "vl2-kiosk.service is inactive, disabled",
+      ])
     #expect(
-      row("service", MachineReport(try machine(BoardFiles.pi5), service: .found(off)))
-        == "vl2.service is inactive, disabled")
-    #expect(ServiceState("LoadState=not-found\nActiveState=inactive\n") == nil && ServiceState("") == nil)
-    #expect(
-      row("service", MachineReport(try machine(BoardFiles.pi5), service: .missing))
-        == "vl2.service is not installed")
-    #expect(row("service", try self.report(BoardFiles.pi5)) == nil)
+      advice.filter { $0.contains("failed") } == [
+        "vl2.service failed: 'journalctl -u vl2.service -n 20' says why."
+      ])
+    #expect(try rows(ServiceState.all(shown[2])).0 == ["not installed"])
+    #expect(ServiceState.all("").isEmpty && ServiceState.all("\n\nx\n=\n\n").isEmpty)
+    #expect(try rows(nil).0.isEmpty)
   }
 }
