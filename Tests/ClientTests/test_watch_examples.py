@@ -276,3 +276,26 @@ def test_spoken(spoken, script):
     # Two confirmations, two answers, and one for all that is said of the camera.
     sounds = sorted(spoken.glob("*.wav"))
     assert len(sounds) == 5 and all(seconds(sound) > 0.2 for sound in sounds), [(s.name, s.stat().st_size) for s in sounds]
+
+
+def test_find_and_keep(tmp_path, script):
+    """What is to be found has its box, in the line and drawn on the frame that is kept."""
+    (tmp_path / "camera").mkdir()
+    shutil.copy(POCKET / SHAPE.files[0], tmp_path / "camera")
+    (tmp_path / "find.yaml").write_text(
+        "camera: camera\nfrom_start: yes\nkeep: {folder: frames, bytes: 1M, age: 1d}\n"
+        "questions: [{name: star, find: the green star, tell: always}]\n")
+    running = script(tmp_path, ["vl2", "watch", "--model", pocket(), "find.yaml"])
+    kept = until(lambda: list((tmp_path / "frames").glob("vl2-*-1-star.jpg")), running.said)
+    line = json.loads(next(line for line in running.said().splitlines() if line.startswith("{")))
+    box = line["boxes"][0]
+    assert box["label"] == "the green star" and box["left"] < box["right"] and box["top"] < box["bottom"]
+    before, after = Image.open(POCKET / SHAPE.files[0]).convert("RGB"), Image.open(kept[0]).convert("RGB")
+    assert before.size == after.size
+
+    def changed(place):
+        return max(abs(a - b) for a, b in zip(before.getpixel(place), after.getpixel(place)))
+
+    middle = (box["top"] + box["bottom"]) // 2
+    assert changed((box["left"], middle)) > 60 and changed((box["right"] - 1, middle)) > 60
+    running.end(signal.SIGTERM)
