@@ -66,7 +66,7 @@ class Script:
     def member(self, name, word=None):
         """The number of a process of it that runs a program, with a word among its arguments."""
         return next((number for number, words in members(self.process.pid).items()
-                     if words[0].endswith(name) and (word is None or word in words)), None)
+                     if Path(words[0]).name == name and (word is None or word in words)), None)
 
     def end(self, number):
         """Ends it as a terminal or systemd does, which signal all of it; nothing may be left."""
@@ -101,7 +101,7 @@ class Broker:
         self.processes = [self.start(folder / "broker", "mosquitto", "-p", self.port)]
         until(lambda: self.publishes("ready", "yes"), lambda: (folder / "broker").read_text())
         self.lines = folder / "lines"
-        self.processes.append(self.start(self.lines, "mosquitto_sub", *self.place(), "-t", "#", "-F", "%r %t %p"))
+        self.processes.append(self.start(self.lines, "mosquitto_sub", *self.place(), "-t", "#", "-F", "%j"))
         until(lambda: self.publishes("subscribed", "yes") and "subscribed" in self.lines.read_text(), "a subscriber")
 
     def place(self):
@@ -118,13 +118,15 @@ class Broker:
     def messages(self, topic):
         """What was published to a topic so far."""
         whole = self.lines.read_text().rpartition("\n")[0]
-        found = [line.split(" ", 2) for line in whole.splitlines()]
-        return [line[2] for line in found if line[1] == topic]
+        found = [json.loads(line) for line in whole.splitlines()]
+        return [message["payload"] for message in found if message["topic"] == topic]
 
     def retained(self, topic):
-        """What somebody gets who subscribes now."""
-        words = [program("mosquitto_sub"), *map(str, self.place()), "-t", topic, "-C", "1", "-W", "30", "-F", "%r %p"]
-        return subprocess.run(words, capture_output=True, text=True, timeout=60).stdout.strip()
+        """What somebody gets at once who subscribes now."""
+        words = [program("mosquitto_sub"), *map(str, self.place()), "-t", topic, "-C", "1", "-W", "30", "-F", "%j"]
+        message = json.loads(subprocess.run(words, capture_output=True, text=True, timeout=60).stdout)
+        assert message["retain"] == 1
+        return message["payload"]
 
     def stop(self):
         for process in self.processes:
@@ -173,15 +175,15 @@ def test_home_assistant(broker, gate, script):
     running = script(gate, words, BROKER_PORT=str(broker.port))
     until(lambda: broker.messages("vl2/state") == ["online"], running.said)
     put_pictures(gate.parent / "camera", SHAPE, lambda: broker.messages("vl2/gate"), running.said)
-    assert broker.messages("vl2/gate")[0] == SHAPE.answer and broker.retained("vl2/gate") == f"1 {SHAPE.answer}"
-    sensor = json.loads(broker.retained("homeassistant/sensor/vl2_gate/config").removeprefix("1 "))
+    assert broker.messages("vl2/gate")[0] == SHAPE.answer and broker.retained("vl2/gate") == SHAPE.answer
+    sensor = json.loads(broker.retained("homeassistant/sensor/vl2_gate/config"))
     assert sensor == json.loads((EXAMPLES / "home-assistant/gate.json").read_text())
     event = json.loads(until(lambda: broker.messages("vl2/events"), running.said)[0])
     assert event["question"] == "gate" and event["answer"] == SHAPE.answer and event["probability"] >= 0.8
-    os.kill(running.member("/vl2"), signal.SIGTERM)
+    os.kill(running.member("vl2"), signal.SIGTERM)
     running.process.wait(60)
     until(lambda: broker.messages("vl2/state") == ["online", "offline"], running.said)
-    assert broker.retained("vl2/state") == "1 offline" and not members(running.process.pid)
+    assert broker.retained("vl2/state") == "offline" and not members(running.process.pid)
     assert json.loads(broker.messages("vl2/events")[-1])["event"] == "ended"
 
 
@@ -194,7 +196,7 @@ def test_connection_is_lost(broker, gate, script):
     os.killpg(running.process.pid, signal.SIGSTOP)
     os.kill(pid, signal.SIGKILL)
     until(lambda: broker.messages("vl2/state") == ["online", "offline"], running.said)
-    assert broker.retained("vl2/state") == "1 offline"
+    assert broker.retained("vl2/state") == "offline"
 
 
 def test_sensor_fits_the_question():
@@ -274,3 +276,26 @@ def test_spoken(spoken, script):
     # Two confirmations, two answers, and one for all that is said of the camera.
     sounds = sorted(spoken.glob("*.wav"))
     assert len(sounds) == 5 and all(seconds(sound) > 0.2 for sound in sounds), [(s.name, s.stat().st_size) for s in sounds]
+
+
+def test_find_and_keep(tmp_path, script):
+    """What is to be found has its box, in the line and drawn on the frame that is kept."""
+    (tmp_path / "camera").mkdir()
+    shutil.copy(POCKET / SHAPE.files[0], tmp_path / "camera")
+    (tmp_path / "find.yaml").write_text(
+        "camera: camera\nfrom_start: yes\nkeep: {folder: frames, bytes: 1M, age: 1d}\n"
+        "questions: [{name: star, find: the green star, tell: always}]\n")
+    running = script(tmp_path, ["vl2", "watch", "--model", pocket(), "find.yaml"])
+    kept = until(lambda: list((tmp_path / "frames").glob("vl2-*-1-star.jpg")), running.said)
+    line = json.loads(next(line for line in running.said().splitlines() if line.startswith("{")))
+    box = line["boxes"][0]
+    assert box["label"] == "the green star" and box["left"] < box["right"] and box["top"] < box["bottom"]
+    before, after = Image.open(POCKET / SHAPE.files[0]).convert("RGB"), Image.open(kept[0]).convert("RGB")
+    assert before.size == after.size
+
+    def changed(place):
+        return max(abs(a - b) for a, b in zip(before.getpixel(place), after.getpixel(place)))
+
+    middle = (box["top"] + box["bottom"]) // 2
+    assert changed((box["left"], middle)) > 60 and changed((box["right"] - 1, middle)) > 60
+    running.end(signal.SIGTERM)

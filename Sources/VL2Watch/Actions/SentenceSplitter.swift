@@ -31,8 +31,9 @@ package struct SentenceSplitter {
   /// What is left at the end of the text; nil for nothing.
   package mutating func rest() -> String? {
     defer { (pending, bytes, ending) = ([], 0, .none) }
-    let text = String(String.UnicodeScalarView(pending)).trimmed()
-    return text.isEmpty ? nil : text
+    // It begins with no space. By scalars: with an accent behind it a space would be a character and yet a space.
+    guard let last = pending.lastIndex(where: { !$0.properties.isWhitespace }) else { return nil }
+    return String(String.UnicodeScalarView(pending[...last]))
   }
 
   private mutating func take(_ scalar: Unicode.Scalar, _ sentences: inout [String]) {

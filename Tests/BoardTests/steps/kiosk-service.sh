@@ -1,15 +1,17 @@
 # shellcheck shell=bash
-# The kiosk's service starts nothing without its file; with it and the webcam, which is plugged in, it takes the place of
-# vl2.service, opens the camera as a user of group video, and tells what it sees.
-camera=/dev/v4l/by-id/usb-vl2_Test_camera_0001-video-index0
+# The kiosk's service starts nothing without its file; with it and a webcam it takes the place of vl2.service, opens the camera
+# as a user of group video, and tells what it sees.
+trap end_cameras EXIT
 is_inactive() { ! is_active; }
 kiosk() { systemctl show --property "$1" --value vl2-kiosk.service; }
 systemctl start vl2-kiosk.service
 expect_equal "the kiosk's state without its file" inactive "$(kiosk ActiveState)"
 
-wait_for 60 "the webcam's link" test -e "$camera"
+start_webcam
 cat >/etc/vl2/kiosk.yaml <<END
-camera: $camera
+camera: $WEBCAM
+size: 320x240
+rate: 5
 every: 5s
 exec: cat >/run/vl2-kiosk/told
 keep: {folder: /run/vl2-kiosk/frames, bytes: 5M, age: 1h}
