@@ -5,7 +5,7 @@
 enum KioskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-ZaHDHRjvEcIgFPE8seBgdQHesJ9h+svIgwNSHzwuqxc='; style-src 'sha256-oPTUB+qrolTiFzDJmB3oQQNXf82j0Bwx6MeCbdUDmnc='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-WFuntWBSw6bzX8uSqeKtssnu0P9gBo8zuAHsgwIVm6k='; style-src 'sha256-hHa0zoIHCQ+Y6vMvzFW+p/e4HquBXagCZciVNsZmahU='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -78,7 +78,7 @@ main {
   min-height: 0; overflow: hidden; font-weight: 650; line-height: 1.12; overflow-wrap: break-word; white-space: pre-line;
   font-size: 1rem;
 }
-.older .said, .none .said { color: var(--muted); font-weight: 400; }
+.older .said, .none .said { color: var(--muted); }
 /* Its place is kept where it is empty, so that answers keep their size. */
 .note {
   min-height: 1.4em; overflow: hidden; font-size: clamp(.9rem, 2.2vmin, 1.8rem); color: var(--muted); text-overflow: ellipsis; white-space: nowrap;
@@ -251,10 +251,8 @@ const words = {
 
 function trouble() {
   if (away) return away;
-  const known = words[state.camera];
-  if (!known) return null;
-  const message = typeof state.message === "string" ? state.message : "";
-  return [known[0], message ? cut(message, 300) : known[1]];
+  // The server's own message names the camera, perhaps with a password: it is not for everybody who passes by.
+  return words[state.camera] ?? null;
 }
 
 /** Whether the picture on the screen is not what is there now. */
