@@ -5,7 +5,7 @@
 enum KioskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-WFuntWBSw6bzX8uSqeKtssnu0P9gBo8zuAHsgwIVm6k='; style-src 'sha256-hHa0zoIHCQ+Y6vMvzFW+p/e4HquBXagCZciVNsZmahU='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-WFuntWBSw6bzX8uSqeKtssnu0P9gBo8zuAHsgwIVm6k='; style-src 'sha256-0ko2Hb4ySSOIPylEH5cqqU3bOT/O7Xno2gKWovpKYmw='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -74,6 +74,8 @@ main {
   font-size: clamp(1rem, 2.6vmin, 2.2rem); line-height: 1.25; color: var(--muted); overflow-wrap: anywhere;
 }
 @container (height < 11rem) { .question h2 { -webkit-line-clamp: 1; } }
+/* Where there is little room, it is the answer's. */
+@container (height < 5rem) { .question .note { display: none; } }
 .said {
   min-height: 0; overflow: hidden; font-weight: 650; line-height: 1.12; overflow-wrap: break-word; white-space: pre-line;
   font-size: 1rem;
