@@ -131,6 +131,7 @@ def test_the_live_addresses(watch):
 
 @pytest.mark.parametrize("look, name", [(WIDE, "wide"), (HIGH, "high")])
 def test_looks_and_answers(watch, show, look, name):
+    """The picture of docs/SERVING.md is what this leaves of the wide screen."""
     server = watch()
     screen = show(server.url, look, key=KEY)
     screen.sees()
@@ -138,7 +139,6 @@ def test_looks_and_answers(watch, show, look, name):
     expect(screen.question(0).locator("h2")).to_have_text(SHAPE.question)
     expect(screen.answer(1)).to_have_text(re.compile("^a (shape|receipt|sign)$"))
     expect(screen.note(1)).to_have_text(re.compile(r", \d+ %$"))
-    expect(screen.page.locator("#announced")).not_to_be_empty()
     width, height = screen.page.evaluate("() => { const c = document.querySelector('canvas'); return [c.width, c.height]; }")
     place = screen.page.locator("canvas").bounding_box()
     assert abs(place["width"] / place["height"] - width / height) < 0.02
@@ -149,6 +149,7 @@ def test_looks_and_answers(watch, show, look, name):
     # The next picture, and what is said of it.
     server.camera.add((POCKET / SIGN.files[0]).read_bytes())
     expect(screen.answer(0)).not_to_have_text(SHAPE.answer)
+    expect(screen.page.locator("#announced")).not_to_be_empty()
     end = time.monotonic() + 60
     while screen.pixels() == first:
         assert time.monotonic() < end, "the picture is still the first"
@@ -158,13 +159,9 @@ def test_looks_and_answers(watch, show, look, name):
 
 def test_what_the_camera_cannot_see(watch, show):
     """Each state is told in words across the picture, and no answer is shown as one about now."""
-    server = watch(more="hung_after: 3s\n")
+    server = watch()
     screen = show(server.url, key=KEY)
     expect(screen.answer(0)).to_have_text(SHAPE.answer)
-    expect(screen.trouble).to_have_text("The camera gives no pictures")
-    expect(screen.answer(0)).to_have_text("–")
-    expect(screen.note(0)).to_contain_text(SHAPE.answer)
-    screen.shot("kiosk-hung")
     end = time.monotonic() + 60
     while screen.trouble.text_content() != "Too dark to see":
         assert time.monotonic() < end, screen.trouble.text_content()
@@ -174,10 +171,21 @@ def test_what_the_camera_cannot_see(watch, show):
     screen.shot("kiosk-dark")
     shutil.rmtree(server.camera.pictures)
     expect(screen.trouble).to_have_text("The camera is not there")
-    expect(screen.page.locator("#trouble span")).to_contain_text("no such folder")
+    assert str(server.camera.pictures) not in screen.page.locator("body").text_content()
     server.camera.pictures.mkdir()
     server.camera.add(CIRCLE)
     expect(screen.answer(0)).not_to_have_text("–")
+
+
+def test_a_camera_that_hangs(watch, show):
+    server = watch(more="hung_after: 3s\n")
+    screen = show(server.url, key=KEY)
+    expect(screen.trouble).to_have_text("The camera gives no pictures")
+    expect(screen.answer(0)).to_have_text("–")
+    expect(screen.note(0)).to_contain_text(SHAPE.answer)
+    screen.shot("kiosk-hung")
+    server.camera.add(CIRCLE)
+    screen.sees()
 
 
 def test_a_frozen_picture(watch, show):
@@ -258,8 +266,10 @@ def test_hostile_boxes_and_messages(stand_in, show):
     screen = show(stand_in.url)
     expect(screen.answer(0)).to_have_text(HOSTILE)
     assert screen.page.locator(".box").count() == 100
-    stand_in.state([asked(HOSTILE, HOSTILE)], camera="gone", message=HOSTILE * 40)
-    expect(screen.page.locator("#trouble span")).to_contain_text(HOSTILE)
+    # What the camera is called may have a password in it.
+    stand_in.state([asked(HOSTILE, HOSTILE)], camera="gone", message="command:curl -u me:secret" + HOSTILE)
+    expect(screen.trouble).to_have_text("The camera is not there")
+    expect(screen.page.locator("body")).not_to_contain_text("secret")
     assert screen.page.evaluate("() => window.hacked") is None
     screen.fits()
     # A message that is none is no end: the page comes back to the server.
@@ -290,6 +300,8 @@ def test_texts_fit(stand_in, show, look, name):
     assert len(screen.answer(2).text_content()) <= 701
     if look is not SMALL:
         screen.fits()
+    # However small the screen is, the first thing to be seen is the answer.
+    assert screen.answer(0).bounding_box()["height"] > 15
     screen.shot(f"kiosk-texts-{name}")
     screen.page.set_viewport_size({"width": 900, "height": 900})
     if look is not SMALL:

@@ -5,7 +5,7 @@
 enum KioskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-ZaHDHRjvEcIgFPE8seBgdQHesJ9h+svIgwNSHzwuqxc='; style-src 'sha256-oPTUB+qrolTiFzDJmB3oQQNXf82j0Bwx6MeCbdUDmnc='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-WFuntWBSw6bzX8uSqeKtssnu0P9gBo8zuAHsgwIVm6k='; style-src 'sha256-0ko2Hb4ySSOIPylEH5cqqU3bOT/O7Xno2gKWovpKYmw='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -74,11 +74,13 @@ main {
   font-size: clamp(1rem, 2.6vmin, 2.2rem); line-height: 1.25; color: var(--muted); overflow-wrap: anywhere;
 }
 @container (height < 11rem) { .question h2 { -webkit-line-clamp: 1; } }
+/* Where there is little room, it is the answer's. */
+@container (height < 5rem) { .question .note { display: none; } }
 .said {
   min-height: 0; overflow: hidden; font-weight: 650; line-height: 1.12; overflow-wrap: break-word; white-space: pre-line;
   font-size: 1rem;
 }
-.older .said, .none .said { color: var(--muted); font-weight: 400; }
+.older .said, .none .said { color: var(--muted); }
 /* Its place is kept where it is empty, so that answers keep their size. */
 .note {
   min-height: 1.4em; overflow: hidden; font-size: clamp(.9rem, 2.2vmin, 1.8rem); color: var(--muted); text-overflow: ellipsis; white-space: nowrap;
@@ -251,10 +253,8 @@ const words = {
 
 function trouble() {
   if (away) return away;
-  const known = words[state.camera];
-  if (!known) return null;
-  const message = typeof state.message === "string" ? state.message : "";
-  return [known[0], message ? cut(message, 300) : known[1]];
+  // The server's own message names the camera, perhaps with a password: it is not for everybody who passes by.
+  return words[state.camera] ?? null;
 }
 
 /** Whether the picture on the screen is not what is there now. */
