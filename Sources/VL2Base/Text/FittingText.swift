@@ -30,8 +30,9 @@ package struct FittingText {
     let letters = Array(whole.prefix(limit))
     let word = (1..<limit).last { Self.isBetweenWords(letters[$0 - 1], letters[$0]) }
     guard let word else { return "" }
-    let text = String(letters[..<word]).trimmed { $0.isWhitespace || ",;:-–—(".contains($0) }
-    return text.isEmpty ? "" : text + "…"
+    var text = letters[..<word]
+    while let last = text.last, last == " " || ",;:-–—(".contains(last) { text.removeLast() }
+    return text.isEmpty ? "" : String(text) + "…"
   }
 
   /// Sentences at the beginning that are whole and fit, without the first so many characters: what can be spoken while the
