@@ -52,23 +52,25 @@ def test_forty_pages(tmp_path):
 
 def test_three_hundred_pages(tmp_path):
     """A manual's mechanics: whatever pocket makes of them, each page is there once, in its order, as without kills."""
-    document = PDF()
+    copied, drawn = PDF(), PDF()
     texts = [[f"Page {number}, line {line}: the quick brown fox jumps over the lazy dog" for line in range(45)]
              for number in range(1, 301)]
-    for lines in texts:
-        document.text(lines)
-    file, rng = document.save(tmp_path / "manual.pdf"), random.Random(12)
-    for name, options in [("copied", ["--text-layer"]), ("read", ["--max-tokens", "16"])]:
+    for number, lines in enumerate(texts, 1):
+        copied.text(lines)
+        # So large that one tile shows it well.
+        drawn.text([f"Page {number}", "of three", "hundred"], 100)
+    rng = random.Random(12)
+    for name, document, options in [("copied", copied, ["--text-layer"]), ("read", drawn, ["--max-tiles", "1"])]:
+        file, out = document.save(tmp_path / f"{name}.pdf"), tmp_path / f"{name}.txt"
         command = ["read", file, "--format", "text", *options]
-        out = tmp_path / f"{name}.txt"
         kills = finish(command, out, rng, 20, 12)
         pages = pages_of(out.read_text())
+        print(f"{name}: {len(pages)} pages, killed {kills} times")
         assert [number for number, _ in pages] == list(range(1, 301))
         assert read(*command[1:], seconds=3600) == out.read_text()
-        print(f"{name}: killed {kills} times")
         if name == "copied":
             assert [text for _, text in pages] == texts
-    assert sorted(os.listdir(tmp_path)) == ["copied.txt", "manual.pdf", "read.txt"]
+    assert sorted(os.listdir(tmp_path)) == ["copied.pdf", "copied.txt", "read.pdf", "read.txt"]
 
 
 def peak(*given):
