@@ -85,9 +85,9 @@ class PDF:
         self.page(b"%g 0 0 %g 0 0 cm /I Do" % (width, height), (width, height),
                   b"/XObject << /I %d 0 R >>" % number, rotate)
 
-    def text(self, lines):
+    def text(self, lines, points=12):
         """A page of text that can be copied."""
-        content = b"BT /F 12 Tf 15 TL 60 780 Td " + b" ".join(b"(%s) Tj T*" % line.encode() for line in lines) + b" ET"
+        content = b"BT /F %d Tf %g TL 60 %d Td " % (points, 1.25 * points, 800 - points) + b" ".join(b"(%s) Tj T*" % line.encode() for line in lines) + b" ET"
         self.page(content, resources=b"/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>")
 
     def save(self, path, count=None):
