@@ -209,10 +209,11 @@ def reel():
 
 @pytest.fixture(scope="module")
 def watched(reel, tmp_path_factory):
-    """What `vl2 watch` says of the folder, up to the last frame that it has to say something about."""
+    """What `vl2 watch` says of the folder, up to the last frame that it has to say something about. Its answers are held against
+    those about stills, so a tile keeps its encoding only where it is the same."""
     folder = tmp_path_factory.mktemp("watch")
     reel.write(folder / "frames")
-    config = configuration(folder / "frames", folder, from_start="yes", frozen_after=f"{FROZEN_AFTER}s")
+    config = configuration(folder / "frames", folder, from_start="yes", frozen_after=f"{FROZEN_AFTER}s", reuse="exact")
     with Watch(config) as watch:
         # The folder goes on; one more frame says that all before it were looked at.
         end = folder / "frames" / "end.jpg"
