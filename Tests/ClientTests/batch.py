@@ -102,6 +102,10 @@ def finish(process, status):
     return usage.ru_maxrss / 1024
 
 
+def written(output):
+    return output.read_bytes().count(b"\n") if output.exists() else 0
+
+
 def answer(line):
     body = line["response"]["body"]
     return body["choices"][0]["message"]["content"] if line["response"]["status_code"] == 200 else None
@@ -139,10 +143,14 @@ def main():
 
         output = folder / "out.jsonl"
         stood, partial = [], 0
-        for _ in range(given.kills):
+        for kill in range(given.kills):
             process = start(folder, output.name, "--resume")
-            # So that the last kill comes near the end.
-            time.sleep(chance.uniform(0, opening + 2 * seconds / (given.kills + 1)))
+            # At a random line, so that the last kill comes near the end however fast the machine is; and at any moment there.
+            last = stood[-1] if stood else 0
+            goal = last + chance.randint(0, 2 * (len(lines) - last) // (given.kills - kill + 1))
+            while process.poll() is None and goal > last and written(output) < goal:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, opening if goal == last else seconds / len(lines)))
             process.send_signal(signal.SIGKILL)
             process.communicate()
             there = output.read_bytes() if output.exists() else b""
