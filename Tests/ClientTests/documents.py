@@ -87,7 +87,8 @@ class PDF:
 
     def text(self, lines, points=12):
         """A page of text that can be copied."""
-        content = b"BT /F %d Tf %g TL 60 %d Td " % (points, 1.25 * points, 800 - points) + b" ".join(b"(%s) Tj T*" % line.encode() for line in lines) + b" ET"
+        written = b" ".join(b"(%s) Tj T*" % line.encode() for line in lines)
+        content = b"BT /F %d Tf %g TL 60 %d Td %s ET" % (points, 1.25 * points, 800 - points, written)
         self.page(content, resources=b"/Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>")
 
     def save(self, path, count=None):

@@ -1,5 +1,5 @@
-"""`vl2 read` and videos in `vl2 ask` with Debian's poppler and ffmpeg: words of pocket's, orders, turns, going on after kills, limits.
-`test_reading_long.py` has what takes minutes."""
+"""`vl2 read` and videos in `vl2 ask` with Debian's poppler and ffmpeg: words of pocket's, orders, turns, going on
+after kills, limits. `test_reading_long.py` has what takes minutes."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""What takes minutes of `vl2 read`: forty pages of pocket's, three hundred pages that are killed and go on, twenty minutes of video."""
+"""What takes minutes of `vl2 read`: forty pages of pocket's, three hundred pages that are killed and go on, twenty minutes
+of video."""
 
 import json
 import os
