@@ -330,6 +330,10 @@ def test_boxes_lie_where_they_should(stand_in, show):
     expect(screen.page.locator(".box span")).to_have_text("one")
     expect(screen.answer(1)).to_have_text("No answer")
     screen.shot("kiosk-boxes")
+    # What was found has its name and its place in marks.
+    found = "<|ref|>the blue ring<|/ref|><|det|>[[58, 400, 250, 651]]<|/det|>"
+    stand_in.state([asked("Where?", found, boxes=boxes)])
+    expect(screen.answer(0)).to_have_text("the blue ring")
     # Boxes are of a picture that is no longer there.
     stand_in.state([asked("Where?", "one", boxes=boxes)], asking="change")
     expect(screen.page.locator(".box")).to_have_count(0)

@@ -5,7 +5,7 @@
 enum KioskPage {
   /// Lets a browser run the page's own script and style, talk to this server, and nothing else.
   static let contentSecurityPolicy =
-    "default-src 'none'; script-src 'sha256-WFuntWBSw6bzX8uSqeKtssnu0P9gBo8zuAHsgwIVm6k='; style-src 'sha256-0ko2Hb4ySSOIPylEH5cqqU3bOT/O7Xno2gKWovpKYmw='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'sha256-PsRsRc1qkgf2jIFA+pTsB+iQ3ijY3YkJW2iNnYqfdB0='; style-src 'sha256-0ko2Hb4ySSOIPylEH5cqqU3bOT/O7Xno2gKWovpKYmw='; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   static let html = ##"""
 <!doctype html>
@@ -272,6 +272,13 @@ function readable(value, depth = 0) {
   return parts.join(Array.isArray(value) || depth > 0 ? ", " : "\n");
 }
 
+/** What an answer says; of what was found, its name, since its place is shown as a box. */
+function said(line) {
+  const text = readable(line.answer).trim();
+  if (!Array.isArray(line.boxes)) return text;
+  return text.replace(/<\|det\|>[^|]*<\|\/det\|>/g, "").replace(/<\|\/?(ref|grounding)\|>/g, "").trim() || text;
+}
+
 function clock(time) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return "";
@@ -283,7 +290,7 @@ function clock(time) {
 function shown(question) {
   const last = question.last ?? null;
   const hasText = last !== null && last.answer !== null && last.answer !== undefined;
-  const text = hasText ? cut(readable(last.answer).trim(), limits.text) : "";
+  const text = hasText ? cut(said(last), limits.text) : "";
   const time = last === null ? "" : clock(last.time);
   const before = hasText ? `Before, ${time}: ${cut(text, 200)}` : "";
   if (trouble()) return ["none", "–", before];
@@ -464,7 +471,7 @@ function take(name, id, data) {
   if (name === "frame") return want(value);
   if (name === "answer") {
     age.lastTold = performance.now();
-    if (value.answer !== null) $("announced").textContent = cut(readable(value.answer), limits.text);
+    if (value.answer !== null) $("announced").textContent = cut(said(value), limits.text);
     return;
   }
   // Numbers of pictures begin anew with each server.
