@@ -145,7 +145,8 @@ def main():
         stood, partial = [], 0
         for kill in range(given.kills):
             process = start(folder, output.name, "--resume")
-            # At a random line, so that the last kill comes near the end however fast the machine is; and at any moment there.
+            # At a random line, so that the last kill comes near the end however fast the machine is, and at any moment
+            # there.
             last = stood[-1] if stood else 0
             goal = last + chance.randint(0, 2 * (len(lines) - last) // (given.kills - kill + 1))
             while process.poll() is None and goal > last and written(output) < goal:
