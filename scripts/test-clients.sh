@@ -22,9 +22,9 @@ waiting=(limits mistreatment slow-clients watch rtsp)
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
 
-program=
+runs=
 if [ "${1:-}" = --run ]; then
-  program=$2
+  runs=$2
   shift 2
   parts=()
 else
@@ -106,9 +106,9 @@ needs_venv() {
 }
 
 begin=$SECONDS
-if [ -n "$program" ]; then
+if [ -n "$runs" ]; then
   venv main
-  exec "$kept/venv/main/bin/python" "$tests/$program" "$@"
+  exec "$kept/venv/main/bin/python" "$tests/$runs" "$@"
 fi
 for part in "${parts[@]}"; do
   venv "$(needs_venv)"
