@@ -84,7 +84,7 @@ struct WatchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Tiles that look as they did are not looked at again: those that are the same to the last bit, or those of which no part changed by more than so many of 255 steps of brightness. (default: 6)",
+      "Tiles that look as they did are not looked at again: those that are the same to the last bit, or those of which no part changed by more than so many of 255 steps of brightness. (default: 4)",
       valueName: "off|exact|n"))
   var reuse: String?
 

@@ -106,7 +106,8 @@ import VL2Run
     }
     // Cut anywhere: the next whole frame is found.
     for cut in 0..<frames[0].count {
-      let (rest, _) = found(header + frames[0][..<cut] + header + frames[1] + header + frames[2]) { _ in 700 }
+      let stream = header + Array(frames[0][..<cut]) + header + frames[1] + header + frames[2]
+      let (rest, _) = found(stream) { _ in 700 }
       let isFound = rest.suffix(2) == frames[1...]
       #expect(isFound, "cut at \(cut)")
     }
