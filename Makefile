@@ -15,7 +15,7 @@ SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Comm
 SLOW := $(SLOW)|(Engine|EngineMemory)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
 SLOW := $(SLOW)|KeepingTests/(conversations|interruptions|givesWay)
 SLOW := $(SLOW)|(Listener|RawRequest|Server|ServeCommand)Tests/|OnlyWayTests/interrupted
-SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand)Tests/
+SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand|BatchCommand|DescribeCommand)Tests/
 SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
@@ -51,6 +51,10 @@ help:
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make test-threads     the engine, the server and their threads under ThreadSanitizer"
 	@echo "make test-soak        vl2 serve with 16 clients of all kinds while files and descriptors fail; MINUTES=30 SEED=1"
+	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
+	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
+	@echo "make test-reading     documents and videos of known content, killed and resumed: a quarter of an hour"
+	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
 	@echo "make clean            delete what was built"
@@ -100,10 +104,30 @@ test-clients: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	scripts/test-clients.sh $(PARTS)
 
+.PHONY: test-kiosk
+test-kiosk: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh kiosk-long
+
 .PHONY: test-soak
 test-soak: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	python3 Tests/ClientTests/soak.py --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1)
+
+.PHONY: test-batch
+test-batch: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	python3 Tests/ClientTests/batch.py --pictures $(or $(PICTURES),2000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+
+.PHONY: test-reading
+test-reading: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh reading reading-long
+
+.PHONY: test-day
+test-day: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh --run day.py --changes $(or $(CHANGES),1000) --seed $(or $(SEED),1)
 
 lint:
 	@scripts/install-dependencies.sh lint

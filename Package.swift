@@ -29,6 +29,7 @@ let package = Package(
     debianLibrary("CMicrohttpd", pkgConfig: "libmicrohttpd", package: "libmicrohttpd-dev"),
     .target(name: "SystemSupport"),
     .target(name: "SIMDKernels"),
+    .target(name: "CV4L2"),
     .target(name: "VL2Base", dependencies: ["SystemSupport", "CCrypto"]),
     .target(name: "VL2Quant", dependencies: ["VL2Base", "SIMDKernels", "SystemSupport", "CZstd"]),
     .target(
@@ -38,11 +39,12 @@ let package = Package(
       name: "VL2Measure",
       dependencies: ["VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport"]),
     .target(name: "VL2Frames", dependencies: ["VL2Base", "VL2Run"]),
-    .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML"]),
+    .target(name: "VL2Watch", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "CYAML", "CV4L2"]),
+    .target(name: "VL2Read", dependencies: ["VL2Base", "VL2Quant", "VL2Run", "VL2Frames"]),
     .target(
       name: "VL2Serve", dependencies: ["VL2Base", "VL2Run", "CMicrohttpd"],
-      // scripts/embed-page.py makes AskPage.swift from it.
-      exclude: ["Page/ask.html"]),
+      // scripts/embed-page.py makes Swift files from them.
+      exclude: ["Page/ask.html", "Page/kiosk.html"]),
     .target(
       name: "VL2Console",
       dependencies: [
@@ -60,7 +62,7 @@ let package = Package(
       name: "vl2",
       dependencies: [
         "VL2Console", "VL2Base", "VL2Quant", "VL2Run", "VL2Measure", "VL2Serve", "VL2Frames",
-        "VL2Watch",
+        "VL2Read", "VL2Watch",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "tools/vl2"),
@@ -96,13 +98,18 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServeTests",
-      dependencies: ["VL2Base", "VL2Run", "VL2Serve", "TestSupport", "TestModels"]),
+      dependencies: ["VL2Base", "VL2Run", "VL2Serve", "TestSupport", "TestModels", "TestFrames"]),
     .testTarget(
       name: "FramesTests", dependencies: ["VL2Base", "VL2Run", "VL2Frames", "TestSupport", "TestFrames"]),
     .testTarget(
       name: "WatchTests",
       dependencies: [
-        "VL2Base", "VL2Run", "VL2Frames", "VL2Watch", "TestSupport", "TestModels", "TestFrames",
+        "VL2Base", "VL2Run", "VL2Frames", "VL2Watch", "CV4L2", "TestSupport", "TestModels", "TestFrames",
+      ]),
+    .testTarget(
+      name: "ReadTests",
+      dependencies: [
+        "VL2Base", "VL2Quant", "VL2Run", "VL2Frames", "VL2Read", "TestSupport", "TestFrames",
       ]),
     // It runs the programs, so they are built with it.
     .testTarget(

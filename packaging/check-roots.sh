@@ -110,9 +110,9 @@ own_libraries() {                           # the tarball's programs take the C 
 keeps_models_and_settings() {
   [ -s "$root/var/lib/vl2/mine.vl2q" ] && grep -q '^VL2_SERVE_OPTIONS="--demo"$' "$root/etc/vl2/serve.env"
 }
-is_enabled() { [ -L "$root/etc/systemd/system/multi-user.target.wants/vl2.service" ]; }
-enable() { in_root systemctl enable vl2.service && is_enabled; }
-is_disabled() { ! is_enabled; }
+is_enabled() { [ -L "$root/etc/systemd/system/multi-user.target.wants/$1.service" ]; }
+enable() { in_root systemctl enable "$1.service" && is_enabled "$1"; }
+are_disabled() { ! is_enabled vl2 && ! is_enabled vl2-kiosk; }
 
 mkdir "$work/tarball"
 tar -xf "$made/vl2-$version-linux-amd64.tar.xz" --strip-components=1 -C "$work/tarball"
@@ -139,21 +139,25 @@ for suite in "$@"; do
   apt install systemd >/dev/null 2>&1
   list_files "$work/bare"
   check "$suite, with systemd: apt installs version 0.0.9" apt install /tmp/vl2_0.0.9_amd64.deb
-  check "$suite, with systemd: it is off until it is enabled" is_disabled
-  check "$suite, with systemd: it can be enabled" enable
+  check "$suite, with systemd: both services are off until they are enabled" are_disabled
+  check "$suite, with systemd: vl2 can be enabled" enable vl2
+  check "$suite, with systemd: vl2-kiosk can be enabled" enable vl2-kiosk
   cp models/pocket/demo.png "$root/var/lib/vl2/mine.vl2q"   # stands for a model
   echo 'VL2_SERVE_OPTIONS="--demo"' >>"$root/etc/vl2/serve.env"
   check "$suite, with systemd: apt upgrades it" apt install "/tmp/vl2_${version}_amd64.deb"
   check "$suite, with systemd: it has the newer version" is_installed "$version"
   check "$suite, with systemd: models and settings are as they were" keeps_models_and_settings
-  check "$suite, with systemd: it is enabled as before" is_enabled
-  check "$suite, with systemd: systemd finds nothing wrong in the unit" \
-    says_nothing in_root systemd-analyze verify --man=no vl2.service
-  check "$suite, with systemd: the unit's exposure is 1.5 or better" \
-    in_root systemd-analyze security --no-pager --offline=true --threshold=15 vl2.service
+  check "$suite, with systemd: vl2 is enabled as before" is_enabled vl2
+  check "$suite, with systemd: vl2-kiosk is enabled as before" is_enabled vl2-kiosk
+  for unit in vl2 vl2-kiosk; do
+    check "$suite, with systemd: systemd finds nothing wrong in $unit.service" \
+      says_nothing in_root systemd-analyze verify --man=no "$unit.service"
+    check "$suite, with systemd: the exposure of $unit.service is 1.5 or better" \
+      in_root systemd-analyze security --no-pager --offline=true --threshold=15 "$unit.service"
+  done
   check "$suite, with systemd: apt removes it" apt remove vl2
   check "$suite, with systemd: models and settings stay" keeps_models_and_settings
-  check "$suite, with systemd: it is not enabled any more" is_disabled
+  check "$suite, with systemd: neither is enabled any more" are_disabled
   check "$suite, with systemd: purges" purge
   check "$suite, with systemd: nothing is left but the user" leaves_nothing "$work/bare"
   umount --recursive "$root/dev" "$root/proc"

@@ -78,13 +78,16 @@ for arch in arm64 amd64; do
   done
   check "$arch: no symbol above GLIBC_2.35 and GLIBCXX_3.4.30" runs_on_old_systems "${programs[@]}"
   check "$arch: needs the libraries that Depends names, and no others" needs_exactly "$needed" "${programs[@]}"
-  check "$arch: manual, completions, unit, user, settings, pocket, documents, examples and licences are there" has_files "$tree" \
+  check "$arch: manual, completions, units, user, settings, pocket, documents, examples and licences are there" has_files "$tree" \
     /usr/share/man/man1/{vl2,vl2.ask,vl2.serve,vl2-convert,vl2-convert.pack}.1.gz \
     /usr/share/bash-completion/completions/vl2{,-convert} /usr/share/zsh/vendor-completions/_vl2{,-convert} \
-    /usr/share/fish/vendor_completions.d/vl2{,-convert}.fish /usr/lib/systemd/system/vl2.service \
+    /usr/share/fish/vendor_completions.d/vl2{,-convert}.fish /usr/lib/systemd/system/vl2{,-kiosk}.service \
     /usr/lib/sysusers.d/vl2.conf /etc/vl2/serve.env /usr/share/vl2/pocket/{pocket.vl2q,demo.png} \
-    /usr/share/doc/vl2/{copyright,swift-copyright.gz,changelog.gz,INSTALLING.md,SERVING.md,INTEGRATIONS.md} \
-    /usr/share/doc/vl2/examples/{nginx/{board,boards}.conf,monitoring/{prometheus.yml,grafana.json}}
+    /usr/share/doc/vl2/{copyright,swift-copyright.gz,changelog.gz,INSTALLING.md,SERVING.md,INTEGRATIONS.md,WATCHING.md,KIOSK.md} \
+    /usr/share/doc/vl2/examples/{nginx/{board,boards}.conf,monitoring/{prometheus.yml,grafana.json}} \
+    /usr/share/doc/vl2/examples/kiosk/{kiosk.yaml,screen.sh,vl2-screen.service} \
+    /usr/share/doc/vl2/examples/spoken/{spoken.yaml,ask-and-hear.sh,vl2-spoken.service} \
+    /usr/share/doc/vl2/examples/home-assistant/{gate.yaml,gate.json,watch.sh}
   check "$arch: lintian finds no error and nothing to warn of" lintian --no-cfg --allow-root --fail-on error,warning "$package"
   for suite in "${suites[@]}"; do
     scripts/apt-root.sh "$made/apt/$suite-$arch" "$suite" "$arch"
@@ -110,8 +113,21 @@ done
 # systemd looks for what a unit names below the folder that it is told is the root.
 mkdir -p "$work/amd64/usr/lib/systemd/system"
 cp -rn /usr/lib/systemd/system/. "$work/amd64/usr/lib/systemd/system/"
-check "systemd finds nothing wrong in the unit" says_nothing systemd-analyze verify --man=no --root="$work/amd64" vl2.service
-check "the unit's exposure is 1.5 or better" systemd-analyze security --no-pager --offline=true --threshold=15 \
-  packaging/systemd/vl2.service
+for unit in vl2 vl2-kiosk; do
+  check "systemd finds nothing wrong in $unit.service" \
+    says_nothing systemd-analyze verify --man=no --root="$work/amd64" "$unit.service"
+  check "the exposure of $unit.service is 1.5 or better" systemd-analyze security --no-pager --offline=true --threshold=15 \
+    "packaging/systemd/$unit.service"
+done
+# The examples' units, whose programs belong to other packages.
+for program in bin/cage bin/sh; do
+  [ -e "$work/amd64/usr/$program" ] || install -D -m 755 /bin/true "$work/amd64/usr/$program"
+done
+[ -e "$work/amd64/bin" ] || ln -s usr/bin "$work/amd64/bin"
+for unit in Examples/kiosk/vl2-screen.service Examples/spoken/vl2-spoken.service; do
+  cp "$unit" "$work/amd64/usr/lib/systemd/system/"
+  check "systemd finds nothing wrong in $unit" \
+    says_nothing systemd-analyze verify --man=no --root="$work/amd64" "$(basename "$unit")"
+done
 
 finish_checks

@@ -13,7 +13,7 @@ put() { install -D -m 644 "$1" "$tree$2"; }                 # put FILE PATH
 
 packaging/fill-tree.sh "$arch" "$tree/usr"
 sed "1s/(.*)/($version)/" packaging/debian/changelog | gzip -9n >"$tree/usr/share/doc/vl2/changelog.gz"
-put packaging/systemd/vl2.service /usr/lib/systemd/system/vl2.service
+for unit in vl2 vl2-kiosk; do put "packaging/systemd/$unit.service" "/usr/lib/systemd/system/$unit.service"; done
 put packaging/sysusers/vl2.conf /usr/lib/sysusers.d/vl2.conf
 put packaging/systemd/serve.env /etc/vl2/serve.env
 mkdir -p "$tree/var/lib/vl2"                                # models belong to root: the service only reads them

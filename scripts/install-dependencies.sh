@@ -11,7 +11,7 @@ fail() { say "$@"; exit 1; }
 
 missing=()
 # Packages that are wanted as programs alone, whose services are not to start, now or with the machine.
-only_programs=(nginx prometheus)
+only_programs=(nginx prometheus mosquitto)
 need_program() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }   # PROGRAM PACKAGE
 need_file() { [ -e "$1" ] || missing+=("$2"); }                         # PATH PACKAGE
 need_library() {                                                        # PKG_CONFIG_NAME PACKAGE
@@ -82,6 +82,15 @@ elif [ "${1:-}" = clients ]; then
   need_program jq jq
   need_program prometheus prometheus              # with promtool
   need_program chromium chromium
+  need_program espeak-ng espeak-ng
+  need_program mosquitto mosquitto
+  need_program mosquitto_pub mosquitto-clients
+  need_program pdftoppm poppler-utils
+  need_program ffmpeg ffmpeg
+  need_file /usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf fonts-dejavu-core
+  # GStreamer's RTSP server, for Debian's own Python.
+  /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
+    missing+=(python3-gi gir1.2-gst-rtsp-server-1.0)
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils
@@ -98,6 +107,7 @@ elif [ "${1:-}" = board ]; then
   need_program depmod kmod
   need_program cpio cpio
   need_program xz xz-utils
+  need_program ffmpeg ffmpeg
 fi
 
 if [ "${#missing[@]}" -gt 0 ]; then

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Run `vl2 serve` with the bundled model against the programs that speak to such a server, and against what no program
 # should send. Tests/ClientTests/README.md says what each part is.
-# Usage: test-clients.sh [PART...]     all parts where none is named
+# Usage: test-clients.sh [PART...]           all parts where none is named; kiosk-long and reading-long by their names alone
+#        test-clients.sh --run FILE WORD...    a program of Tests/ClientTests with the packages of most parts
 # Two lanes run side by side: parts that mostly wait, and the others. What a part prints comes when it ends.
 # VL2_BUILD names the folder of vl2 and vl2-convert (.build/release). Python packages and downloaded tests are kept in
 # .build/clients.
@@ -11,18 +12,28 @@ cd "$(dirname "$0")/.."
 root=$PWD
 tests=$root/Tests/ClientTests
 kept=$root/.build/clients
-all=(openai openai-1.65 responses ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
-  openapi page mistreatment slow-clients llama-server integrations nginx)
+all=(openai openai-1.65 responses batch ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
+  openapi page kiosk mistreatment slow-clients llama-server integrations nginx watch watch-streams watch-examples rtsp reading)
+# Those that run where they are named.
+named=(kiosk-long reading-long)
 # Those that take little of the processors' time for the time that they take.
-waiting=(limits mistreatment slow-clients)
+waiting=(limits mistreatment slow-clients watch rtsp)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$@"; exit 1; }
 
-parts=("$@")
-[ $# -gt 0 ] || parts=("${all[@]}")
+runs=
+if [ "${1:-}" = --run ]; then
+  runs=$2
+  shift 2
+  parts=()
+else
+  parts=("$@")
+  [ $# -gt 0 ] || parts=("${all[@]}")
+fi
 for part in "${parts[@]}"; do
-  [[ " ${all[*]} " == *" $part "* ]] || fail "there is no part '$part'; the parts are: ${all[*]}"
+  [[ " ${all[*]} ${named[*]} " == *" $part "* ]] ||
+    fail "there is no part '$part'; the parts are: ${all[*]} ${named[*]}"
 done
 VL2_BUILD=$(realpath -ms "${VL2_BUILD:-.build/release}")
 export VL2_BUILD
@@ -76,6 +87,8 @@ run_part() {
     instructor) run instructor "$tests" test_instructor.py ;;
     litellm) run litellm "$tests" test_litellm.py ;;
     page) run page "$tests" test_page.py ;;
+    kiosk) run page "$tests" test_kiosk.py ;;
+    kiosk-long) run page "$tests" -s kiosk_long.py ;;
     llama-server)
       PYTHONPATH=$tests/llama_server:$tests run main "$tests/llama_server" test_left_out.py &&
         PYTHONPATH=$tests/llama_server:$tests run main "$kept/llama-server-tests/tests" -p against_vl2 unit
@@ -87,11 +100,16 @@ run_part() {
 needs_venv() {
   case $part in
     openai-1.65 | instructor | litellm | page) echo "$part" ;;
+    kiosk | kiosk-long) echo page ;;
     *) echo main ;;
   esac
 }
 
 begin=$SECONDS
+if [ -n "$runs" ]; then
+  venv main
+  exec "$kept/venv/main/bin/python" "$tests/$runs" "$@"
+fi
 for part in "${parts[@]}"; do
   venv "$(needs_venv)"
   [ "$part" != llama-server ] || llama_server_tests

@@ -123,6 +123,8 @@ try() {                                     # try NAME COMMAND...
 
 port=11987
 printf 'What colour is the star?\n' >input
+printf '%s\n' '{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"max_tokens": 2, "messages":
+  [{"role": "user", "content": "What?"}]}}' | tr -d '\n' >batch.jsonl
 for way in "${ways[@]}"; do
   for limit in "${limits[@]}"; do
     outcomes=
@@ -131,6 +133,9 @@ for way in "${ways[@]}"; do
     try eval ./vl2 eval --model pocket.vl2q --items items.jsonl
     try bench ./vl2 bench --model pocket.vl2q --runs 1
     try doctor ./vl2 doctor --model pocket.vl2q
+    try batch ./vl2 batch --model pocket.vl2q batch.jsonl -o out.jsonl
+    try describe ./vl2 describe --model pocket.vl2q demo.png
+    try read ./vl2 read --model pocket.vl2q demo.png
     try watch ./vl2 watch --model pocket.vl2q - "What is it?"
     try serve ./vl2 serve --demo --model pocket.vl2q --port $port
     try pack ./vl2-convert pack checkpoint -o out

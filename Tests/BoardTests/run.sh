@@ -28,7 +28,7 @@ while read -r step seconds argument; do
   # A file for the output: what a step starts and leaves running would hold a pipe open.
   # shellcheck disable=SC2016 # the inner shell expands
   timeout --kill-after=10 "$seconds" bash -euo pipefail -c \
-    'for file in expect files "steps/$0"; do . "$BOARD/$file.sh"; done' \
+    'for file in expect files cameras "steps/$0"; do . "$BOARD/$file.sh"; done' \
     "$step" "$argument" >"$WORK/output" 2>&1 </dev/null
   status=$?
   if [ -e "$CUT" ] && [ "$status" -eq 0 ]; then

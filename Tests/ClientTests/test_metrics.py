@@ -18,12 +18,16 @@ from server import KEY, ROOT, Server
 
 CHAT = "/v1/chat/completions"
 MONITORING = ROOT / "Examples/monitoring"
-OPTIONS = ("--queue", "1")
+# Slow, so that nothing is over before it is caught.
+OPTIONS = ("--queue", "1", "--exact", "--threads", "1", "--context", "4096")
 
 
 def endless(**more):
-    return {"messages": [{"role": "user", "content": COLOUR.content()}], "max_tokens": 1700, "stream": True,
-            "response_format": {"type": "json_schema", "json_schema": {"name": "endless", "schema": endless_schema()}}, **more}
+    schema = endless_schema()
+    [words] = schema["properties"].values()
+    words["minItems"] = 400
+    return {"messages": [{"role": "user", "content": COLOUR.content()}], "max_tokens": 3500, "stream": True,
+            "response_format": {"type": "json_schema", "json_schema": {"name": "endless", "schema": schema}}, **more}
 
 
 class Figures(dict):

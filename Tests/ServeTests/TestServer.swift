@@ -30,7 +30,7 @@ final class TestServer: Sendable {
   init(
     path: String? = nil, pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
     limits: AskingLimits = patient, transport: TransportLimits = .patient,
-    aliases: [String] = ["test"]
+    aliases: [String] = ["test"], live: LiveSource? = nil
   ) async throws {
     var options = RuntimeOptions(threads: 2)
     if slow {
@@ -41,7 +41,7 @@ final class TestServer: Sendable {
       path: try path ?? (pocket ? PackedModels.pocket() : PackedModels.path("nano-mha", .q4)),
       options: options,
       keeping: 1 << 26, mostWaiting: 16)
-    server = try Server(access: access, limits: limits) { [log] in log.add($0) }
+    server = try Server(access: access, limits: limits, live: live) { [log] in log.add($0) }
     listener = try Listener(address: .loopback, port: 0, limits: transport, service: server)
     server.begin(engine, as: try ServedModel(engine, aliases: aliases), speed: nil)
   }

@@ -34,6 +34,8 @@ public struct DrawnScene: Sendable {
   public var lightColor = [1.0, 1.0, 1.0]
   /// The standard deviation of the noise, in steps of 0...255.
   public var noise = 2.0
+  /// How much light the wall throws back, 0...1.
+  public var wall = 0.42
   /// 0: a wall of one color; 1: wallpaper and a floor.
   public var pattern = 1.0
 
@@ -92,7 +94,7 @@ public struct DrawnScene: Sendable {
     if let shape = shapes.last(where: { $0.covers(x, y) }) { return shape.color }
     let wave = 0.06 * sin(40 * x) * sin(28 * y) + 0.03 * sin(130 * x + 20 * y)
     let floor = y > 0.85 ? -0.12 : 0
-    let base = 0.42 + pattern * (wave + floor)
+    let base = wall + pattern * (wave + floor)
     return [base, base * 0.97, base * 0.9]
   }
 }

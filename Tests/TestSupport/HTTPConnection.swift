@@ -123,6 +123,21 @@ public final class HTTPConnection: @unchecked Sendable {
     while waiting.count < count, try more() {}
   }
 
+  /// Waits until a text has come, so many times, and leaves everything there for `reply`; false where the connection ends
+  /// before.
+  public func wait(until text: String, count: Int = 1) throws -> Bool {
+    while String(decoding: waiting, as: UTF8.self).components(separatedBy: text).count <= count {
+      if try !more() { return false }
+    }
+    return true
+  }
+
+  /// Takes everything up to the end of a text; false where the connection ends before.
+  public func skip(past text: String) throws -> Bool { try line(upTo: text) != nil }
+
+  /// What has come and was not taken.
+  public var text: String { String(decoding: waiting, as: UTF8.self) }
+
   /// Whether the other side has closed the connection, after everything that was sent is read.
   public func isClosed() throws -> Bool { try waiting.isEmpty && !more() }
 

@@ -78,7 +78,7 @@ ask_pocket() {                              # ask_pocket FOLDER PROGRAMS [RUNNER
   local folder=$1 programs=$2
   shift 2
   "$@" "$programs/vl2-convert" pack models/pocket/checkpoint -o "$folder/pocket.vl2q" --sections raw
-  "$@" "$programs/vl2" eval --model "$folder/pocket.vl2q" --items models/pocket/eval/ci/items.jsonl --limit 8 \
+  "$@" "$programs/vl2" eval --model "$folder/pocket.vl2q" --items models/pocket/eval/ci/items.jsonl --limit 16 \
     --answers "$folder/pocket.jsonl"
   "$here/vl2-convert" inspect "$folder/pocket.vl2q" --json >"$folder/pocket.json"
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Debian's own arm64 kernel and a small initrd for it: busybox, the modules that reach the root disk, nothing else. The
 # initrd that Debian makes takes a minute to get past in an emulated machine; this one takes seconds.
-# Usage: make-kernel.sh KERNEL.deb BUSYBOX.deb FOLDER      makes FOLDER/vmlinuz and FOLDER/initrd
+# Usage: make-kernel.sh KERNEL.deb BUSYBOX.deb FOLDER      makes FOLDER/vmlinuz and FOLDER/initrd, and of the modules of
+#   virtual cameras FOLDER/cameras/usb and FOLDER/cameras/vivid, which the steps load
 set -euo pipefail
 
 kernel_package=$1 busybox_package=$2
@@ -28,21 +29,30 @@ order() {                                   # order NAME: does nothing where the
     [[ " ${ordered[*]} " == *" $dependency "* ]] || ordered+=("$dependency")
   done
 }
-for name in virtio_pci virtio_blk ext4 crc32c_generic; do order "$name"; done
+
+pack() {                                    # pack FOLDER NAME...: these modules, named so that their order can be seen
+  local number=100 path file target=$1
+  shift
+  ordered=()
+  for name in "$@"; do order "$name"; done
+  mkdir -p "$target"
+  for path in "${ordered[@]}"; do
+    file=$(basename "$path")
+    case $file in
+      *.xz) xz -dc "$modules/$path" >"$target/$number-${file%.xz}" ;;
+      *) cp "$modules/$path" "$target/$number-$file" ;;
+    esac
+    number=$((number + 1))
+  done
+}
 
 initrd=$work/initrd
 mkdir -p "$initrd"/{bin,modules,proc,sys,dev,root}
 cp "$work"/busybox/usr/bin/busybox "$initrd/bin/busybox" 2>/dev/null ||
   cp "$work"/busybox/bin/busybox "$initrd/bin/busybox"
-number=100
-for path in "${ordered[@]}"; do
-  name=$(basename "$path")
-  case $name in
-    *.xz) xz -dc "$modules/$path" >"$initrd/modules/$number-${name%.xz}" ;;
-    *) cp "$modules/$path" "$initrd/modules/$number-$name" ;;
-  esac
-  number=$((number + 1))
-done
+pack "$initrd/modules" virtio_pci virtio_blk ext4 crc32c_generic
+pack "$folder/cameras/usb" vhci-hcd uvcvideo
+pack "$folder/cameras/vivid" vivid
 cat >"$initrd/init" <<'INIT'
 #!/bin/busybox sh
 # Loads the modules, mounts the root disk, and hands over to what init= names, else to the system's own init.

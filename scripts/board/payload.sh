@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Make what the emulated machine mounts: the package, what it depends on as a repository for apt, the steps, and what this
 # machine answers, for the other to be held against.
-# Usage: payload.sh VL2.deb MACHINE SUITE PLACE BUILD FOLDER
-#   MACHINE   from setup.sh; PLACE as for setup.sh; BUILD has this machine's own vl2 and vl2-convert
+# Usage: payload.sh VL2.deb MACHINE SUITE KERNEL PLACE BUILD FOLDER
+#   MACHINE   from setup.sh; KERNEL and PLACE as for setup.sh; BUILD has this machine's own vl2 and vl2-convert
 #   FOLDER    is made; scripts/board/test.py adds which steps are to run and makes a disk of it
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-deb=$(realpath "$1") machine=$2 suite=$3 place=$(cd "$4" && pwd) build=$5 folder=$6
+deb=$(realpath "$1") machine=$2 suite=$3 kernel=$4 place=$(cd "$5" && pwd) build=$6 folder=$7
 pocket=models/pocket
 tests=Tests/BoardTests
 
 mkdir -p "$folder"/{packages,requests,expected}
-cp -r "$tests"/{run.sh,expect.sh,files.sh,answers.sh,sections.sh,serve.env,steps} "$folder/"
+cp -r "$tests"/{run.sh,expect.sh,files.sh,cameras.sh,answers.sh,sections.sh,serve.env,steps,webcam.py,control.py} "$folder/"
 cp "$deb" "$folder/vl2.deb"
 cp -r "$pocket/eval/ci" "$folder/eval"
 cp -r "$pocket/checkpoint" "$folder/checkpoint"
@@ -55,3 +55,39 @@ request() {                                 # request NAME QUESTION
 }
 request star "What colour is the star?"
 request sign "What does the sign say?"
+
+# What stands before the virtual camera: the bundled picture, and the same with other colors; each with four kinds of noise,
+# since frames of a camera are never the same. The answer is the host's.
+cp -r "$machine/$kernel/cameras" "$folder/cameras"
+mkdir "$folder/seen"
+scene() {                                   # scene NAME HUE
+  local size number picture
+  for size in 320x240 640x480; do
+    mkdir -p "$folder/frames/$size/$1"
+    for number in 0 1 2 3; do
+      picture=$folder/frames/$size/$1/$number
+      look="scale=${size/x/:}:flags=bicubic,hue=h=$2,noise=alls=3:all_seed=$number"
+      from=(-nostdin -loglevel error -i "$pocket/demo.png" -vf "$look" -frames:v 1)
+      ffmpeg "${from[@]}" -c:v mjpeg -pix_fmt yuvj422p -q:v 2 "$picture.jpg"
+      ffmpeg "${from[@]}" -f rawvideo -pix_fmt yuyv422 "$picture.yuyv"
+    done
+    "$build/vl2" ask --max-tiles 1 --model "$work/usr/share/vl2/pocket/pocket.vl2q" "$folder/frames/$size/$1/0.jpg" \
+      "What colour is the star?" >"$work/answer" 2>"$work/scene.log" || { cat "$work/scene.log" >&2; exit 1; }
+    [ -e "$folder/seen/$1.txt" ] || cp "$work/answer" "$folder/seen/$1.txt"
+    cmp "$work/answer" "$folder/seen/$1.txt"        # in both sizes
+  done
+}
+scene plain 0
+scene shifted 120
+if cmp -s "$folder/seen/plain.txt" "$folder/seen/shifted.txt"; then
+  echo "payload: the model gives the same answer for both scenes of the camera" >&2
+  exit 1
+fi
+
+# The virtual camera is a Python program; its interpreter is unpacked here, so that nothing of it is installed there.
+python=$(APT_CONFIG=$place/apt/$suite/apt.conf apt-cache depends python3-minimal |
+  sed -n 's/^ *Depends: \(python3\.[0-9]*\)-minimal$/\1/p')
+(cd "$work" && APT_CONFIG=$place/apt/$suite/apt.conf apt-get download -qq -oAPT::Sandbox::User=root \
+  "$python-minimal" "lib$python-minimal" "lib$python-stdlib")
+for package in "$work/$python"-minimal_*.deb "$work/lib$python"-*.deb; do dpkg-deb -x "$package" "$folder/python"; done
+ln -s "$python" "$folder/python/usr/bin/python3"

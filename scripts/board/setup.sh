@@ -6,7 +6,7 @@
 # Prints the machine's folder, PLACE/machines/SUITE-RECIPE, which holds
 #   root.img    its disk; copied before it is booted, never changed
 #   status      what dpkg says is installed on it
-#   KERNEL/     vmlinuz and initrd
+#   KERNEL/     vmlinuz and initrd, and modules of virtual cameras
 # RECIPE stands for the scripts that made it: another recipe makes another machine, and the old one goes.
 # Takes some minutes and about 1 GB the first time; does nothing where all is there.
 set -euo pipefail

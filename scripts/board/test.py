@@ -105,8 +105,8 @@ class Run:
                 self.result(name, "not run", 0.0)
 
     def make_payload(self, machine, folder, image):
-        subprocess.run([HERE / "payload.sh", self.options.deb, machine, self.variant.suite, self.options.place,
-                        self.options.build, folder], check=True)
+        subprocess.run([HERE / "payload.sh", self.options.deb, machine, self.variant.suite, self.variant.kernel,
+                        self.options.place, self.options.build, folder], check=True)
         boots = folder / "boots"
         boots.mkdir()
         for boot, end, steps in self.plan:

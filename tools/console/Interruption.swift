@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import VL2Base
 
 /// The user or the system asked to stop the work.
 package struct Interruption: Error {
@@ -9,7 +10,7 @@ package struct Interruption: Error {
 
   /// For a whole program: from now on SIGINT, SIGTERM and SIGHUP make `check` throw instead of ending the
   /// process at once, so that work stops at the next step and removes what it had begun to write. A second
-  /// signal ends the process.
+  /// signal ends the process, and what it started.
   package static func watch() {
     let signals = [SIGINT, SIGTERM, SIGHUP]
     // The program that started this one may have blocked the signals on the thread that started it.
@@ -20,7 +21,9 @@ package struct Interruption: Error {
     received.store(0, ordering: .relaxed)
     for number in signals {
       _ = handle(number) { number in
-        if Interruption.received.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
+        guard Interruption.received.exchange(number, ordering: .relaxed) != 0 else { return }
+        Child.killAll()
+        _exit(128 + number)
       }
     }
   }
@@ -46,6 +49,11 @@ package struct Interruption: Error {
   /// Ends the process by the signal that it received, so that a shell sees what happened.
   package func endProcess() -> Never {
     Glibc.signal(signal, SIG_DFL)
+    // Threads on which Swift's tasks run have signals blocked.
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, signal)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
     raise(signal)
     exit(128 + signal)
   }

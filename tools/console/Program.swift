@@ -1,6 +1,5 @@
 import ArgumentParser
 import Dispatch
-import FoundationEssentials
 import Glibc
 import VL2Base
 
@@ -17,7 +16,7 @@ public enum Program {
         Array(CommandLine.arguments.dropFirst()), commands: commands(of: Root.self))
       var command = try Root.parseAsRoot(words)
       // Before anything is waited for: what is refused a thread then waits for ever.
-      try SystemThread.checkRoom(for: 2 * ProcessInfo.processInfo.activeProcessorCount + 8)
+      try SystemThread.checkRoom(for: 2 * Processors.system.allowed.count + 8)
       if let command = command as? any AsyncParsableCommand {
         runAsynchronously(command) { end(Root.self, $0) }
       }

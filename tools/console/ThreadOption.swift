@@ -1,5 +1,5 @@
 import ArgumentParser
-import FoundationEssentials
+import VL2Base
 
 /// `--threads`.
 package struct ThreadOption: ParsableArguments {
@@ -7,7 +7,7 @@ package struct ThreadOption: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Threads that share the work, at most two per processor; results do not depend on it. "
-        + "(default: one per processor)",
+        + "(default: one per processor; where some are slow, answers take one per fast one)",
       valueName: "n"))
   package var threads: Int?
 
@@ -22,11 +22,11 @@ package struct ThreadOption: ParsableArguments {
     guard asked > most else { return }
     threads = most
     Console.tell(
-      "--threads \(asked): this machine has \(Self.processors) processors; \(most) threads are used")
+      "--threads \(asked): this program may use \(Self.processors) processors; \(most) threads are used")
   }
 
   /// The number that was asked for, but at most two per processor; else one per processor.
   package var count: Int { threads ?? Self.processors }
 
-  private static var processors: Int { ProcessInfo.processInfo.activeProcessorCount }
+  private static var processors: Int { Processors.system.count }
 }

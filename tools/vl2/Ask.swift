@@ -3,6 +3,7 @@ import Glibc
 import VL2Base
 import VL2Console
 import VL2Frames
+import VL2Read
 import VL2Run
 
 struct Ask: AsyncParsableCommand {
@@ -18,9 +19,11 @@ struct Ask: AsyncParsableCommand {
         vl2 ask --model tiny.vl2q photo.jpg "What is in the picture?"
         vl2 ask --model tiny.vl2q before.jpg after.jpg "What has changed?"
         vl2 ask --model tiny.vl2q --each *.jpg "Describe it in one sentence."
+        vl2 ask --model tiny.vl2q --each holiday "Is there a boat?"
         vl2 ask --model tiny.vl2q --ground "the dog" --draw found.png photo.jpg
         curl -s http://camera/photo.jpg | vl2 ask --model tiny.vl2q - "Is it open?"
         vl2 ask --model tiny.vl2q --choices "open,shut" gate.jpg "How is the gate?"
+        vl2 ask --model tiny.vl2q --every 5s clip.mp4 "What happens?"
 
       Exit status: 0 answered; 1 no choice was likely enough; 64 wrong usage; 65 bad picture or model; 66 no such \
       file; 69 not enough memory; 74 reading or writing failed.
@@ -29,6 +32,7 @@ struct Ask: AsyncParsableCommand {
   @OptionGroup(title: "What is asked, and what comes out") var asking: AskOptions
   @OptionGroup(title: "How the answer is written") var answering: AnswerOptions
   @OptionGroup(title: "How pictures are looked at") var looking: TileOptions
+  @OptionGroup(title: "How videos are looked at") var watching: VideoOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func validate() throws {
@@ -42,9 +46,11 @@ struct Ask: AsyncParsableCommand {
 
   func run() async throws {
     // What would fail after the work must fail before it.
-    let inputs = try [options.path()] + asking.inputs
+    let picturePaths = try asking.pictures()
+    let inputs = try [options.path()] + asking.inputs(picturePaths)
     let drawing = try asking.draw.map { try OutputFile($0, .drawing, reading: inputs) }
     let form = try form()
+    try watching.check(asking)
     let begin = ContinuousClock.now
     let texts = asking.ground.isEmpty ? [try questionText()] : asking.ground
     // Several questions about one picture look at it once.
@@ -53,13 +59,17 @@ struct Ask: AsyncParsableCommand {
     let opening = ContinuousClock.now - begin
     var speeds = SpeedCache(engine, exact: options.exact, reading: inputs)
     var failure: Int32?
-    for paths in asking.each ? asking.picturePaths.map({ [$0] }) : [asking.picturePaths] {
+    for paths in asking.each ? picturePaths.map({ [$0] }) : [picturePaths] {
       do {
         let begin = ContinuousClock.now
-        let pictures = try paths.map {
-          try Picture(contentsOf: AskOptions.file($0), background: looking.transparency.background)
-        }
-        let parts = try zip(pictures, paths).map { try part(of: $0, path: $1) }
+        let blank = Question(answering.system.map { [.system($0)] } ?? [], maxTokens: answering.maxTokens)
+        let video = try await watching.pictures(paths, blank, texts[0], engine)
+        let pictures =
+          try video?.frames.map(\.picture)
+          ?? paths.map {
+            try Picture(contentsOf: AskOptions.file($0), background: looking.transparency.background)
+          }
+        let parts = try pictures.enumerated().map { try part(of: $1, path: paths[video == nil ? $0 : 0]) }
         var asked = Asked(
           question: Question([], maxTokens: answering.maxTokens, sampling: answering.sampling),
           lastPicture: pictures.last, lastPart: parts.last?.place, path: asking.each ? paths[0] : nil,
@@ -68,7 +78,7 @@ struct Ask: AsyncParsableCommand {
         if !pictures.isEmpty { asked.question.tileLimit = try await looking.limit(engine, &speeds) }
         var answers: [Answer] = []
         for text in texts {
-          asked.question.turns = try turns(text, parts.map(\.picture))
+          asked.question.turns = try turns(text, parts.map(\.picture), video)
           let answer = try await answer(asked, engine, speeds)
           answers.append(answer)
           if answer.choices.choices.isEmpty { speeds.learn(from: answer) }
@@ -127,10 +137,13 @@ struct Ask: AsyncParsableCommand {
     return choices.isEmpty ? .free : .choices(choices)
   }
 
-  private func turns(_ text: String, _ pictures: [Picture]) throws -> [Turn] {
+  private func turns(_ text: String, _ pictures: [Picture], _ video: VideoQuestion?) throws -> [Turn] {
     let mark = asking.boxes ? [Grounding.namingMark] : []
     var question: Turn
-    if asking.placed {
+    if let video {
+      let frames = zip(video.frames, pictures).map { (seconds: $0.seconds, picture: $1) }
+      question = Turn(role: .user, parts: VideoQuestion.parts(frames, text.strippedAsPython))
+    } else if asking.placed {
       question = try Turn.marked(text, pictures: pictures)
       question.parts.insert(contentsOf: mark, at: 0)
     } else if !asking.ground.isEmpty {

@@ -7,7 +7,7 @@ import VL2Run
 
 /// The question, and the form of the output.
 struct AskOptions: ParsableArguments {
-  @Flag(help: "Ask about each picture by itself, one after the other.")
+  @Flag(help: "Ask about each picture by itself, one after the other; a folder stands for its pictures.")
   var each = false
 
   @Option(
@@ -55,16 +55,30 @@ struct AskOptions: ParsableArguments {
 
   @Argument(
     help: ArgumentHelp(
-      "Pictures (JPEG, PNG, WebP), then the question; - is standard input: a picture, or in the last place the question. Behind -- nothing is an option, whatever it begins with.",
+      "Pictures (JPEG, PNG, WebP) or one video, then the question; - is standard input: a picture, or in the last place the question. Behind -- nothing is an option, whatever it begins with.",
       valueName: "picture ... question"), completion: .file())
   var words: [String] = []
 
   /// The words that name pictures.
   var picturePaths: [String] { ground.isEmpty ? words.dropLast() : words }
 
+  /// Paths of the pictures; under `--each`, those of folders' pictures in place of them.
+  ///
+  /// - Throws: `Failure` for a folder without pictures, `ValidationError` where there are too many.
+  func pictures() throws -> [String] {
+    guard each else { return picturePaths }
+    let paths = try PictureFolder.expanding(picturePaths)
+    if let draw, paths.count > 1 { throw Self.severalDrawn(draw) }
+    return paths
+  }
+
+  private static func severalDrawn(_ draw: String) -> ValidationError {
+    ValidationError("--draw \(draw): with --each give one picture, since there is one file to write.")
+  }
+
   /// Paths of what is read: pictures, the schema, standard input.
-  var inputs: [String] {
-    (picturePaths + (words.last == "-" ? ["-"] : []) + (schema.map { [$0] } ?? [])).map(Self.file)
+  func inputs(_ pictures: [String]) -> [String] {
+    (pictures + (words.last == "-" ? ["-"] : []) + (schema.map { [$0] } ?? [])).map(Self.file)
   }
 
   /// The path by which the system reads standard input like a file, where a word stands for that.
@@ -111,10 +125,7 @@ struct AskOptions: ParsableArguments {
     }
     if let draw {
       if picturePaths.isEmpty { throw ValidationError("--draw \(draw): there is no picture to draw on.") }
-      if each, picturePaths.count > 1 {
-        throw ValidationError(
-          "--draw \(draw): with --each give one picture, since there is one file to write.")
-      }
+      if each, picturePaths.count > 1 { throw Self.severalDrawn(draw) }
     }
   }
 

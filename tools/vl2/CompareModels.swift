@@ -23,7 +23,7 @@ struct CompareModels {
   /// Compares, with a status line on a terminal.
   func run() throws -> Report {
     let asked = try Self.lines(of: questions)
-    let pictures = try Self.pictures(in: images)
+    let pictures = try PictureFolder.names(in: images)
     let comparison = try ModelComparison(model, reference: reference)
     let cases = pictures.flatMap { picture in asked.map { (picture, $0) } }.prefix(limit ?? .max)
     var answers: [ModelComparison.Answer] = []
@@ -57,21 +57,6 @@ struct CompareModels {
       throw Failure(.badData, "\(path): holds no questions", "write one a line")
     }
     return lines
-  }
-
-  /// Names of the pictures in a folder, sorted by their bytes.
-  private static func pictures(in folder: String) throws -> [String] {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-      throw Failure(.noInput, "\(folder): no such folder, or not readable", "give a folder of pictures")
-    }
-    let pictures = names.filter { name in
-      Picture.fileEndings.contains { name.lowercased().hasSuffix($0) }
-    }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    guard !pictures.isEmpty else {
-      let endings = Picture.fileEndings.joined(separator: ", ")
-      throw Failure(.noInput, "\(folder): holds no pictures", "give a folder with some (\(endings))")
-    }
-    return pictures
   }
 }
 

@@ -13,11 +13,15 @@ struct Serve: AsyncParsableCommand {
 
         vl2 serve --model tiny.vl2q
         vl2 serve --model tiny.vl2q --host 0.0.0.0 --api-key-file keys.txt --allow 192.168.1.20
+        vl2 serve --model tiny.vl2q --watch gate.yaml
+
+      With --watch it looks through a camera meanwhile, as vl2 watch does, and http://127.0.0.1:11434/kiosk shows what it sees \
+      and answers (docs/WATCHING.md has the configuration). People's questions go first.
 
       It ends at SIGTERM or Ctrl-C, after the answer that is being written; at the second one at once.
 
-      Exit status: 0 ended by a signal; 64 wrong usage; 65 bad model; 66 no such file; 69 not enough memory, or the port is \
-      taken.
+      Exit status: 0 ended by a signal; 64 wrong usage; 65 bad model or configuration; 66 no such file; 69 not enough memory, or \
+      the port is taken.
       """)
 
   @OptionGroup(title: "Who may ask") var access: AccessOptions
@@ -30,14 +34,17 @@ struct Serve: AsyncParsableCommand {
     Heap.returnLargeBlocks()
     let rules = try access.rules()
     let manager = ServiceManager()
+    let camera = try answering.watch.map { try ServedCamera(configuration: $0) }
     let server = try Server(
-      access: rules, limits: answering.limits, watchdogSeconds: manager?.watchdogSeconds
+      access: rules, limits: answering.limits, watchdogSeconds: manager?.watchdogSeconds, live: camera?.live
     ) { Console.tell($0) }
     let listeners = try access.listen(server)
     Interruption.watch()
     // Opened now: when the first such picture comes, there may be no descriptor left.
     Picture.openLibraries()
-    let engine = try await options.engine(keeping: nil, mostWaiting: answering.queue + 1)
+    // The camera's question waits besides.
+    let engine = try await options.engine(
+      keeping: nil, mostWaiting: answering.queue + (camera == nil ? 1 : 2))
     if engine.demonstrationNotice != nil, !answering.demo {
       throw ValidationError(
         "\(engine.path) only demonstrates how things work and knows little: give --demo to serve it, or another --model."
@@ -50,6 +57,7 @@ struct Serve: AsyncParsableCommand {
     if speed == nil, answering.maxTiles == nil { speed = try await engine.measureSpeed() }
     let model = try ServedModel(engine, aliases: answering.alias)
     server.begin(engine, as: model, speed: speed)
+    try camera?.start(engine, tiles: answering.maxTiles.map { .tiles($0) } ?? .context)
     for listener in listeners {
       Console.tell("serving \(model.name) at http://\(listener.address.urlText):\(listener.port)")
     }
@@ -59,9 +67,12 @@ struct Serve: AsyncParsableCommand {
     }
     try await SystemThread.wait(every: 0.1) { Interruption.isRequested }
     manager?.isStopping()
+    camera?.end()
     server.close()
     for listener in listeners { listener.stopAccepting() }
-    let isOver = { @Sendable in server.isIdle && listeners.allSatisfy { $0.answering == 0 } }
+    let isOver = { @Sendable in
+      server.isIdle && camera?.isOver ?? true && listeners.allSatisfy { $0.answering == 0 }
+    }
     try await Self.wait(seconds: Self.secondsToEnd, for: isOver)
     if !isOver() {
       server.cancel()
@@ -80,14 +91,11 @@ struct Serve: AsyncParsableCommand {
     try await SystemThread.wait(every: 0.05) { ContinuousClock.now >= end || isOver() }
   }
 
-  /// Tells the service manager that something is done for those who wait, or that nobody waits. One that hangs is silent and
-  /// is started again. To the end of the process.
+  /// Tells the service manager that it lives. One that hangs is silent and is started again. To the end of the process.
   private static func giveSigns(_ manager: ServiceManager, every seconds: Double, _ server: Server) -> Never {
-    var last: ContinuousClock.Instant?
+    var signs = SignsOfLife(of: server)
     while true {
-      let progress = server.lastProgress
-      if server.isIdle || progress != last { manager.isAlive() }
-      last = progress
+      if signs.areThere() { manager.isAlive() }
       SystemThread.sleep(seconds)
     }
   }
@@ -120,6 +128,12 @@ struct ServeOptions: ParsableArguments {
       "The most tiles, which pictures are cut into, for all pictures of a question, in place of as many as there is time for.",
       valueName: "n"))
   var maxTiles: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Look through a camera meanwhile, as this configuration of vl2 watch says.", valueName: "config.yaml"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var watch: String?
 
   @OptionGroup var transparency: BackgroundOption
 

@@ -7,11 +7,13 @@ import VL2Run
 struct SpeedCache {
   private let path: String?
   private let key: String
+  private let engine: Engine
   /// Paths of what the program reads.
   private let inputs: [String]
   private var speeds: [String: SpeedEstimate]
 
   init(_ engine: Engine, exact: Bool, reading inputs: [String]) {
+    self.engine = engine
     self.inputs = inputs + [engine.path]
     path = UserFolder.cache.map { $0 + "/speeds.json" }
     let file = URL(fileURLWithPath: engine.path).resolvingSymlinksInPath()
@@ -24,13 +26,16 @@ struct SpeedCache {
     let data = path.flatMap { FileManager.default.contents(atPath: $0) }
     let known = data.flatMap { try? JSONDecoder().decode([String: SpeedEstimate].self, from: $0) } ?? [:]
     speeds = known.filter { $0.value.isSensible }
+    if let threads = speeds[key]?.writingThreads { engine.remember(writingThreads: threads) }
   }
 
   /// The speed of this model on this machine.
   var speed: SpeedEstimate? {
     get { speeds[key] }
     set {
+      let threads = engine.figures.writingThreads ?? speeds[key]?.writingThreads
       speeds[key] = newValue
+      speeds[key]?.writingThreads = threads
       save()
     }
   }

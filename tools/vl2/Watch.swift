@@ -12,33 +12,36 @@ struct Watch: AsyncParsableCommand {
     usage: """
       vl2 watch [--model FILE] CAMERA QUESTION
       vl2 watch [--model FILE] CONFIG.yaml
+      vl2 watch --list
       """,
     discussion: """
-      CAMERA is - for MJPEG on standard input, a folder that pictures appear in, command:LINE for a program that writes MJPEG, \
+      CAMERA is /dev/video0 or another camera of this computer, - for MJPEG on standard input, a folder that pictures appear in, command:LINE for a program that writes MJPEG, \
       an rtsp:// stream (by ffmpeg), or the http:// address of a still (by curl). Answers and events are lines of JSON on \
       standard output (docs/WATCHING.md).
 
+        vl2 watch --model tiny.vl2q /dev/video0 "Who is there?"
         vl2 watch --model tiny.vl2q rtsp://camera/stream "Who is there?"
         vl2 watch --choices open,shut http://camera/still.jpg "How is the gate?"
         vl2 watch "command:rpicam-vid -t 0 -n --codec mjpeg -o -" "What is it?"
-        vl2 watch --exec "espeak-ng --stdin" /srv/camera "What has come?"
+        vl2 watch --exec espeak-ng --tell always /srv/camera "What has come?"
         vl2 watch --model tiny.vl2q gate.yaml
 
       A line on standard input, where it is no stream, asks at once. It ends at SIGTERM or Ctrl-C, or when there are no more \
       frames.
 
       Exit status: 0 ended by a signal or at the end of the frames; 64 wrong usage; 65 bad configuration or model; 66 no such \
-      file or folder; 69 not enough memory, or a program that the camera needs is missing.
+      file, folder or camera; 69 not enough memory, no camera, or a program that it needs is missing; 75 another program uses \
+      the camera.
       """)
 
   @OptionGroup(title: "What is looked at and asked") var watching: WatchOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
   func run() async throws {
+    if watching.list { return Console.write(try CameraList.text()) }
     signal(SIGPIPE, SIG_IGN)
     let configuration = try watching.configuration()
-    let source = try FrameSources.source(
-      configuration.camera, fromStart: configuration.fromStart, interval: 1 / configuration.looksPerSecond)
+    let source = try configuration.source()
     let asks = LineWatch(isUsed: configuration.camera != "-")
     let output = LineOutput()
     Interruption.watch()
@@ -81,7 +84,7 @@ struct WatchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Tiles that look as they did are not looked at again: those that are the same to the last bit, or those of which no part changed by more than so many of 255 steps of brightness. (default: 6)",
+      "Tiles that look as they did are not looked at again: those that are the same to the last bit, or those of which no part changed by more than so many of 255 steps of brightness. (default: 4)",
       valueName: "off|exact|n"))
   var reuse: String?
 
@@ -117,9 +120,18 @@ struct WatchOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "A line for the shell that is run for each answer that is told, with the answer on its standard input.",
+      "A line for the shell that is run for each answer that is told, with the answer on its standard input, a line for each sentence.",
       valueName: "command"))
   var exec: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep the frames whose answers are told in this folder, with boxes drawn: 200 MiB of them for 7 days at most, or what 'keep' in a configuration says. (default: none)",
+      valueName: "folder"), completion: .directory)
+  var keepFrames: String?
+
+  @Flag(help: "Show the cameras of this computer, with their formats, sizes and frames a second.")
+  var list = false
 
   @Flag(help: "Of a folder, take the pictures that are there already too, not the newest alone.")
   var fromStart = false
@@ -137,6 +149,10 @@ struct WatchOptions: ParsableArguments {
   }
 
   func validate() throws {
+    if list {
+      if let first = words.first { throw ValidationError("--list shows all cameras; leave '\(first)' out.") }
+      return
+    }
     guard let first = words.first else {
       throw ValidationError("No camera given: give one, and a question; or a configuration.")
     }
@@ -182,6 +198,7 @@ struct WatchOptions: ParsableArguments {
       throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
     }
     if let exec, exec.allSatisfy(\.isWhitespace) { throw ValidationError("--exec: the command is empty.") }
+    if let keepFrames, keepFrames.isEmpty { throw ValidationError("--keep-frames: give a folder.") }
   }
 
   var tiles: TileLimit { maxTiles.map { .tiles($0) } ?? .context }
@@ -206,6 +223,10 @@ struct WatchOptions: ParsableArguments {
     if let region { configuration.region = FrameRegion(region) }
     if let reuse = reuse.flatMap({ TileReuse($0) }) { configuration.reuse = reuse }
     if let exec { configuration.action = exec }
+    if let keepFrames {
+      configuration.keeping = configuration.keeping ?? FrameKeeping(folder: keepFrames)
+      configuration.keeping?.folder = keepFrames
+    }
     if fromStart { configuration.fromStart = true }
     return configuration
   }

@@ -15,6 +15,12 @@ void vl2_spin_hint(void);
 // Name this thread, as top and debuggers show it; the system keeps 15 bytes.
 void vl2_name_thread(const char *name);
 
+// The processors that may run this process's first thread (`of_process`), or this thread: at most `most` numbers, in
+// ascending order. Returns how many; 0 where the system does not say.
+int vl2_affinity_get(int of_process, int *processors, int most);
+// From now on this thread, and those that it starts, run on these processors alone. Returns an error number.
+int vl2_affinity_set(const int *processors, int count);
+
 // CRC-32C (Castagnoli) of bytes that follow those of which `crc` is the checksum; 0 to begin.
 uint32_t vl2_crc32c(uint32_t crc, const void *bytes, size_t count);
 // The same without the processor's instruction, for tests.
@@ -75,12 +81,16 @@ int vl2_font_draw(const vl2_freetype *freetype, void *font, uint32_t scalar, uin
 // A pipe of which no program that is started inherits an end, and whose ends are not 0, 1 or 2. Returns an error number.
 int vl2_pipe(int ends[2]);
 // Starts the program at `path` in a process group of its own, with these three descriptors and no other (`input` -1: an
-// empty one), and with signals as a fresh process has them. Returns an error number, and the process in `child`.
-int vl2_child_start(const char *path, char *const words[], int input, int output, int errors, int *child);
+// empty one), and with signals as a fresh process has them; where wanted the system kills it when the thread that calls this
+// ends. Returns an error number, and the process in `child`.
+int vl2_child_start(
+  const char *path, char *const words[], int input, int output, int errors, int ends_with_thread, int *child);
 // Whether a child has ended; it keeps its number until it is reaped.
 int vl2_child_has_ended(int child);
 // Waits for a child's end. Its exit status; of one that a signal ended, less than -1: -1 - signal; -1 where there is none.
 int vl2_child_reap(int child);
+// Kills the groups of all children that were not reaped (of 256 at the same time). A handler of signals may call it.
+void vl2_children_kill(void);
 // write(2) without SIGPIPE: where nobody reads any more, EPIPE alone.
 ptrdiff_t vl2_write_pipe(int descriptor, const void *bytes, size_t count);
 

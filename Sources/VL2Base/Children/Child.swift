@@ -26,15 +26,20 @@ package final class Child {
   private var output: Int32
   private var errors: Int32
   private var unwritten: ArraySlice<UInt8>
+  private var isInputComplete: Bool
   private var errorLine: [UInt8] = []
   private var isLineOver = false
   private var ended: ChildEnd?
 
   /// Starts a program.
   ///
-  /// - Parameter bytes: what it can read from standard input; nil for nothing, as from /dev/null.
+  /// - Parameters:
+  ///   - bytes: what it can read from standard input; nil for nothing, as from /dev/null.
+  ///   - isComplete: whether that is all; else `give` adds to it until `endInput`.
   /// - Throws: `ChildError.missing`, `.notStarted`.
-  package init(_ command: ChildCommand, input bytes: [UInt8]? = nil) throws(ChildError) {
+  package init(
+    _ command: ChildCommand, input bytes: [UInt8]? = nil, isComplete: Bool = true
+  ) throws(ChildError) {
     let (path, words) = try command.resolved()
     var pipes: [(read: Int32, write: Int32)] = []
     func closePipes() { for pipe in pipes { for end in [pipe.read, pipe.write] { close(end) } } }
@@ -51,7 +56,8 @@ package final class Child {
     var child: Int32 = 0
     var arguments = words.map { strdup($0) } + [nil]
     let status = vl2_child_start(
-      path, &arguments, bytes == nil ? -1 : pipes[2].read, pipes[0].write, pipes[1].write, &child)
+      path, &arguments, bytes == nil ? -1 : pipes[2].read, pipes[0].write, pipes[1].write,
+      command.endsWithThread ? 1 : 0, &child)
     for argument in arguments { free(argument) }
     guard status == 0 else { throw refuse(status) }
     close(pipes[0].write)
@@ -63,14 +69,29 @@ package final class Child {
     errors = pipes[1].read
     input = bytes == nil ? -1 : pipes[2].write
     unwritten = (bytes ?? [])[...]
+    isInputComplete = isComplete
     for end in [input, output, errors] where end >= 0 { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
-    if unwritten.isEmpty { shut(&input) }
+    if unwritten.isEmpty, isInputComplete { shut(&input) }
   }
 
   deinit { end(within: 0) }
 
   /// Whether the process that was started has ended; others of its group may be there.
   package var hasEnded: Bool { ended != nil || vl2_child_has_ended(process) != 0 }
+
+  /// Adds to what it can read from standard input. It is kept until the child reads it: the caller bounds it.
+  package func give(_ bytes: [UInt8]) {
+    // A child that reads no more needs none.
+    guard input >= 0 else { return }
+    unwritten += bytes
+    writeInput()
+  }
+
+  /// Says that no more will be given.
+  package func endInput() {
+    isInputComplete = true
+    writeInput()
+  }
 
   /// Waits for output.
   ///
@@ -137,7 +158,7 @@ package final class Child {
   /// Waits until the child does something, at most so many seconds.
   private func wait(_ seconds: Double) {
     var places: [pollfd] = []
-    if input >= 0 { places.append(pollfd(fd: input, events: Int16(POLLOUT), revents: 0)) }
+    if input >= 0, !unwritten.isEmpty { places.append(pollfd(fd: input, events: Int16(POLLOUT), revents: 0)) }
     for end in [output, errors] where end >= 0 {
       places.append(pollfd(fd: end, events: Int16(POLLIN), revents: 0))
     }
@@ -150,15 +171,15 @@ package final class Child {
   }
 
   private func writeInput() {
-    while input >= 0 {
+    while input >= 0, !unwritten.isEmpty {
       let count = unwritten.withUnsafeBytes { vl2_write_pipe(input, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       if count < 0, errno == EAGAIN { return }
       // A child need not read what it is given.
       if count < 0 { return shut(&input) }
       unwritten = unwritten.dropFirst(count)
-      if unwritten.isEmpty { shut(&input) }
     }
+    if isInputComplete { shut(&input) }
   }
 
   /// Takes what there is of standard error, and keeps the last line that is not empty.
@@ -188,6 +209,9 @@ package final class Child {
   }
 
   private static let longestLine = 300
+
+  /// Kills all children of this process, with their groups. For a handler of signals, right before the process ends.
+  package static func killAll() { vl2_children_kill() }
 
   /// Takes what nobody wants any more, so that it keeps no child from ending.
   private func drop() {

@@ -12,6 +12,9 @@ package struct ChildCommand: Sendable, Equatable {
   /// A shell sets it before it turns into the program, so that it holds from the first instruction on and for everything
   /// that the program starts. Set from outside, with prlimit, it would come when a child's own children may be there.
   package var memoryBytes: Int?
+  /// Whether the system kills it when the thread that starts it ends, as all do where this process is killed. What it
+  /// started itself meanwhile stays, until it reads or writes a pipe of ours.
+  package var endsWithThread = false
 
   package init(_ words: [String], memoryBytes: Int? = nil) {
     self.words = words
@@ -20,13 +23,22 @@ package struct ChildCommand: Sendable, Equatable {
   }
 
   /// A line for the shell.
-  package static func shell(_ line: String, memoryBytes: Int? = nil) -> ChildCommand {
-    var command = ChildCommand([shell, "-c", line], memoryBytes: memoryBytes)
+  ///
+  /// - Parameter arguments: what the line has as $1, $2 and so on.
+  package static func shell(
+    _ line: String, arguments: [String] = [], memoryBytes: Int? = nil
+  ) -> ChildCommand {
+    var words = [shell, "-c", line]
+    if !arguments.isEmpty { words += ["sh"] + arguments }
+    var command = ChildCommand(words, memoryBytes: memoryBytes)
     command.name = "'\(line)'"
     return command
   }
 
   private static let shell = "/bin/sh"
+
+  /// Whether there is such a program.
+  package var isInstalled: Bool { words.first.map { Self.path(of: $0) != nil } ?? false }
 
   /// What is started: the path of a program, and all its words.
   ///

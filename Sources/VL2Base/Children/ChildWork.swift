@@ -3,7 +3,8 @@ package struct ChildWork {
   private let child: Child
   private let seconds: Double
   private let outputBytes: Int
-  private let end: ContinuousClock.Instant
+  /// nil while its input is not complete: how long that takes is not its doing.
+  private var end: ContinuousClock.Instant?
   private var output: [UInt8] = []
   private var isOutputOver = false
 
@@ -11,15 +12,25 @@ package struct ChildWork {
   ///
   /// - Parameters:
   ///   - input: what it can read from standard input.
-  ///   - seconds: the most time for all.
+  ///   - isComplete: whether that is all; else `give` adds to it until `endInput`.
+  ///   - seconds: the most time for all, from when its input is complete.
   ///   - outputBytes: the most bytes that it may write to standard output.
   /// - Throws: `ChildError`.
   package init(
-    _ command: ChildCommand, input: [UInt8] = [], seconds: Double, outputBytes: Int
+    _ command: ChildCommand, input: [UInt8] = [], isComplete: Bool = true, seconds: Double, outputBytes: Int
   ) throws(ChildError) {
-    child = try Child(command, input: input)
+    child = try Child(command, input: input, isComplete: isComplete)
     self.seconds = seconds
     self.outputBytes = outputBytes
+    end = isComplete ? .now + .seconds(seconds) : nil
+  }
+
+  /// Adds to what it can read from standard input. Does not wait for it.
+  package func give(_ bytes: [UInt8]) { child.give(bytes) }
+
+  /// Says that no more will be given.
+  package mutating func endInput() {
+    child.endInput()
     end = .now + .seconds(seconds)
   }
 
@@ -29,8 +40,8 @@ package struct ChildWork {
   /// - Returns: what it wrote, once it has ended with status 0; nil while it is at work.
   /// - Throws: `ChildError` where it failed, wrote too much or took too long; then it is gone.
   package mutating func step(within wait: Double) throws(ChildError) -> [UInt8]? {
-    let now = ContinuousClock.now
-    let until = min(end, now + .seconds(wait))
+    let wanted = ContinuousClock.now + .seconds(wait)
+    let until = end.map { min($0, wanted) } ?? wanted
     repeat {
       let left = max(0, (until - .now) / .seconds(1))
       if isOutputOver {
@@ -50,7 +61,7 @@ package struct ChildWork {
         }
       }
     } while ContinuousClock.now < until
-    guard ContinuousClock.now < end else {
+    if let end, ContinuousClock.now >= end {
       child.end()
       throw ChildError.tooLong(program: child.command.name, seconds: seconds)
     }

@@ -13,10 +13,15 @@ package final class InputFile: Sendable {
   /// Follows symbolic links.
   ///
   /// - Throws: `InputError` if the file is missing or not readable.
-  package init(path: String) throws {
-    self.path = path
+  package convenience init(path: String) throws {
     // O_NONBLOCK, because opening a pipe must not hang.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    try self.init(path: path, opened: open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
+  }
+
+  /// - Parameter descriptor: what opening the file gave, which belongs to this object now; -1 where it failed, with the
+  ///   reason in `errno`.
+  init(path: String, opened descriptor: Int32) throws {
+    self.path = path
     guard descriptor >= 0 else {
       let code = errno
       throw code == ENOENT || code == ENOTDIR

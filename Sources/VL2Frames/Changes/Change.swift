@@ -1,8 +1,8 @@
 /// How much of a picture differs from another one, in blocks of cells.
 ///
 /// What is compared is the local pattern (`LocalPattern`), in which light of a large scale is gone; how strong it is, which
-/// exposure, fog and a camera's own contrast change, is evened out for the picture and then for the neighbourhood of each
-/// block, within bounds, so that what vanishes is not taken for low contrast.
+/// fog and a camera's own contrast change, is evened out for the picture and then for the neighbourhood of each block, within
+/// bounds, so that what vanishes is not taken for low contrast.
 package struct Change: Sendable {
   /// Cells along a block's side.
   static let side = 8
@@ -16,6 +16,7 @@ package struct Change: Sendable {
   package init?(from before: LocalPattern, to now: LocalPattern) {
     let small = now.small
     guard before.small.width == small.width, before.small.height == small.height else { return nil }
+    let (before, now) = LocalPattern.inEqualLight(before, now)
     columns = (small.width + Self.side - 1) / Self.side
     var blocks = [Float](repeating: 0, count: columns * ((small.height + Self.side - 1) / Self.side))
     for (channel, weight) in [Float(1), 0.6, 0.6].enumerated() {
@@ -98,23 +99,26 @@ private struct BlockSums {
   /// Of each block, by what the earlier pattern is multiplied to be as strong as the later one.
   let gains: [Float]
 
+  /// By how much less or more than 1 the whole picture's pattern may be stronger, and that of a place than the whole's: a thing
+  /// that takes another color changes its pattern by more.
+  private static let bounds: (overall: Float, local: Float) = (0.8, 0.85)
+
   init(_ before: [Float], _ now: [Float], _ small: SmallPicture, _ columns: Int) {
     let side = Change.side
     let rows = (small.height + side - 1) / side
     var own = [Float](repeating: 0, count: columns * rows)
-    var both = own
+    var (both, later) = (own, own)
     for y in 0..<small.height {
       for x in 0..<small.width {
         let (index, block) = (y * small.width + x, y / side * columns + x / side)
         own[block] += before[index] * before[index]
         both[block] += before[index] * now[index]
+        later[block] += now[index] * now[index]
       }
     }
     // As much as noise has, so that a picture without a pattern leaves the gain at 1.
     let least = Float(side * side) * 0.01 * 0.01
-    // The middle one of the blocks that have a pattern: what comes or goes in some of them does not count.
-    let clear = own.indices.filter { own[$0] > 4 * least }.map { both[$0] / own[$0] }.sorted()
-    let overall = clear.count < 8 ? 1 : min(max(clear[clear.count / 2], 0.5), 2)
+    let overall = Self.overall(own, later, least: 4 * least)
     gains = own.indices.map { block in
       let (row, column) = (block / columns, block % columns)
       var (ownSum, bothSum): (Float, Float) = (25 * least, 25 * least * overall)
@@ -124,7 +128,26 @@ private struct BlockSums {
           bothSum += both[y * columns + x]
         }
       }
-      return min(max(bothSum / ownSum, 0.8 * overall), 1.25 * overall)
+      return min(max(bothSum / ownSum, Self.bounds.local * overall), overall / Self.bounds.local)
     }
+  }
+
+  /// By what the whole pattern is stronger than it was: the middle one of the blocks that have a pattern, each counted as often
+  /// as it is strong. What comes or goes in some of them does not count. Noise is weak, and as strong as before: of a picture
+  /// with a few things before a dark wall, it must not be what is measured.
+  private static func overall(_ own: [Float], _ later: [Float], least: Float) -> Float {
+    let ratios = own.indices.filter { own[$0] > least }
+      .map { (ratio: (later[$0] / own[$0]).squareRoot(), weight: own[$0]) }
+      .sorted { $0.ratio < $1.ratio }
+    let half = ratios.reduce(0) { $0 + $1.weight } / 2
+    var weight: Float = 0
+    let middle = ratios.first { entry in
+      weight += entry.weight
+      return weight >= half
+    }
+    // Of a thing alone in a plain room nobody knows whether its color has changed or the camera's contrast.
+    let share = min(1, 4 * Float(ratios.count) / Float(own.count))
+    let bound = 1 - share * (1 - bounds.overall)
+    return min(max(middle?.ratio ?? 1, bound), 1 / bound)
   }
 }

@@ -4,7 +4,7 @@ package struct ChangeWatch {
   package var settlingFrames: Int
   private var answered: LocalPattern?
   private var last: LocalPattern?
-  /// What frames that agree differ by.
+  /// What one frame differs by from the next.
   private var noise: Float = 0
   private var agreeing = 0
 
@@ -15,10 +15,11 @@ package struct ChangeWatch {
   /// - Returns: whether it is to be answered: it is changed against the last answered one and settled, or is the first one
   ///   that is settled.
   package mutating func look(_ pattern: LocalPattern) -> Bool {
-    if let last, let step = Change(from: last, to: pattern), !step.isChange(noise: noise) {
-      agreeing += 1
-      // Followed slowly: what one frame differs by says little.
+    if let last, let step = Change(from: last, to: pattern) {
+      // Followed slowly: what one frame differs by says little. Followed also where something has changed, which the middle
+      // block does not show: a camera with much noise would never settle otherwise.
       noise += (step.middle - noise) / 8
+      agreeing = step.isChange(noise: noise) ? 1 : agreeing + 1
     } else {
       agreeing = 1
     }

@@ -1,53 +1,56 @@
-/// A small picture without the light that falls on it: of each cell, how much it differs from the mean around.
+import Glibc
+
+/// A small picture without the light that falls on it: of each cell, how much it differs from what is around.
 package struct LocalPattern: Sendable {
   let small: SmallPicture
-  /// As `SmallPicture.channels`.
+  /// Three channels of logarithms: brightness, red to green, blue to green. Light that falls on a place multiplies what is
+  /// seen there, so in logarithms it adds something; large-scale light then goes with what is around. [height][width].
   let channels: [[Float]]
+  /// The mean brightness around each cell. [height][width].
+  private let light: [Float]
 
   package init(_ small: SmallPicture) {
+    let surroundings = Surroundings(small)
     self.small = small
-    channels = small.channels.map { LocalMeans.difference($0, small) }
+    channels = Self.channels(small, surroundings) { _ in 1 }
+    light = surroundings.means(small.brightness)
   }
-}
 
-/// Means around cells.
-enum LocalMeans {
-  /// Cells on each side.
-  private static let reach = 8
-
-  /// Each value without the mean around it. Near an edge the part that is averaged is smaller and the cell stays in its
-  /// middle, so that of light which grows evenly nothing is left there either.
-  static func difference(_ values: [Float], _ small: SmallPicture) -> [Float] {
-    let (width, height) = (small.width, small.height)
-    let columns = width + 1
-    // Sums of everything above and to the left.
-    var sums = [Double](repeating: 0, count: columns * (height + 1))
-    var counts = sums
-    for y in 0..<height {
-      var (sum, count) = (0.0, 0.0)
-      for x in 0..<width {
-        if small.counts[y * width + x] {
-          sum += Double(values[y * width + x])
-          count += 1
-        }
-        let place = (y + 1) * columns + x + 1
-        sums[place] = sums[place - columns] + sum
-        counts[place] = counts[place - columns] + count
-      }
-    }
-    var result = [Float](repeating: 0, count: width * height)
-    for y in 0..<height {
-      let tall = min(reach, y, height - 1 - y)
-      for x in 0..<width where small.counts[y * width + x] {
-        let wide = min(reach, x, width - 1 - x)
-        let (first, last) = ((y - tall) * columns, (y + tall + 1) * columns)
-        let (left, right) = (x - wide, x + wide + 1)
-        func total(_ table: [Double]) -> Double {
-          table[last + right] - table[first + right] - table[last + left] + table[first + left]
-        }
-        result[y * width + x] = values[y * width + x] - Float(total(sums) / total(counts))
-      }
-    }
-    return result
+  private init(_ small: SmallPicture, _ channels: [[Float]], _ light: [Float]) {
+    (self.small, self.channels, self.light) = (small, channels, light)
   }
+
+  /// Two patterns as they would be if each place had the lesser of the two lights.
+  ///
+  /// What is dark loses its pattern in the noise, and so in the logarithm (`dark`): by night a black thing is hardly another
+  /// color than a grey one. Seen in the same light, both have lost the same.
+  static func inEqualLight(_ one: LocalPattern, _ other: LocalPattern) -> (LocalPattern, LocalPattern) {
+    let ratios = zip(one.light, other.light).map { ($1 + 1) / ($0 + 1) }
+    // Of so little nothing can be told, and most frames are in the light of the one before.
+    guard ratios.contains(where: { $0 < 0.9 || $0 > 1.1 }) else { return (one, other) }
+    return (one.dimmed { min(1, ratios[$0]) }, other.dimmed { min(1, 1 / ratios[$0]) })
+  }
+
+  private func dimmed(by share: (Int) -> Float) -> LocalPattern {
+    LocalPattern(small, Self.channels(small, Surroundings(small), share), light)
+  }
+
+  private static func channels(
+    _ small: SmallPicture, _ surroundings: Surroundings, _ share: (Int) -> Float
+  ) -> [[Float]] {
+    var logarithms = [[Float]](
+      repeating: [Float](repeating: 0, count: small.width * small.height), count: 3)
+    for index in 0..<small.width * small.height {
+      let share = share(index)
+      let middle = logf(share * small.colors[1][index] + darkColor)
+      logarithms[0][index] = logf(share * small.brightness[index] + dark)
+      logarithms[1][index] = logf(share * small.colors[0][index] + darkColor) - middle
+      logarithms[2][index] = logf(share * small.colors[2][index] + darkColor) - middle
+    }
+    return logarithms.map(surroundings.difference)
+  }
+
+  /// Added before the logarithm, so that the noise of what is nearly black does not look like a change.
+  private static let dark: Float = 12
+  private static let darkColor: Float = 24
 }

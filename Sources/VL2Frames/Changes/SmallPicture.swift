@@ -1,4 +1,3 @@
-import Glibc
 import VL2Run
 
 /// A picture made small, as changes are looked for in it.
@@ -12,9 +11,8 @@ package struct SmallPicture: Sendable {
   let height: Int
   /// Of each cell the brightness, 0...255. [height][width].
   let brightness: [Float]
-  /// Three channels of logarithms: brightness, red to green, blue to green. Light that falls on a place multiplies what is
-  /// seen there, so in logarithms it adds something; large-scale light then goes with the mean around. [height][width].
-  let channels: [[Float]]
+  /// Of each cell how red, green and blue it is, 0...255. [3][height][width].
+  let colors: [[Float]]
   /// Whether a cell counts.
   let counts: [Bool]
   /// Tells pictures apart: of equal ones it is equal, and noise changes it.
@@ -28,7 +26,7 @@ package struct SmallPicture: Sendable {
     let width = max(1, fullWidth * scale / larger)
     let height = max(1, fullHeight * scale / larger)
     var brightness = [Float](repeating: 0, count: width * height)
-    var channels = [[Float]](repeating: brightness, count: 3)
+    var colors = [[Float]](repeating: brightness, count: 3)
     var digest: UInt64 = 0xCBF2_9CE4_8422_2325
     let starts = (0...width).map { $0 * fullWidth / width }
     var sums = [UInt32](repeating: 0, count: width * 3)
@@ -39,16 +37,11 @@ package struct SmallPicture: Sendable {
       for x in 0..<width {
         let count = Float((bottom - top) * (starts[x + 1] - starts[x]))
         for channel in 0..<3 { digest = (digest ^ UInt64(sums[3 * x + channel])) &* 0x100_0000_01B3 }
-        let red = Float(sums[3 * x]) / count
-        let green = Float(sums[3 * x + 1]) / count
-        let blue = Float(sums[3 * x + 2]) / count
-        let light = 0.299 * red + 0.587 * green + 0.114 * blue
-        brightness[y * width + x] = light
-        channels[0][y * width + x] = logf(light + Self.dark)
-        let middle = logf(green + Self.darkColour)
-        channels[1][y * width + x] = logf(red + Self.darkColour) - middle
-        channels[2][y * width + x] = logf(blue + Self.darkColour) - middle
+        for channel in 0..<3 { colors[channel][y * width + x] = Float(sums[3 * x + channel]) / count }
       }
+    }
+    for index in brightness.indices {
+      brightness[index] = 0.299 * colors[0][index] + 0.587 * colors[1][index] + 0.114 * colors[2][index]
     }
     var counts = [Bool](repeating: true, count: width * height)
     for region in leftOut.compactMap({ $0.clipped(width: fullWidth, height: fullHeight) }) {
@@ -66,14 +59,10 @@ package struct SmallPicture: Sendable {
     self.width = width
     self.height = height
     self.brightness = brightness
-    self.channels = channels
+    self.colors = colors
     self.counts = counts
     self.digest = digest
   }
-
-  /// Added before the logarithm, so that the noise of what is nearly black does not look like a change.
-  private static let dark: Float = 12
-  private static let darkColour: Float = 24
 
   private static func add(row: Int, of picture: Picture, _ starts: [Int], _ sums: inout [UInt32]) {
     picture.pixels.withUnsafeBufferPointer { pixels in

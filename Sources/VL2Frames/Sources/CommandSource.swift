@@ -5,7 +5,7 @@ package final class CommandSource: FrameSource {
   package let name: String
   package let isLive = true
   package let isRestartable = true
-  private let command: ChildCommand
+  private var command: ChildCommand
   /// What must not be told, as it may have a password in it; nil for nothing.
   private let secret: String?
   private var child: Child?
@@ -16,6 +16,8 @@ package final class CommandSource: FrameSource {
   /// - Parameter secret: a word of the command of which messages say `name` instead.
   package init(_ command: ChildCommand, name: String, secret: String? = nil) {
     self.command = command
+    // The thread that takes the frames starts it, too.
+    self.command.endsWithThread = true
     self.name = name
     self.secret = secret
   }
@@ -30,9 +32,10 @@ package final class CommandSource: FrameSource {
 
   /// A stream of a network camera, read by ffmpeg.
   package static func rtsp(_ address: String) -> CommandSource {
+    // Of a stream of pictures there is little to find out; ffmpeg would take 5 s for it.
     let words = [
-      "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-rtsp_transport", "tcp", "-i", address,
-      "-an", "-r", "5", "-f", "mjpeg", "-q:v", "3", "pipe:1",
+      "ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-rtsp_transport", "tcp",
+      "-analyzeduration", "1000000", "-i", address, "-an", "-r", "5", "-f", "mjpeg", "-q:v", "3", "pipe:1",
     ]
     return CommandSource(ChildCommand(words, memoryBytes: memory), name: shown(address), secret: address)
   }

@@ -59,6 +59,9 @@ package final class KeptSource {
     state = .running(since: .now)
   }
 
+  /// Has `next` begin; a source that cannot be had yet is an event, and waited for.
+  package func startLater() { state = .waiting(until: .now) }
+
   package func stop() { source.stop() }
 
   /// Waits for a frame or for something to tell, at most so many seconds.

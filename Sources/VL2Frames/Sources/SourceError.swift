@@ -35,7 +35,7 @@ package enum SourceError: ReportableError, Equatable {
     case .unreadable: "check the path and its permissions"
     case .noFolder: "check the path"
     case .unknown, .malformed:
-      "give - for MJPEG on standard input, a folder, command:LINE, an rtsp:// stream, or the http:// address of a still"
+      "give - for MJPEG on standard input, /dev/video0, a folder, command:LINE, an rtsp:// stream, or the http:// address of a still"
     }
   }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import VL2Base
 import VL2Run
 
 /// What Linux says about the computer that runs this.
@@ -11,11 +12,14 @@ package struct Machine: Sendable, Equatable {
     package var megahertz: Int?
     /// For example "Cortex-A76"; nil if unknown.
     package var name: String?
+    /// What one does in a second, of 1024 for the fastest of the machine; nil if the system does not say.
+    package var capacity: Int?
 
-    package init(count: Int, megahertz: Int?, name: String?) {
+    package init(count: Int, megahertz: Int?, name: String?, capacity: Int? = nil) {
       self.count = count
       self.megahertz = megahertz
       self.name = name
+      self.capacity = capacity
     }
   }
 
@@ -32,10 +36,16 @@ package struct Machine: Sendable, Equatable {
   package var board: String?
   /// For example "AMD EPYC 7B13"; nil if the system names the cores only.
   package var processor: String?
+  /// For example "6.12.34+rpt-rpi-2712"; nil if the system does not say.
+  package var kernel: String?
   /// What the kernel was started with.
   package var kernelOptions: [String]
   /// The fastest first.
   package var cores: [Cores]
+  /// Those that this program may use.
+  package var processors: Processors
+  /// The highest clock of the fast cores now, as the system set it, in MHz. A board's firmware may hold it lower.
+  package var clock: Int?
   /// The instruction sets that are there, of those that kernels exist for and those that they might exist
   /// for.
   package var features: [String]
@@ -47,12 +57,17 @@ package struct Machine: Sendable, Equatable {
   package var availableMemory: Int
   package var swap: Int
   package var freeSwap: Int
+  package var swaps: [Swap]
   package var memoryLimit: MemoryLimit
+  /// Whether there are control groups at all.
+  package var hasControlGroups: Bool
   /// The temperature of the hottest place, in degrees Celsius; nil without a sensor.
   package var temperature: Double?
-  /// Whether the board is slowed down now, or has been since it was switched on, by heat or by lack of power;
-  /// nil if the system does not say.
-  package var isThrottled: Bool?
+  /// Whether the system itself holds the clock down now because it is hot.
+  package var isHeldBack: Bool
+  /// What slows the board down or did so; nil if the firmware does not say.
+  package var throttling: Throttling?
+  package var cameras: [CameraNode]
 
   /// Reads `/proc` and `/sys`, or copies of them below `root`.
   package init(root: String = "") {
@@ -69,14 +84,20 @@ package struct Machine: Sendable, Equatable {
 
     let info = CPUInfo(text("/proc/cpuinfo") ?? "")
     board = text("/proc/device-tree/model")
+    kernel = text("/proc/sys/kernel/osrelease")
     kernelOptions = (text("/proc/cmdline") ?? "").split(separator: " ").map(String.init)
     processor = info.modelName
     features = info.features
+    func clock(_ core: Int, _ file: String) -> Int? {
+      number("/sys/devices/system/cpu/cpu\(core)/cpufreq/" + file).map { $0 / 1000 }
+    }
     cores = Self.cores(
-      info,
-      megahertz: { core in
-        number("/sys/devices/system/cpu/cpu\(core)/cpufreq/cpuinfo_max_freq").map { $0 / 1000 }
-      })
+      info, megahertz: { clock($0, "cpuinfo_max_freq") },
+      capacity: { number("/sys/devices/system/cpu/cpu\($0)/cpu_capacity") })
+    // What this program may use was read before any of its threads was kept on some.
+    let processors = root.isEmpty ? Processors.system : Processors(root: root)
+    self.processors = processors
+    self.clock = processors.fast.compactMap { clock($0, "scaling_cur_freq") }.max()
     governor = text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
     let meminfo = Dictionary(
@@ -90,26 +111,38 @@ package struct Machine: Sendable, Equatable {
     availableMemory = meminfo["MemAvailable"] ?? 0
     swap = meminfo["SwapTotal"] ?? 0
     freeSwap = meminfo["SwapFree"] ?? 0
+    swaps = Swap.all(text("/proc/swaps") ?? "")
     memoryLimit = Self.memoryLimit(root: root)
+    hasControlGroups = ControlGroupFolder.exist(root: root)
 
     let zones = list("/sys/class/thermal").filter { $0.hasPrefix("thermal_zone") }
     temperature = zones.compactMap { number("/sys/class/thermal/\($0)/temp") }.max().map { Double($0) / 1000 }
-    // Raspberry Pi: bits for low voltage, capped frequency, throttling and heat, now and since the start.
-    isThrottled = text("/sys/devices/platform/soc/soc:firmware/get_throttled").flatMap { Int($0, radix: 16) }
-      .map { $0 != 0 }
+    // Devices that cool by lowering the clock of processors; their state is 0 where they do not.
+    isHeldBack = list("/sys/class/thermal").contains { name in
+      guard name.hasPrefix("cooling_device"), let kind = text("/sys/class/thermal/\(name)/type") else {
+        return false
+      }
+      return kind.contains("cpufreq") && (number("/sys/class/thermal/\(name)/cur_state") ?? 0) > 0
+    }
+    throttling = Throttling.read(root: root, isRaspberryPi: board?.contains("Raspberry Pi") == true)
+    cameras = CameraNode.all(root: root)
   }
 
-  private static func cores(_ info: CPUInfo, megahertz: (Int) -> Int?) -> [Cores] {
+  private static func cores(
+    _ info: CPUInfo, megahertz: (Int) -> Int?, capacity: (Int) -> Int?
+  ) -> [Cores] {
     var kinds: [Cores] = []
     for (core, name) in info.cores {
-      let speed = megahertz(core)
-      if let index = kinds.firstIndex(where: { $0.name == name && $0.megahertz == speed }) {
+      let kind = Cores(count: 1, megahertz: megahertz(core), name: name, capacity: capacity(core))
+      if let index = kinds.firstIndex(where: {
+        $0.name == name && $0.megahertz == kind.megahertz && $0.capacity == kind.capacity
+      }) {
         kinds[index].count += 1
       } else {
-        kinds.append(Cores(count: 1, megahertz: speed, name: name))
+        kinds.append(kind)
       }
     }
-    return kinds.sorted { ($0.megahertz ?? 0) > ($1.megahertz ?? 0) }
+    return kinds.sorted { ($0.capacity ?? 0, $0.megahertz ?? 0) > ($1.capacity ?? 0, $1.megahertz ?? 0) }
   }
 
   /// The tightest limit of the groups that this process is in.

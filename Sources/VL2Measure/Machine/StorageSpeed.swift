@@ -9,6 +9,11 @@ package struct StorageSpeed: Sendable {
   /// system is in memory, or it has no reads that bypass the page cache and the system kept the file cached.
   package var isFromMemory: Bool
 
+  package init(bytesPerSecond: Double, isFromMemory: Bool) {
+    self.bytesPerSecond = bytesPerSecond
+    self.isFromMemory = isFromMemory
+  }
+
   /// Reads up to 256 MiB of a file, for two seconds at the most.
   ///
   /// - Returns: nil if the file cannot be read.

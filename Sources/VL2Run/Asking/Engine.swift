@@ -99,6 +99,12 @@ public final class Engine: Sendable {
     try await worker.perform { model, _ in try model.measureSpeed() }
   }
 
+  /// Lets so many threads write tokens, which is what an earlier process found to be best; it is tried again from time to
+  /// time. Where somebody asked for a number of threads, nothing changes.
+  package func remember(writingThreads: Int) {
+    worker.perform({ model, _ in model.decoder.writing.remember(writingThreads) }, then: { _ in })
+  }
+
   /// Bytes of conversations and pictures that are kept for later questions.
   public func keptBytes() async throws -> Int { try await worker.perform { $1.byteCount } }
 

@@ -20,6 +20,8 @@ public struct EngineFigures: Sendable, Equatable {
   public var decoderPeakBytes = 0
   /// Experts that layers wanted, one for each layer and pass however many rows picked it.
   public var expertsWanted = 0
+  /// Threads that write tokens; nil until it is found out how many are best.
+  package var writingThreads: Int?
   /// nil where the file is mapped and the system decides what stays in memory.
   public var slots: Slots?
 
@@ -55,6 +57,7 @@ public struct EngineFigures: Sendable, Equatable {
     towerPeakBytes = weights.towerPeakBytes
     decoderPeakBytes = weights.decoderPeakBytes
     expertsWanted = weights.expertsTouched
+    writingThreads = model.decoder.writing.known
     if let count = weights.slots {
       slots = Slots(
         budgetBytes: weights.budgetBytes ?? 0, count: count, bytes: weights.slotBytes ?? 0,

@@ -161,7 +161,7 @@ final class EngineWorker: @unchecked Sendable {
     let writer = try AnswerWriter(
       job.question, turns: (job.session?.turns ?? []) + job.question.turns, model: model, kept: kept,
       owner: job.owner, secondsLeft: job.secondsLeft, forgetsOldest: job.session != nil,
-      written: { self.written.tokens(of: $0) },
+      written: { job.question.readsAnswersAsWritten ? self.written.tokens(of: $0) : nil },
       emit: { events.send($0) })
     events.send(writer.planned)
     return writer

@@ -26,6 +26,9 @@ public struct Question: Sendable {
   /// begun by then is completed on the shortest way, at once.
   public var timeLimit: Double?
   public var caller = Caller.person
+  /// Whether an assistant's text that the engine wrote lately is read as the tokens that it wrote then. Without, the answer
+  /// depends on the question alone, not on what was asked before.
+  package var readsAnswersAsWritten = true
 
   public init(_ turns: [Turn], maxTokens: Int = 512, sampling: Sampling = .greedy) {
     self.turns = turns

@@ -87,7 +87,7 @@ public enum PictureError: ReportableError, Equatable {
     case .heic, .avif:
       "convert it to JPEG or PNG, for example with 'heif-convert FILE picture.png' (Debian package libheif-examples)"
     case .pdf:
-      "make pictures of its pages, for example with 'pdftoppm -png FILE page' (Debian package poppler-utils)"
+      "read it with 'vl2 read FILE', or make pictures of its pages, for example with 'pdftoppm -png FILE page' (Debian package poppler-utils)"
     case .mp4, .matroska, .avi, .mpeg, .flashVideo, .multipart:
       "take one picture of it, for example with 'ffmpeg -i FILE -frames:v 1 picture.png' (Debian package ffmpeg)"
     case .webPage: "open its address in a browser: it may want a password, or show the picture elsewhere"

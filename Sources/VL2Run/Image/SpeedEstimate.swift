@@ -3,6 +3,8 @@ public struct SpeedEstimate: Sendable, Equatable, Codable {
   /// Seconds of the tower and the projector for one tile.
   public var tileSeconds: Double
   public var promptTokensPerSecond: Double
+  /// How many threads write tokens best; nil where that is not known.
+  package var writingThreads: Int?
 
   public init(tileSeconds: Double, promptTokensPerSecond: Double) {
     self.tileSeconds = tileSeconds

@@ -40,13 +40,16 @@ package final class Decoder {
   private var logitRows = AlignedStorage()
   private var tokenRow = AlignedStorage()
   private var guessRow = AlignedStorage()
+  /// How many threads write tokens.
+  package var writing: WritingThreads
 
   /// - Throws: `PackedFileError` for a file without a tensor that the config demands.
   package init(
     _ file: Weights, store: any ExpertStore, keyValues: KeyValueCode, ledger: ByteLedger,
-    arithmetic: Arithmetic
+    arithmetic: Arithmetic, writing: WritingThreads
   ) throws {
     weights = file
+    self.writing = writing
     onlyInt8 = arithmetic.mode != .float32 && file.decoderTakesInt8
     self.ledger = ledger
     self.store = store
@@ -202,6 +205,7 @@ package final class Decoder {
     progress: (Int) throws -> Void = { _ in }
   ) throws {
     let chunk = chunk ?? self.chunk
+    arithmetic.pool.crew = x.count == 1 ? writing.next : arithmetic.pool.threads
     let end = cache.length + x.count
     try budget?.makeRoomForDecoder(
       working: cache.growth(to: end)
@@ -328,8 +332,11 @@ package final class Decoder {
   package func logits(after token: Int, cache: KeyValueCache, routes: [Int: [Int32]]? = nil) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
+    let begin = writing.isTrying ? ContinuousClock.now : nil
     try forward(x, cache: cache, answers: [0..<1], forcedRoutes: routes)
-    return logits(x)
+    let logits = logits(x)
+    writing.wrote(seconds: begin.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0)
+    return logits
   }
 
   /// The token of the largest logit in the last row.

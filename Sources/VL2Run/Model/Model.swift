@@ -1,11 +1,11 @@
-import FoundationEssentials
 import SIMDKernels
 import VL2Base
 import VL2Quant
 
 /// A packed model, opened and ready to answer. Opening maps the file; weights are read when they are used.
 ///
-/// A model works on one prompt at a time, on one thread: `Engine` gives it to many callers.
+/// A model works on one prompt at a time, on one thread: `Engine` gives it to many callers. Where processors differ, the
+/// thread that opens it stays on the fast ones.
 package final class Model {
   package let file: PackedFile
   package let tokenizer: Tokenizer
@@ -50,8 +50,10 @@ package final class Model {
     guard (ModelError.shortestContext...most).contains(contextLength) || options.contextLength == nil else {
       throw ModelError.contextLength(contextLength, most: most)
     }
-    let wanted = options.threads ?? ProcessInfo.processInfo.activeProcessorCount
-    arithmetic = Arithmetic(pool: WorkerPool(threads: wanted), mode: options.activations)
+    let processors = Processors.system
+    let wanted = options.threads ?? processors.answering
+    let place = processors.place(for: wanted)
+    arithmetic = Arithmetic(pool: WorkerPool(threads: wanted, place: place), mode: options.activations)
     let threads = arithmetic.pool.threads
     plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
     weights = plan.weights
@@ -60,10 +62,13 @@ package final class Model {
     projector = try Projector(weights, arithmetic: arithmetic)
     decoder = try Decoder(
       weights, store: recorder ?? plan.experts, keyValues: options.keyValuesInUse, ledger: ledger,
-      arithmetic: arithmetic)
+      arithmetic: arithmetic,
+      writing: WritingThreads(all: threads, isFixed: options.threads != nil))
     budget = try Self.makeBudget(
       plan, file: file, ledger: ledger, decoder: decoder, positions: min(64, contextLength), threads: threads)
     decoder.budget = budget
+    // This thread takes part in all arithmetic. Those that it started before may run anywhere.
+    if let place { Processors.keepThisThread(on: place) }
   }
 
   /// - Parameter positions: a short question.
@@ -211,6 +216,7 @@ package final class Model {
     let earlier = share?.earlier?.picture
     if changed.isEmpty, let earlier { return earlier }
     let threads = threads
+    arithmetic.pool.crew = threads
     let working = earlier == nil ? tiles.count : places
     let batch =
       [Self.tilesPerBatch, 2, 1].first {

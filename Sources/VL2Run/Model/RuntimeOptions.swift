@@ -1,6 +1,7 @@
 /// How a model runs.
 public struct RuntimeOptions: Sendable {
-  /// Threads that share the arithmetic; nil for one per processor that this process may use.
+  /// Threads that share the arithmetic. nil for one for each processor that this process may use, and that is fast where
+  /// they differ; fewer of them write tokens where that is found to be as fast.
   public var threads: Int?
   public var activations: ActivationMode
   /// Whether a section's checksum is verified when the section is first read.

@@ -1,7 +1,7 @@
-import Glibc
+import VL2Base
 
-/// A control group that limits memory: one that this process is in, or one above it. Sources: cgroups(7), and the
-/// kernel's documentation of the memory controllers of version 1 and 2.
+/// A control group that limits memory: one that this process is in, or one above it. Source: the kernel's documentation of
+/// the memory controllers of version 1 and 2.
 package struct ControlGroup {
   /// Bytes that processes of the group may have together.
   package var limit: Int
@@ -13,38 +13,19 @@ package struct ControlGroup {
   ///
   /// - Parameter root: a folder that stands for "/".
   package static func all(root: String) -> [ControlGroup]? {
-    let mounts = Mount.all(root: root)
-    guard !mounts.isEmpty else { return nil }
-    var groups: [ControlGroup] = []
-    for line in (text(root + "/proc/self/cgroup") ?? "").split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard parts.count == 3 else { continue }
-      let isVersion2 = parts[1].isEmpty
-      guard isVersion2 || parts[1].split(separator: ",").contains("memory") else { continue }
-      for mount in mounts where mount.isVersion2 == isVersion2 {
-        // Inside a container the path may be the host's; the group is then the mount itself.
-        var path = String(parts[2])
-        while true {
-          if let group = ControlGroup(folder: root + mount.folder + path, isVersion2: isVersion2) {
-            groups.append(group)
-          }
-          guard let slash = path.lastIndex(of: "/") else { break }
-          path = String(path[..<slash])
-        }
-      }
-    }
-    return groups
+    ControlGroupFolder.all("memory", root: root)?.compactMap { ControlGroup($0) }
   }
 
   /// nil for a group without a limit.
-  private init?(folder: String, isVersion2: Bool) {
+  private init?(_ folder: ControlGroupFolder) {
+    let isVersion2 = folder.isVersion2
     let names =
       isVersion2 ? ("memory.max", "memory.current") : ("memory.limit_in_bytes", "memory.usage_in_bytes")
     // Where there is no limit, version 1 shows the largest number of pages there is.
-    guard let limit = Self.number(folder + "/" + names.0), limit < 1 << 60,
-      let used = Self.number(folder + "/" + names.1)
+    guard let limit = folder.text(names.0).flatMap({ Int($0) }), limit < 1 << 60,
+      let used = folder.text(names.1).flatMap({ Int($0) })
     else { return nil }
-    let statistics = Self.text(folder + "/memory.stat") ?? ""
+    let statistics = folder.text("memory.stat") ?? ""
     let prefix = isVersion2 ? "" : "total_"
     let cached = ["active_file", "inactive_file"].reduce(0) {
       $0 + (AvailableMemory.field(prefix + $1, of: statistics) ?? 0)
@@ -58,35 +39,5 @@ package struct ControlGroup {
       kept = min(kept, processes + kernel)
     }
     self.used = kept
-  }
-
-  /// A mount point of control groups that have the memory controller.
-  private struct Mount {
-    var folder: String
-    var isVersion2: Bool
-
-    package static func all(root: String) -> [Mount] {
-      (text(root + "/proc/self/mounts") ?? "").split(separator: "\n").compactMap { line in
-        let words = line.split(separator: " ")
-        guard words.count >= 4 else { return nil }
-        let folder = String(words[1])
-        switch words[2] {
-        case "cgroup2":
-          let controllers = text(root + folder + "/cgroup.controllers") ?? ""
-          guard controllers.split(whereSeparator: \.isWhitespace).contains("memory") else { return nil }
-          return Mount(folder: folder, isVersion2: true)
-        case "cgroup":
-          guard words[3].split(separator: ",").contains("memory") else { return nil }
-          return Mount(folder: folder, isVersion2: false)
-        default: return nil
-        }
-      }
-    }
-  }
-
-  private static func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
-
-  private static func number(_ path: String) -> Int? {
-    text(path).flatMap { Int($0.trimmed()) }
   }
 }

@@ -12,9 +12,13 @@ struct ChatFormat: AnswerFormat {
   /// Whether a stream tells how much of the prompt is read (llama.cpp's `return_progress`).
   var tellsProgress = false
 
-  private let id = "chatcmpl-" + randomName(24)
-  private let callID = "call_" + randomName(24)
-  private let created = Int(time(nil))
+  /// Whether it is told how many tokens of the prompt had been read before.
+  var tellsCache = true
+  var id = "chatcmpl-" + randomName(24)
+  var callID = "call_" + randomName(24)
+  /// In seconds since 1970.
+  var created = Int(time(nil))
+
   private let model: String
   private let function: String?
   private let boxed: Picture?
@@ -37,7 +41,10 @@ struct ChatFormat: AnswerFormat {
 
   // MARK: whole
 
-  func response(_ answer: Answer) -> HTTPResponse {
+  func response(_ answer: Answer) -> HTTPResponse { HTTPResponse(json: body(answer)) }
+
+  /// The body of the response.
+  func body(_ answer: Answer) -> JSONValue {
     var message: JSONValue = ["role": "assistant", "content": function == nil ? .text(answer.text) : .null]
     message.append("refusal", .null)
     if let function { message.append("tool_calls", [call(function, arguments: answer.text)]) }
@@ -47,7 +54,7 @@ struct ChatFormat: AnswerFormat {
     var body = head("chat.completion", choices: [choice])
     body.append("usage", usage(answer))
     if tellsTimings { body.append("timings", timings(answer)) }
-    return HTTPResponse(json: body)
+    return body
   }
 
   func response(_ error: RequestError) -> HTTPResponse { error.openAIResponse }
@@ -158,11 +165,14 @@ struct ChatFormat: AnswerFormat {
 
   private func usage(_ answer: Answer) -> JSONValue {
     let counts = answer.counts
-    return [
+    var usage: JSONValue = [
       "prompt_tokens": .integer(counts.promptTokens), "completion_tokens": .integer(counts.writtenTokens),
       "total_tokens": .integer(counts.promptTokens + counts.writtenTokens),
-      "prompt_tokens_details": ["cached_tokens": .integer(counts.cachedTokens)],
     ]
+    if tellsCache {
+      usage.append("prompt_tokens_details", ["cached_tokens": .integer(counts.cachedTokens)])
+    }
+    return usage
   }
 
   private func timings(_ answer: Answer) -> JSONValue {

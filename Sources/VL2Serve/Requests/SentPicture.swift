@@ -1,8 +1,10 @@
 import FoundationEssentials
+import Glibc
 import VL2Base
 import VL2Run
 
-/// Pictures as clients send them: their bytes in the request. Nothing is fetched or opened for a client.
+/// Pictures as clients send them: their bytes in the request. Nothing is fetched for a client, and nothing opened but below
+/// a folder that a user has named for that, as in a batch.
 enum SentPicture {
   /// Reads `data:image/jpeg;base64,...`. What kind of picture it is, its first bytes say, not the client.
   ///
@@ -11,6 +13,10 @@ enum SentPicture {
     let scheme = url.prefix { $0 != ":" }.lowercased()
     guard scheme == "data", url.utf8.count > 5 else {
       let known = ["http", "https", "file", "blob", "ftp"].contains(scheme)
+      if let folder = limits.folder, scheme == "file" || !known, !url.isEmpty {
+        let name = try scheme == "file" ? path(ofFileURL: url, place: place) : url
+        return try picture(name, in: folder, place: place, limits: limits)
+      }
       throw RequestError.field(
         place,
         known
@@ -51,15 +57,77 @@ enum SentPicture {
     guard let data = Data(base64Encoded: Data(digits)) else {
       throw RequestError.field(place, "is not in base64", code: "invalid_image")
     }
+    return try picture([UInt8](data), name: place, place: place, limits: limits)
+  }
+
+  // MARK: below a folder
+
+  /// The path in `file:///srv/a%20b.jpg`, or in `file:a.jpg`, which is relative.
+  private static func path(ofFileURL url: String, place: String) throws -> String {
+    var rest = url.dropFirst("file:".count)
+    if rest.hasPrefix("//") { rest = rest.dropFirst(rest.hasPrefix("//localhost/") ? 11 : 2) }
+    var bytes: [UInt8] = []
+    var left = rest.utf8[...]
+    while let byte = left.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      let digits = String(left.prefix(2)) ?? ""
+      guard digits.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16) else {
+        throw RequestError.field(place, "the file: URL has a wrong % in it", code: "invalid_image_url")
+      }
+      bytes.append(value)
+      left = left.dropFirst(2)
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Bytes of a path.
+  private static let longestPath = Int(PATH_MAX)
+
+  private static func picture(
+    _ name: String, in folder: ConfinedFolder, place: String, limits: PictureLimits
+  ) throws -> Picture {
+    guard name.utf8.count < longestPath else {
+      throw RequestError.field(place, "is no path, and no data: URL", code: "invalid_image_url")
+    }
+    do {
+      let file = try folder.file(name)
+      let label = "\(place): \(UntrustedText.quoted(name))"
+      guard file.length <= limits.fileBytes else {
+        throw PictureError.fileTooLarge(name: label, limit: limits.fileBytes)
+      }
+      // What is no picture is not read to its end.
+      var bytes = try file.bytes(0..<min(file.length, 2 * FileKind.bytesNeeded))
+      switch FileKind(bytes.drop { $0 == 0x0D || $0 == 0x0A }) {
+      case .jpeg, .png, .webp: bytes += try file.bytes(bytes.count..<file.length)
+      default: break
+      }
+      return try picture(bytes, name: label, place: place, limits: limits)
+    } catch let error as InputError {
+      throw RequestError.field(place, error.line(), code: "invalid_image")
+    } catch let error as PictureError {
+      throw refusal(error, place: place)
+    }
+  }
+
+  private static func picture(_ bytes: [UInt8], name: String, place: String, limits: PictureLimits) throws
+    -> Picture
+  {
     do {
       return try Picture(
-        data: [UInt8](data), name: place, mostPixels: limits.pixels, background: limits.background)
+        data: bytes, name: name, mostPixels: limits.pixels, background: limits.background)
     } catch let error as PictureError {
-      var told = RequestError(error)
-      told.parameter = place
-      told.code = "invalid_image"
-      throw told
+      throw refusal(error, place: place)
     }
+  }
+
+  private static func refusal(_ error: PictureError, place: String) -> RequestError {
+    var told = RequestError(error)
+    told.parameter = place
+    told.code = "invalid_image"
+    return told
   }
 }
 
@@ -71,6 +139,10 @@ package struct PictureLimits: Sendable {
   package var pixels = 50_000_000
   /// What transparent ones are laid on.
   package var background = Background.white
+  /// The folder below which a request may name pictures by their paths; nil where it has to bring them.
+  package var folder: ConfinedFolder?
+  /// Bytes of a file below it.
+  package var fileBytes = 256 << 20
 
   package init() {}
 }

@@ -20,7 +20,7 @@ package struct ServedModel: Sendable {
   /// Of most weights: `Q4`.
   var code: String
   /// 64 hexadecimal digits that tell the file from others.
-  var digest: String
+  package var digest: String
 
   /// - Parameter aliases: the first one is the name; the file's is then one more alias.
   /// - Throws: `InputError` where the file cannot be read.

@@ -2,6 +2,7 @@
 enum Route: Sendable, CaseIterable {
   case home, health, ready, models, model, properties, chat, countTokens, responses, countInput
   case serviceWorker, webManifest, pageVersion, metrics
+  case kiosk, liveFrame, liveEvents, liveAsk
   case ollamaVersion, ollamaTags, ollamaRunning, ollamaShow, ollamaChat, ollamaGenerate, ollamaPull
 
   /// The paths, as requests must write them. One that ends with `/` takes a name after it.
@@ -21,6 +22,10 @@ enum Route: Sendable, CaseIterable {
     case .webManifest: ["/manifest.webmanifest"]
     case .pageVersion: ["/_app/version.json"]
     case .metrics: ["/metrics"]
+    case .kiosk: ["/kiosk"]
+    case .liveFrame: ["/live/frame.jpg"]
+    case .liveEvents: ["/live/events"]
+    case .liveAsk: ["/live/ask"]
     case .ollamaVersion: ["/api/version"]
     case .ollamaTags: ["/api/tags"]
     case .ollamaRunning: ["/api/ps"]
@@ -34,7 +39,7 @@ enum Route: Sendable, CaseIterable {
   /// The methods besides OPTIONS.
   var methods: [String] {
     switch self {
-    case .chat, .countTokens, .responses, .countInput: ["POST"]
+    case .chat, .countTokens, .responses, .countInput, .liveAsk: ["POST"]
     case .ollamaShow, .ollamaChat, .ollamaGenerate, .ollamaPull: ["POST"]
     default: ["GET", "HEAD"]
     }
@@ -54,7 +59,15 @@ enum Route: Sendable, CaseIterable {
   /// Whether it is there for everybody who may reach the server, key or not: it says nothing of the model.
   var isPublic: Bool {
     switch self {
-    case .home, .health, .ready, .serviceWorker, .webManifest, .pageVersion: true
+    case .home, .kiosk, .health, .ready, .serviceWorker, .webManifest, .pageVersion: true
+    default: false
+    }
+  }
+
+  /// Whether it is there only where the server looks through a camera.
+  var isLive: Bool {
+    switch self {
+    case .kiosk, .liveFrame, .liveEvents, .liveAsk: true
     default: false
     }
   }

@@ -18,6 +18,10 @@ package final class Server: HTTPService {
   let metrics = ServerMetrics(answerRoutes: Route.allCases.filter(\.isAnswer).map(\.label))
   /// Seconds within which the service manager wants a sign of life; nil where it wants none.
   let watchdogSeconds: Double?
+  /// What a camera's loop sees and says; nil where there is none.
+  let live: LiveSource?
+  /// Makes JPEGs of frames, away from the thread that serves the connections; nil where there is no camera.
+  let developing: SerialThread?
   private let state = Monitor(State())
   private let lastEvent = Monitor(ContinuousClock.now)
   /// Pictures are decoded one after the other, so that many large ones at once do not take all memory, and away from the
@@ -26,10 +30,11 @@ package final class Server: HTTPService {
 
   /// - Parameters:
   ///   - watchdogSeconds: within which the service manager wants a sign of life; nil where it wants none.
+  ///   - live: what a camera's loop sees and says; nil where there is none.
   ///   - log: is told a line for each request, without anything that was asked or answered. Called on a thread of its own.
   /// - Throws: `ThreadError`.
   package init(
-    access: AccessRules, limits: AskingLimits, watchdogSeconds: Double? = nil,
+    access: AccessRules, limits: AskingLimits, watchdogSeconds: Double? = nil, live: LiveSource? = nil,
     log: @escaping @Sendable (String) -> Void
   ) throws(ThreadError) {
     self.access = access
@@ -38,6 +43,8 @@ package final class Server: HTTPService {
     self.watchdogSeconds = watchdogSeconds
     places = Places(waiting: limits.waiting)
     intake = try SerialThread("vl2-intake")
+    self.live = live
+    if live == nil { developing = nil } else { developing = try SerialThread("vl2-frames") }
   }
 
   /// From now on questions are answered.
@@ -63,6 +70,7 @@ package final class Server: HTTPService {
   /// Takes no more questions, and sends those away that have not begun. The one at work may end.
   package func close() {
     places.close()
+    live?.close()
     for delivery in state.withLock({ Array($0.deliveries.values) }) { delivery.endIfWaiting() }
   }
 
@@ -95,6 +103,11 @@ package final class Server: HTTPService {
     if let error = access.refusal(of: head, isPublic: isPublic) { throw error }
     guard let (route, _) = found else {
       throw RequestError(status: 404, "there is nothing at this address", code: "not_found")
+    }
+    if route.isLive, live == nil {
+      throw RequestError(
+        status: 404, "this server looks through no camera; start it with --watch CONFIG.yaml",
+        code: "no_camera")
     }
     guard head.method == "OPTIONS" || route.methods.contains(head.method) else {
       var error = RequestError(
@@ -137,7 +150,7 @@ package final class Server: HTTPService {
     }
   }
 
-  private func refuse(_ exchange: Exchange, _ error: any Error) {
+  func refuse(_ exchange: Exchange, _ error: any Error) {
     let (error, path) = (told(error), exchange.head.path)
     if let route = Route.find(path)?.0, route.isAnswer {
       metrics.count(AnswerOutcome(error), route: route.label)
@@ -152,6 +165,7 @@ package final class Server: HTTPService {
     }
     if let response = StaticAnswer.response(to: route, request.head) { return exchange.respond(response) }
     if route == .metrics { return exchange.respond(figures) }
+    if route.isLive { return try answerLive(route, request.head, exchange) }
     guard let (engine, model) = serving else {
       var error = RequestError(
         status: 503, type: "unavailable_error", "the model is being loaded", code: "loading")
@@ -160,6 +174,7 @@ package final class Server: HTTPService {
     }
     switch route {
     case .home, .serviceWorker, .webManifest, .pageVersion, .metrics, .ollamaVersion: break
+    case .kiosk, .liveFrame, .liveEvents, .liveAsk: break
     case .health, .ready: exchange.respond(HTTPResponse(json: ["status": "ok"]))
     case .models: exchange.respond(HTTPResponse(json: model.openAIList))
     case .model:

@@ -13,8 +13,8 @@ extension Server {
     case .requestEnded(let end):
       let route = Route.find(end.head.path)?.0
       metrics.note(end, route: route?.label ?? "other")
-      // Supervisors ask every few seconds.
-      let isRoutine = route?.isRoutine ?? false && end.status < 300
+      // Supervisors ask every few seconds, pages for each frame.
+      let isRoutine = route?.isRoutine ?? false && end.status < 400
       if !end.hasLine, !isRoutine { log.add(RequestLine.text(end)) }
     }
   }
@@ -44,6 +44,7 @@ extension Server {
     text.add("vl2_deadline_seconds", .gauge, "The most seconds for a question.", limits.deadline)
     metrics.write(to: &text)
     if let (engine, _) = serving { engine.figures.write(to: &text) }
+    live?.write(to: &text)
     text.add(
       "vl2_silence_seconds", .gauge,
       "Seconds for which nothing was done for those who wait; 0 where nobody waits.", silence)
@@ -61,11 +62,32 @@ extension Server {
   }
 }
 
+extension LiveSource {
+  fileprivate func write(to text: inout MetricsText) {
+    let counts = counts
+    text.add(
+      "vl2_camera_state", .gauge, "How the camera is: 1 for the state that it is in, 0 for the others.",
+      LiveStatus.cameras.map { ([("state", $0)], $0 == counts.camera ? 1 : 0) })
+    text.add("vl2_camera_frames_total", .counter, "Frames that were looked at.", counts.frames)
+    text.add(
+      "vl2_camera_lines_total", .counter, "Answers and events that were told.",
+      [
+        ([("kind", "answer")], Double(counts.answers)),
+        ([("kind", "event")], Double(counts.lines - counts.answers)),
+      ])
+    text.add("vl2_live_clients", .gauge, "Clients that are told of the camera as it happens.", counts.clients)
+    text.add(
+      "vl2_live_slow_clients_total", .counter,
+      "Those that did not take what they were told and were let go of.",
+      counts.slow)
+  }
+}
+
 extension Route {
-  /// Whether supervisors ask for it every few seconds.
+  /// Whether it is asked for every few seconds.
   fileprivate var isRoutine: Bool {
     switch self {
-    case .health, .ready, .metrics: true
+    case .health, .ready, .metrics, .liveFrame: true
     default: false
     }
   }

@@ -5,10 +5,13 @@ enum StaticAnswer {
   static func response(to route: Route, _ head: RequestHead) -> HTTPResponse? {
     switch route {
     case .home:
-      if head.value("accept")?.lowercased().contains("text/html") ?? false { return page }
+      if head.value("accept")?.lowercased().contains("text/html") ?? false {
+        return page(AskPage.html, AskPage.contentSecurityPolicy, more: [("Vary", "Accept")])
+      }
       // Programs look for exactly these words, to find a server that speaks as Ollama does.
       return HTTPResponse(
         status: 200, contentType: "text/plain; charset=utf-8", text: "Ollama is running")
+    case .kiosk: return page(KioskPage.html, KioskPage.contentSecurityPolicy)
     case .serviceWorker:
       return HTTPResponse(status: 200, contentType: "text/javascript", text: departingWorker)
     case .webManifest:
@@ -24,13 +27,16 @@ enum StaticAnswer {
     }
   }
 
-  /// The page for people. A new version of the program has a new page, so browsers ask each time.
-  private static var page: HTTPResponse {
-    var response = HTTPResponse(status: 200, contentType: "text/html; charset=utf-8", text: AskPage.html)
+  /// A page for people. A new version of the program has a new page, so browsers ask each time.
+  private static func page(
+    _ html: String, _ policy: String, more: [(name: String, value: String)] = []
+  ) -> HTTPResponse {
+    var response = HTTPResponse(status: 200, contentType: "text/html; charset=utf-8", text: html)
     response.headers += [
-      ("Content-Security-Policy", AskPage.contentSecurityPolicy), ("X-Content-Type-Options", "nosniff"),
-      ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache"), ("Vary", "Accept"),
+      ("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"),
+      ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-cache"),
     ]
+    response.headers += more
     return response
   }
 

@@ -29,7 +29,15 @@ package final class ResponseStream: @unchecked Sendable {
   package func end() { change { $0.isEnded = true } }
 
   /// Has the connection closed in the middle of the body, as a sign that it is not complete.
-  package func abort() { change { $0.isAborted = true } }
+  package func abort() {
+    change { state in
+      state.isAborted = true
+      state.waiting = []
+    }
+  }
+
+  /// Bytes that wait to be taken.
+  var waitingBytes: Int { state.withLock { $0.waiting.count } }
 
   /// Bytes that were handed over.
   var readBytes: Int { state.withLock { $0.readBytes } }

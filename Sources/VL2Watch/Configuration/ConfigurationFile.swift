@@ -27,6 +27,9 @@ extension WatchConfiguration {
     for (key, value) in try root.members() {
       switch key {
       case "camera": camera = try value.text()
+      case "size": wish.size = try value.size()
+      case "rate": wish.rate = try value.number(0.1...240)
+      case "format": wish.format = try value.cameraFormat()
       case "region": region = try value.region()
       case "mask": mask = try value.list().map { try $0.region() }
       case "reuse":
@@ -44,6 +47,7 @@ extension WatchConfiguration {
       case "from_start": fromStart = try value.yesOrNo()
       case "exec": action = try value.text()
       case "exec_seconds": actionSeconds = try value.seconds(0.1...3600)
+      case "keep": keeping = try value.keeping()
       case "questions": questions = try value.list().map { try WatchQuestion($0) }
       default: throw value.unknown(key)
       }
@@ -52,8 +56,11 @@ extension WatchConfiguration {
       throw root.error("there is no 'camera'", "say what to look at, as 'camera: rtsp://…'")
     }
     if questions.isEmpty { throw root.error("there are no 'questions'", "write at least one") }
-    if !asksOnChange, every == nil {
-      throw root.error("'on_change: no' without 'every' never asks", "give 'every: 30s', or leave it out")
+    // Elsewhere somebody can ask: on standard input, or over HTTP.
+    if !asksOnChange, every == nil, camera == "-" {
+      throw root.error(
+        "'on_change: no' without 'every' never asks where the camera is standard input",
+        "give 'every: 30s', or leave it out")
     }
     var names: Set<String> = []
     for question in questions where !names.insert(question.name).inserted {
@@ -67,11 +74,13 @@ extension WatchQuestion {
   fileprivate init(_ fields: ConfigurationFields) throws {
     self.init(name: "", text: "")
     var choices: [String]?
+    var description: String?
     var schema: JSONSchema?
     for (key, value) in try fields.members() {
       switch key {
       case "name": name = try value.text()
       case "ask": text = try value.text()
+      case "find": description = try value.text()
       case "choices":
         let texts = try value.list().map { try $0.text() }
         do { try ChoiceScores.check(texts) } catch {
@@ -90,6 +99,12 @@ extension WatchQuestion {
       case "max_tokens": maxTokens = try value.whole(1...4096)
       default: throw value.unknown(key)
       }
+    }
+    if let description {
+      if !text.isEmpty || choices != nil || schema != nil {
+        throw fields.error("'find' with 'ask', 'choices' or 'schema'", "leave one of them out")
+      }
+      (text, finds) = (description, true)
     }
     if text.isEmpty { throw fields.error("the question has no 'ask'", "write what to ask") }
     if name.isEmpty { throw fields.error("the question has no 'name'", "give one; answers are told with it") }
@@ -175,6 +190,46 @@ private struct ConfigurationFields {
       throw wrong(UntrustedText.quoted(text), "give LEFT,TOP,WIDTH,HEIGHT in pixels, in quotes")
     }
     return region
+  }
+
+  func keeping() throws(FileError) -> FrameKeeping {
+    var folder: String?
+    var keeping = FrameKeeping(folder: "")
+    for (key, value) in try members() {
+      switch key {
+      case "folder": folder = try value.file()
+      case "bytes": keeping.bytes = try value.bytes()
+      case "age": keeping.age = try value.seconds(1...3_153_600_000)
+      default: throw value.unknown(key)
+      }
+    }
+    guard let folder else { throw wrong("no 'folder'", "write 'folder: FOLDER' below it") }
+    keeping.folder = folder
+    return keeping
+  }
+
+  func bytes() throws(FileError) -> Int {
+    let text = try text()
+    guard let size = ByteSize(text), size.bytes > 0 else {
+      throw wrong(UntrustedText.quoted(text), "give a number of bytes as 200M or 1G")
+    }
+    return size.bytes
+  }
+
+  func size() throws(FileError) -> CameraSize {
+    let text = try text()
+    guard let size = CameraSize(text) else {
+      throw wrong(UntrustedText.quoted(text), "give WIDTHxHEIGHT in pixels, as 1280x720")
+    }
+    return size
+  }
+
+  func cameraFormat() throws(FileError) -> CameraFormat {
+    let text = try text()
+    guard let format = CameraFormat(rawValue: text) else {
+      throw wrong(UntrustedText.quoted(text), "give mjpeg, yuyv or nv12")
+    }
+    return format
   }
 
   func number(_ range: ClosedRange<Double>) throws(FileError) -> Double {

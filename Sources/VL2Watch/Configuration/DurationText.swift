@@ -1,7 +1,7 @@
-/// Times as people write them: 30s, 5m, 1h, 500ms; a number alone is seconds.
+/// Times as people write them: 30s, 5m, 1h, 7d, 500ms; a number alone is seconds.
 package enum DurationText {
   private static let units: [(name: String, seconds: Double)] = [
-    ("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("", 1),
+    ("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("", 1),
   ]
 
   /// nil for what is none.

@@ -2,7 +2,7 @@ import VL2Run
 
 extension TileReuse {
   /// What a camera is watched with unless somebody says otherwise (Benchmarks/RESULTS.md, "Looking again").
-  package static let forWatching = TileReuse.threshold(6)
+  package static let forWatching = TileReuse.threshold(4)
 
   /// The largest change that makes sense: a block that is as much darker or brighter is another one.
   private static let largest = 64.0

@@ -4,8 +4,10 @@ import VL2Run
 
 /// What `vl2 watch` looks at, when it asks, and what.
 package struct WatchConfiguration: Sendable {
-  /// A camera, as `FrameSources` reads it.
+  /// A camera, as `CameraSources` reads it.
   package var camera = ""
+  /// What is wished of a camera in /dev.
+  package var wish = CameraWish()
   package var questions: [WatchQuestion] = []
   /// The part of the picture that is looked at; nil for all.
   package var region: FrameRegion?
@@ -29,10 +31,30 @@ package struct WatchConfiguration: Sendable {
   package var fromStart = false
   /// A line for the shell to which each answer is handed.
   package var action: String?
-  /// The most seconds that it may take.
+  /// The most seconds that it may take, from when it has all of an answer.
   package var actionSeconds = 30.0
+  /// Where frames are kept that were answered; nil for nowhere.
+  package var keeping: FrameKeeping?
 
   package init() {}
+
+  /// What frames come from. Nothing is started.
+  ///
+  /// - Throws: `SourceError`.
+  package func source() throws(SourceError) -> any FrameSource {
+    try CameraSources.source(camera, wish, fromStart: fromStart, looksPerSecond: looksPerSecond)
+  }
+}
+
+/// Which frames are kept in a folder.
+package struct FrameKeeping: Sendable, Equatable {
+  package var folder: String
+  /// The most bytes of all of them together.
+  package var bytes = 200 << 20
+  /// The most seconds for which one is kept.
+  package var age = 7 * 86_400.0
+
+  package init(folder: String) { self.folder = folder }
 }
 
 /// A question that is asked about frames.
@@ -46,6 +68,8 @@ package struct WatchQuestion: Sendable {
 
   package var name: String
   package var text: String
+  /// Whether the text is no question but describes what is to be found, with boxes.
+  package var finds = false
   package var form = AnswerForm.free
   /// A choice that is less likely is no answer.
   package var leastProbability = 0.0
@@ -57,5 +81,11 @@ package struct WatchQuestion: Sendable {
   package init(name: String, text: String) {
     self.name = name
     self.text = text
+  }
+
+  /// Whether each answer is told as it is, so that its sentences can be told before its end.
+  var isToldAsWritten: Bool {
+    guard case .free = form else { return false }
+    return telling == .always && holds == 1 && !finds
   }
 }

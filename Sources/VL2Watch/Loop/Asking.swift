@@ -27,11 +27,20 @@ final class Asking {
   private let tiles: TileLimit
   private let reuse: TileReuse
   private var events: AnswerEvents?
-  private let done = Monitor<Answer?>(nil)
+  private let progress = Monitor(Progress())
+  private let works: (@Sendable () -> Void)?
 
+  /// What has come of the answer that is being written and was not taken yet.
+  private struct Progress {
+    var text = ""
+    var answer: Answer?
+  }
+
+  /// - Parameter works: called on any thread when something was done for a question.
   init(
     _ frame: Frame, _ picture: Picture, _ pattern: LocalPattern, _ reason: AskingReason,
-    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit, _ reuse: TileReuse
+    _ questions: [WatchQuestion], _ engine: Engine, _ tiles: TileLimit, _ reuse: TileReuse,
+    works: (@Sendable () -> Void)? = nil
   ) {
     self.frame = frame
     self.picture = picture
@@ -40,6 +49,7 @@ final class Asking {
     self.questions = questions
     self.engine = engine
     self.tiles = tiles
+    self.works = works
     self.reuse = reuse
     ask()
   }
@@ -49,27 +59,40 @@ final class Asking {
   private func ask() {
     let asked = questions[index]
     var question = Question(asked.text, pictures: [picture], maxTokens: asked.maxTokens)
+    if asked.finds { question.turns = [.user(Grounding.question(for: asked.text), pictures: [picture])] }
     question.form = asked.form
     question.tileLimit = tiles
     question.reuse = reuse
     question.caller = .camera
     let events = engine.answer(question)
-    let done = done
+    let (progress, works) = (progress, works)
     let receive = { @Sendable (event: AnswerEvent) in
-      if case .done(let answer) = event { done.change { $0 = answer } }
+      works?()
+      switch event {
+      case .text(let text, _): progress.change { $0.text += text }
+      case .done(let answer): progress.change { $0.answer = answer }
+      default: break
+      }
     }
     events.hand(to: receive)
     self.events = events
   }
 
-  /// The next answer that is there, with its question.
-  func next() -> (WatchQuestion, Answer)? {
-    guard let answer = done.withLock({ $0.take() }) else { return nil }
-    defer {
-      index += 1
-      if isOver { events = nil } else { ask() }
+  /// What has come since the last call: more of the text of a question's answer, and once it is there, the answer.
+  func next() -> (question: WatchQuestion, text: String, answer: Answer?)? {
+    let come = progress.withLock { progress in
+      let come = progress
+      progress = Progress()
+      return come
     }
-    return (questions[index], answer)
+    guard come.answer != nil || !come.text.isEmpty else { return nil }
+    defer {
+      if come.answer != nil {
+        index += 1
+        if isOver { events = nil } else { ask() }
+      }
+    }
+    return (questions[index], come.text, come.answer)
   }
 
   /// Whether all questions are answered.

@@ -17,6 +17,8 @@ package final class WatchLoop {
     package var isAsked: () -> Bool
     /// Whether to end.
     package var isOver: () -> Bool
+    /// Who looks on. Where somebody does, the last frame is asked about when somebody asks and none is new.
+    package var onlooker: WatchOnlooker?
 
     package init(
       write: @escaping (JSONValue) -> Void, note: @escaping (String) -> Void,
@@ -38,10 +40,14 @@ package final class WatchLoop {
   private var sight: SightWatch
   private var told: [ToldAnswers]
   private var action: AnswerAction?
-  private var asking: Asking?
+  private let keeper: FrameKeeper?
+  private var hasFailedToKeep = false
+  private var asking: Asking? { didSet { surroundings.onlooker?.asks(asking?.reason.rawValue) } }
   /// The newest frame of a camera that is looked at less often than it gives frames.
   private var newest = NewestFrame()
   private var nextLook = 0.0
+  /// The last frame that was looked at, of a source that may have no other one for long and where somebody looks on.
+  private var seen: (frame: Frame, picture: Picture, pattern: LocalPattern)?
   /// When the frame was taken that was asked about last.
   private var lastAsked: Double?
   private var isAsked = false
@@ -72,6 +78,7 @@ package final class WatchLoop {
     sight = SightWatch(frozenAfter: configuration.frozenAfter)
     told = configuration.questions.map { _ in ToldAnswers() }
     action = configuration.action.map { AnswerAction($0, seconds: configuration.actionSeconds) }
+    keeper = configuration.keeping.map { FrameKeeper($0) }
   }
 
   /// Stills come as often as they are looked at.
@@ -84,15 +91,20 @@ package final class WatchLoop {
 
   /// Runs until it is told to end, or there are no more frames and everything is answered and handed on.
   ///
-  /// - Throws: a `ReportableError` where the camera cannot be had from the start.
-  package func run() throws {
-    try source.start()
+  /// - Parameter waits: whether a camera that cannot be had from the start is waited for.
+  /// - Throws: a `ReportableError` where the camera or the folder for frames cannot be had from the start.
+  package func run(waitsForCamera waits: Bool = false) throws {
+    try keeper?.start(camera: configuration.camera)
+    if waits { source.startLater() } else { try source.start() }
     defer { stop() }
     var isAtEnd = false
     while !surroundings.isOver() {
+      surroundings.onlooker?.goesRound()
       if let error = action?.step() { surroundings.note(error.line()) }
       takeAnswers()
+      keeper?.tidyNowAndThen()
       if surroundings.isAsked() { isAsked = true }
+      askAgainAboutSeen()
       // Frames that wait are not taken while nobody can be asked about them.
       if isAtEnd || asking != nil && !source.source.isLive {
         if isAtEnd, asking == nil, action?.isBusy != true { break }
@@ -152,20 +164,40 @@ package final class WatchLoop {
       brokenReason = (error as? any ReportableError)?.problem
       return
     }
-    guard let picture = part(of: whole, at: frame.time) else { return }
+    guard let picture = part(of: whole, at: frame.time) else {
+      seen = nil
+      return
+    }
+    surroundings.onlooker?.sees(
+      frame, picture, configuration.region == nil && configuration.mask.isEmpty)
     let small = SmallPicture(picture, leavingOut: mask(on: whole))
     if let event = sight.look(small, at: frame.time) { tell(event, at: frame.time) }
-    guard sight.isSeeing else { return changes.interrupt() }
+    guard sight.isSeeing else {
+      seen = nil
+      return changes.interrupt()
+    }
     let pattern = LocalPattern(small)
+    if surroundings.onlooker != nil, !source.source.isLive { seen = (frame, picture, pattern) }
     let isChanged = changes.look(pattern)
     guard asking == nil, FrameTime.now.steady >= pausedUntil, let reason = reason(isChanged, frame.time)
     else {
       return
     }
+    ask(frame, picture, pattern, reason)
+  }
+
+  private func ask(_ frame: Frame, _ picture: Picture, _ pattern: LocalPattern, _ reason: AskingReason) {
     (isAsked, asksAgain) = (false, false)
     lastAsked = frame.time.steady
     asking = Asking(
-      frame, picture, pattern, reason, configuration.questions, engine, tiles, configuration.reuse)
+      frame, picture, pattern, reason, configuration.questions, engine, tiles, configuration.reuse,
+      works: surroundings.onlooker?.works)
+  }
+
+  /// Somebody asked, and sees a frame that no other one may come after for long.
+  private func askAgainAboutSeen() {
+    guard isAsked, asking == nil, let seen, FrameTime.now.steady >= pausedUntil else { return }
+    ask(seen.frame, seen.picture, seen.pattern, .asked)
   }
 
   private func reason(_ isChanged: Bool, _ time: FrameTime) -> AskingReason? {
@@ -200,7 +232,10 @@ package final class WatchLoop {
   }
 
   private func takeAnswers() {
-    while let current = asking, let (question, answer) = current.next() {
+    while let current = asking, let (question, text, written) = current.next() {
+      if question.isToldAsWritten { action?.write(text, of: question.name) }
+      guard let answer = written else { continue }
+      if question.isToldAsWritten { action?.finish(of: question.name, isWhole: answer.error == nil) }
       if let error = answer.error {
         surroundings.write(
           WatchLine.event(
@@ -221,11 +256,39 @@ package final class WatchLoop {
     guard let index = configuration.questions.firstIndex(where: { $0.name == question.name }) else { return }
     let text = WatchLine.text(answer, of: question)
     switch told[index].judge(text, of: question) {
-    case .keep: break
+    case .keep: surroundings.onlooker?.judges(question.name, text != nil)
     case .askAgain: asksAgain = true
     case .tell:
       surroundings.write(WatchLine.answer(answer, of: question, current))
-      if let text { action?.take(text) }
+      if let text { hand(text, of: question) }
+      keep(current, answer, of: index)
+    }
+  }
+
+  /// Hands an answer on, but for one whose sentences were handed on as they ended.
+  private func hand(_ text: String, of question: WatchQuestion) {
+    if question.isToldAsWritten { return }
+    guard case .free = question.form, !question.finds else {
+      action?.take(text, of: question.name)
+      return
+    }
+    action?.write(text, of: question.name)
+    action?.finish(of: question.name)
+  }
+
+  /// Keeps the frame that was answered, where that is wanted. What fails is told once, until it works again.
+  private func keep(_ current: Asking, _ answer: Answer, of question: Int) {
+    do {
+      try keeper?.keep(
+        current.picture.drawing(answer.grounding.spans), at: current.frame.time, question: question,
+        name: configuration.questions[question].name)
+      hasFailedToKeep = false
+    } catch {
+      let problem = (error as? any ReportableError)?.problem ?? "a frame cannot be kept"
+      if !hasFailedToKeep {
+        surroundings.write(WatchLine.event("failed", at: .now, ("message", .text(problem))))
+      }
+      hasFailedToKeep = true
     }
   }
 
@@ -246,6 +309,7 @@ package final class WatchLoop {
       surroundings.write(WatchLine.event("hung", at: .now, ("seconds", .real(seconds))))
     case .back: surroundings.write(WatchLine.event("back", at: .now))
     }
+    if event != .back { seen = nil }
     changes.interrupt()
   }
 

@@ -118,6 +118,58 @@ import VL2Base
     #expect(ContinuousClock.now - begin < .seconds(20))
   }
 
+  /// What is given later is read at once, and the end comes when there is no more.
+  @Test func inputInPieces() throws {
+    let child = try Child(
+      .shell("while read line; do echo \"<$line>\"; done; echo end"), input: [], isComplete: false)
+    var bytes: [UInt8] = []
+    for (line, wanted) in [("one", "<one>\n"), ("two", "<one>\n<two>\n")] {
+      child.give(Array((line + "\n").utf8))
+      for _ in 0..<100 where String(decoding: bytes, as: UTF8.self) != wanted {
+        _ = child.read(into: &bytes, atMost: 100, within: 1)
+      }
+      #expect(String(decoding: bytes, as: UTF8.self) == wanted)
+    }
+    // Waiting for one that waits for us takes no time of the processor.
+    let before = processorSeconds()
+    #expect(child.read(into: &bytes, atMost: 100, within: 0.5) == .nothing)
+    #expect(processorSeconds() - before < 0.2)
+    child.endInput()
+    while child.read(into: &bytes, atMost: 100, within: 10) != .over {}
+    #expect(String(decoding: bytes, as: UTF8.self) == "<one>\n<two>\nend\n" && child.end() == .status(0))
+  }
+
+  private func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  /// The system ends a child with the thread that started it, where that is wanted.
+  @Test(arguments: [nil, 1 << 32]) func endsWithThread(memory: Int?) throws {
+    var command = ChildCommand.shell("echo $$; exec sleep 1000", memoryBytes: memory)
+    command.endsWithThread = true
+    let wanted = command
+    // On a thread of its own, because threads of the tests may end whenever they like.
+    let place = Handed()
+    let thread = Thread {
+      place.child = try? Child(wanted)
+      _ = place.child?.read(into: &place.bytes, atMost: 100, within: 60)
+    }
+    thread.start()
+    while !thread.isFinished { Thread.sleep(forTimeInterval: 0.01) }
+    let process = try #require(
+      Int32(String(decoding: place.bytes, as: UTF8.self).trimmingCharacters(in: .newlines)))
+    #expect(isGone(process))
+    #expect(place.child?.end() == .signal(SIGKILL))
+  }
+
+  /// What a thread hands to the one that waits for its end.
+  private final class Handed: @unchecked Sendable {
+    var child: Child?
+    var bytes: [UInt8] = []
+  }
+
   /// Nobody holds it any more.
   @Test func dropped() throws {
     var child: Child? = try Child(.shell("echo $$; exec sleep 1000"))

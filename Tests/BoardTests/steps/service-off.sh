@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# The service is there, off, and shut in: nothing runs before somebody sets a model.
-expect_equal "is-enabled" disabled "$(systemctl is-enabled vl2.service || true)"
-expect_equal "is-active" inactive "$(systemctl is-active vl2.service || true)"
-systemd-analyze verify --man=no vl2.service
-systemd-analyze security --no-pager --threshold=15 vl2.service >"$WORK/security"
-note "systemd-analyze security $(sed -n 's/.*exposure level for vl2.service: \([0-9.]*\).*/\1/p' "$WORK/security")"
+# The services are there, off, and shut in: nothing runs before somebody sets a model.
+for unit in vl2 vl2-kiosk; do
+  expect_equal "is-enabled of $unit" disabled "$(systemctl is-enabled "$unit.service" || true)"
+  expect_equal "is-active of $unit" inactive "$(systemctl is-active "$unit.service" || true)"
+  systemd-analyze verify --man=no "$unit.service"
+  systemd-analyze security --no-pager --threshold=15 "$unit.service" >"$WORK/security"
+  note "systemd-analyze security $unit $(sed -n "s/.*exposure level for $unit.service: \([0-9.]*\).*/\1/p" "$WORK/security")"
+done

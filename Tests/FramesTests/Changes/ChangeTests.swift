@@ -107,6 +107,74 @@ import VL2Run
     #expect(try isChange(room, person))
   }
 
+  /// With few things before a plain dark wall most of the picture's pattern is noise, which is not to be taken for what the
+  /// camera makes of the things.
+  @Test func fewThingsInNoise() throws {
+    var dark = DrawnScene(shapes: [DrawnScene.sixShapes[3]])
+    (dark.wall, dark.pattern) = (0.02, 0)
+    for noise in [2.0, 8, 14] {
+      dark.noise = noise
+      #expect(try !isChange(dark, dark), "\(noise)")
+      var darker = dark
+      darker.light = { _, _ in 0.5 }
+      #expect(try !isChange(dark, darker), "\(noise), with less light")
+    }
+    var none = dark
+    none.shapes = []
+    #expect(try isChange(dark, none))
+    #expect(try isChange(none, dark))
+  }
+
+  /// A thing alone in a room takes a color like its own: no contrast of the camera's.
+  @Test func colorOfOneThing() throws {
+    var orange = DrawnScene(shapes: [.init(0.7, 0.6, 0.09, 0.12, [0.9, 0.3, 0.05])])
+    (orange.wall, orange.pattern) = (0.75, 0)
+    var yellow = orange
+    yellow.shapes[0].color = [0.9, 0.68, 0.05]
+    #expect(try isChange(orange, yellow))
+    #expect(try isChange(yellow, orange))
+  }
+
+  /// By night a black thing is hardly another color than what is around it; at noon it is. That is no change.
+  @Test func blackThingFromNightToNoon() throws {
+    var night = room
+    (night.wall, night.pattern) = (0.78, 0.5)
+    night.shapes.append(.init(0.62, 0.35, 0.2, 0.3, [0.0008, 0.014, 0.005], isRound: true))
+    night.light = { _, _ in 0.05 }
+    var noon = night
+    noon.light = { _, _ in 1.5 }
+    #expect(try !isChange(night, noon))
+    #expect(try !isChange(noon, night))
+  }
+
+  /// A thing in a corner is seen as well as elsewhere.
+  @Test func corners() throws {
+    for (x, y) in [(0.005, 0.9), (0.93, 0.91), (0.46, 0.91)] {
+      var thing = room
+      thing.shapes.append(.init(x, y, 0.06, 0.08, [0.85, 0.4, 0.6]))
+      #expect(try isChange(room, thing), "\(x), \(y)")
+      #expect(try isChange(thing, room), "\(x), \(y) goes")
+    }
+  }
+
+  /// A camera with so much noise that its frames are changes to each other settles nevertheless, once that is known.
+  @Test func settlesInAnyNoise() throws {
+    var noisy = DrawnScene(shapes: [DrawnScene.sixShapes[0]])
+    (noisy.wall, noisy.pattern, noisy.noise) = (0.02, 0, 45)
+    let first = pattern(noisy, 1)
+    #expect(Change(from: first, to: pattern(noisy, 2))?.isChange(noise: 0) == true)
+    var watch = ChangeWatch()
+    var asked: [UInt64] = []
+    for seed in UInt64(1)..<40 {
+      let frame = pattern(noisy, seed)
+      if watch.look(frame) {
+        asked.append(seed)
+        watch.answer(frame)
+      }
+    }
+    #expect(asked.count == 1, "\(asked)")
+  }
+
   @Test func smallAndOddPictures() throws {
     for (width, height) in [(1, 1), (3, 200), (160, 120), (161, 97), (2000, 40)] {
       let scene = DrawnScene(width: width, height: height)

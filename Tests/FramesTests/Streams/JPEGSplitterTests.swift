@@ -76,6 +76,62 @@ import VL2Run
     }
   }
 
+  /// What ffmpeg wrote (Tests/TestSupport/Fixtures/streams/make.sh), three frames each.
+  private static let written = [
+    "mjpeg", "mpjpeg", "image2pipe-444", "mjpeg-422", "mjpeg-slices", "mjpeg-usual-tables", "mjpeg-worst",
+  ]
+
+  private static func written(_ name: String) throws -> [UInt8] {
+    try TestSupport.bytes(of: Fixtures.path("streams/" + name))
+  }
+
+  @Test(arguments: written) func writtenByFFmpeg(name: String) throws {
+    let stream = try Self.written(name)
+    for piece in [1, 7, 1000, 1 << 20] {
+      let (frames, broken) = found(stream) { _ in piece }
+      #expect(frames.count == 3 && broken == 0, "pieces of \(piece)")
+      if name != "mpjpeg" { #expect(frames.joined().elementsEqual(stream)) }
+      for frame in frames {
+        let picture = try Picture(data: frame, name: name)
+        #expect(picture.width == 64 && picture.height == 48)
+      }
+    }
+    let frames = found(stream) { _ in 1 << 20 }.0
+    let header = Array(stream.prefix(name == "mpjpeg" ? stream.count / 3 : 0).prefix { $0 != 0xFF })
+    if name == "mjpeg-usual-tables" {
+      for frame in frames {
+        #expect(
+          try Picture(data: withoutHuffmanTables(frame), name: name) == Picture(data: frame, name: name))
+      }
+    }
+    // Cut anywhere: the next whole frame is found.
+    for cut in 0..<frames[0].count {
+      let stream = header + Array(frames[0][..<cut]) + header + frames[1] + header + frames[2]
+      let (rest, _) = found(stream) { _ in 700 }
+      let isFound = rest.suffix(2) == frames[1...]
+      #expect(isFound, "cut at \(cut)")
+    }
+  }
+
+  /// rpicam-vid hands YUV 4:2:0 to libjpeg with its defaults and writes the files one behind the other, without anything
+  /// between (raspberrypi/rpicam-apps, encoder/mjpeg_encoder.cpp): so are those that this suite draws.
+  @Test func asRpicamVidWrites() {
+    for picture in pictures {
+      var marks: [UInt8] = []
+      var position = 2
+      while position + 3 < picture.count, marks.last != 0xDA {
+        #expect(picture[position] == 0xFF)
+        marks.append(picture[position + 1])
+        if picture[position + 1] == 0xC0 {
+          // The samples of each component: 2 x 2, 1 x 1, 1 x 1.
+          #expect([11, 14, 17].map { picture[position + $0] } == [0x22, 0x11, 0x11])
+        }
+        position += 2 + Int(picture[position + 2]) << 8 + Int(picture[position + 3])
+      }
+      #expect(marks == [0xE0, 0xDB, 0xDB, 0xC0, 0xC4, 0xC4, 0xC4, 0xC4, 0xDA])
+    }
+  }
+
   /// A thumbnail does not end the picture that it stands in.
   @Test func thumbnails() {
     let thumbnail = pictures[0]
@@ -107,11 +163,16 @@ import VL2Run
   }
 
   /// Streams of pictures of which one is damaged: the next whole one is always found.
-  @Test func mutatedStreams() {
+  @Test func mutatedStreams() throws {
+    let pictures =
+      try pictures + pictures.map(withoutHuffmanTables)
+      + Self.written.flatMap { found(try Self.written($0)) { _ in 1 << 20 }.0 }
     var random = SplitMix64(seed: 21)
+    func pick() -> [UInt8] { pictures[Int.random(in: pictures.indices, using: &random)] }
     var decoded = 0
     for number in 0..<10_000 {
-      var damaged = pictures[Int.random(in: 0..<3, using: &random)]
+      let (first, next, last) = (pick(), pick(), pick())
+      var damaged = pick()
       for _ in 0..<Int.random(in: 1...4, using: &random) {
         guard damaged.count > 8 else { break }
         let place = Int.random(in: 0..<damaged.count - 4, using: &random)
@@ -130,11 +191,10 @@ import VL2Run
         default: damaged.insert(contentsOf: [0xFF, 0xD8, 0xFF, 0xE0, 0x7F, 0xFF], at: place)
         }
       }
-      let next = pictures[3 + number % 3]
-      let stream = pictures[number % 3] + damaged + next + pictures[5]
+      let stream = first + damaged + next + last
       let (all, _) = found(stream) { _ in Int.random(in: 1...900, using: &random) }
       // Kept out of the messages, which would be megabytes.
-      let isFound = all.first == pictures[number % 3] && all.suffix(2) == [next, pictures[5]]
+      let isFound = all.first == first && all.suffix(2) == [next, last]
       #expect(isFound, "stream \(number)")
       // What is found in the damaged part is a picture or an error.
       for part in all.dropFirst().dropLast(2) where (try? Picture(data: part, name: "x")) != nil {

@@ -20,7 +20,7 @@ import VL2Run
 
   /// With a slow card, so that nothing is over before it is caught.
   private func slowEngine(waiting: Int = 16) async throws -> Engine {
-    try await engine(waiting: waiting, slots: 3, bytesPerSecond: 4 << 20)
+    try await engine(waiting: waiting, slots: 3, bytesPerSecond: 1 << 20)
   }
 
   /// A question that takes long enough to be caught at work: it never ends by itself.
@@ -101,16 +101,7 @@ import VL2Run
   /// Who comes first is served first, and is told how many come before.
   @Test func places() async throws {
     let engine = try await slowEngine()
-    // However busy the machine is, it is at work until everything is looked at.
-    let (isBegun, isHeld) = (Monitor(false), Monitor(true))
-    defer { isHeld.change { $0 = false } }
-    let running = engine.answer(long())
-    running.hand { event in
-      guard case .planned = event else { return }
-      isBegun.change { $0 = true }
-      isHeld.wait { $0 ? nil : () }
-    }
-    try await offTasks { isBegun.wait { $0 ? () : nil } }
+    let running = try await HeldAnswer(engine, long())
     let waiting = (0..<3).map { engine.answer(Question("Number \($0)?", maxTokens: 2)) }
     for (number, answer) in waiting.enumerated() {
       var iterator = answer.makeAsyncIterator()
@@ -120,22 +111,19 @@ import VL2Run
       }
       #expect(place == number + 1)
     }
-    running.cancel()
-    isHeld.change { $0 = false }
+    running.end()
     for answer in waiting { #expect(try await answer.answer().ending == .maxTokens) }
   }
 
   @Test func bound() async throws {
     let engine = try await slowEngine(waiting: 2)
-    let running = engine.answer(long())
-    var events = running.makeAsyncIterator()
-    _ = await events.next()
+    let running = try await HeldAnswer(engine, long())
     let waiting = (0..<2).map { _ in engine.answer(Question("And?", maxTokens: 2)) }
     await #expect(throws: EngineError.busy(waiting: 2)) {
       try await engine.answer(Question("One too many?", maxTokens: 2)).answer()
     }
     #expect(EngineError.busy(waiting: 2).kind == .busy)
-    running.cancel()
+    running.end()
     for answer in waiting { _ = try await answer.answer() }
     _ = try await engine.answer(Question("Now?", maxTokens: 2)).answer()
   }
@@ -289,6 +277,31 @@ import VL2Run
     let engine = try await engine()
     #expect(engine.threads == 2 && engine.contextLength == 1024 && engine.demonstrationNotice == nil)
   }
+}
+
+/// An answer that is at work until it is told to end, however busy the machine is.
+private final class HeldAnswer {
+  private let events: AnswerEvents
+  private let isHeld = Monitor(true)
+
+  /// Waits until it is at work.
+  init(_ engine: Engine, _ question: Question) async throws {
+    events = engine.answer(question)
+    let (isBegun, isHeld) = (Monitor(false), isHeld)
+    events.hand { event in
+      guard case .planned = event else { return }
+      isBegun.change { $0 = true }
+      isHeld.wait { $0 ? nil : () }
+    }
+    try await offTasks { isBegun.wait { $0 ? () : nil } }
+  }
+
+  func end() {
+    events.cancel()
+    isHeld.change { $0 = false }
+  }
+
+  deinit { end() }
 }
 
 extension Session {

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import Testing
+import VL2Base
 import VL2Run
 
 @Suite struct WorkerPoolTests {
@@ -34,6 +35,63 @@ import VL2Run
         #expect(short.value == 0)
       }
     }
+  }
+
+  /// Some of the threads take part, others in the next job; those that were left out sleep meanwhile.
+  @Test func crews() {
+    let pool = WorkerPool(threads: 4)
+    defer { pool.stop() }
+    #expect(pool.crew == 4)
+    let (sum, strangers) = (Counter(), Counter())
+    var expected = 0
+    for round in 0..<210 {
+      pool.crew = [4, 1, 2, 4, 3, 2, 1][round % 7]
+      let crew = pool.crew
+      if round % 50 == 49 { usleep(5000) }
+      pool.run(9) { _, worker in
+        if worker >= crew { strangers.add() }
+        sum.add()
+      }
+      pool.share(100, inRangesOf: 3) { range, worker in
+        if worker >= crew { strangers.add() }
+        for _ in range { sum.add() }
+      }
+      expected += 109
+    }
+    #expect(sum.value == expected && strangers.value == 0)
+  }
+
+  /// All of a crew are at work at the same time, those who slept as well.
+  @Test func allOfACrew() {
+    let pool = WorkerPool(threads: 4)
+    defer { pool.stop() }
+    for crew in [4, 2, 1, 3, 4] {
+      pool.crew = crew
+      usleep(20_000)
+      let present = Counter()
+      pool.run(crew) { _, _ in
+        present.add()
+        // Nobody can take a second item before all are there.
+        while present.value < crew { usleep(100) }
+      }
+      #expect(present.value == crew)
+    }
+  }
+
+  /// Where processors differ, the pool's own threads stay on the fast ones; here, on one of those there are.
+  @Test func place() throws {
+    let last = try #require(Processors.system.allowed.last)
+    let pool = WorkerPool(threads: 3, place: [last])
+    defer { pool.stop() }
+    let (inside, elsewhere, present) = (Counter(), Counter(), Counter())
+    pool.run(3) { _, worker in
+      let processors = Processors.affinity(ofProcess: false)
+      if worker == 0 { elsewhere.add(processors == Processors.system.allowed ? 1 : 0) }
+      if worker > 0 { inside.add(processors == [last] ? 1 : 0) }
+      present.add()
+      while present.value < 3 { usleep(100) }
+    }
+    #expect(inside.value == 2 && elsewhere.value == 1)
   }
 
   /// Threads that went to sleep between jobs are woken.
@@ -94,8 +152,8 @@ import VL2Run
 private final class Counter: Sendable {
   private let number = Atomic<Int>(0)
   var value: Int { number.load(ordering: .acquiring) }
-  @discardableResult func add() -> Int {
-    number.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
+  @discardableResult func add(_ count: Int = 1) -> Int {
+    number.wrappingAdd(count, ordering: .acquiringAndReleasing).oldValue
   }
   func subtract() { number.wrappingSubtract(1, ordering: .acquiringAndReleasing) }
 }

@@ -18,9 +18,13 @@ import Testing
     var description: String { "\(program) \(words.joined(separator: " "))" }
   }
 
-  /// All of them but what `vl2 chat` writes, which `ChatFilesTests` has, and folders, which must be new
-  /// (`vl2-convert dequantize`).
+  /// All of them but what `vl2 chat` writes, which `ChatFilesTests` has, files beside pictures (`DescribeCommandTests`), and
+  /// folders, which must be new (`vl2-convert dequantize`).
   static let outputs = [
+    Output(
+      program: "vl2",
+      words: ["batch", "--model", "m.vl2q", "batch.jsonl", "--images", "ck", "-o", "OUT"],
+      inputs: ["m.vl2q", "batch.jsonl"], fitting: "out.jsonl"),
     Output(
       program: "vl2-convert", words: ["pack", "ck", "--recipe", "recipe.json", "-o", "OUT"],
       inputs: [
@@ -52,6 +56,12 @@ import Testing
     Output(
       program: "vl2", words: ["bench", "--model", "m.vl2q", "--memory", "mapped", "--plot", "OUT"],
       inputs: ["m.vl2q"], fitting: "out.svg"),
+    Output(
+      program: "vl2", words: ["read", "--model", "m.vl2q", "-o", "OUT", "a.png", "b.png"],
+      inputs: ["m.vl2q", "a.png", "b.png"], fitting: "out.md"),
+    Output(
+      program: "vl2", words: ["read", "--model", "m.vl2q", "--schema", "schema.json", "-o", "OUT", "a.png"],
+      inputs: ["m.vl2q", "schema.json", "a.png"], fitting: "out.jsonl"),
   ]
 
   /// Everything that the commands read, in a folder. The model is none, so that whoever begins to work says so.
@@ -69,7 +79,7 @@ import Testing
       }
       try write(
         [
-          "/m.vl2q": "no model", "/schema.json": "{}",
+          "/m.vl2q": "no model", "/schema.json": "{}", "/batch.jsonl": "{}\n",
           "/recipe.json": try Tool("vl2-convert").run(["inspect", "--recipe"]).output,
           "/items.jsonl":
             #"{"task": "t", "images": ["a.png", "b.png"], "question": "q", "answer": "a"}"# + "\n",
@@ -127,13 +137,15 @@ import Testing
         try FileManager.default.removeItem(atPath: path)
       }
       // Nothing is left of what was refused.
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 9)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 10)
     }
   }
 
   /// What fits goes on to the work, which says that the model is none, or to its end.
   @Test(arguments: outputs) func fittingFilesAreReplaced(_ output: Output) throws {
     if output.words.contains("synthesize") { return }
+    // It only goes on with its own (`BatchCommandTests`).
+    if output.words.contains("batch") { return }
     try withInputs { folder in
       let place = folder + "/" + output.fitting
       try write("replaceable".utf8, to: place)
@@ -223,14 +235,16 @@ import Testing
   @Test func theTableIsWhole() throws {
     let read: Set = [
       "model", "schema", "items", "against", "images", "questions", "cases", "api-key-file", "recipe", "base",
-      "tokenizer",
+      "tokenizer", "watch",
     ]
     let written: Set = ["draw", "answers", "routes", "output", "plot"]
+    // Files go there, and are removed there, that have names of their own (FrameKeeperTests).
+    let folders: Set = ["keep-frames"]
     var found: Set<String> = []
     for program in ["vl2", "vl2-convert"] {
       for option in try OptionLists(program).options where option.namesFile { found.insert(option.name) }
     }
-    #expect(found == read.union(written))
+    #expect(found == read.union(written).union(folders))
     for option in written where option != "output" {
       #expect(Self.outputs.contains { $0.words.contains("--" + option) }, "\(option)")
     }

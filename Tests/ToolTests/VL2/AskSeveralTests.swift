@@ -1,3 +1,4 @@
+import Foundation
 import TestModels
 import TestSupport
 import Testing
@@ -53,6 +54,41 @@ import Testing
       naming: "--choices writes no answer")
     let sure = try vl2.run(words + ["--choice", "a", "--choice", "b", "--min-probability", "1", "How?"])
     #expect(sure.status == 1)
+  }
+
+  /// A folder stands for its pictures, in the order of their names, and not for those of folders in it.
+  @Test func eachOfFolder() throws {
+    let words = [
+      "ask", "--model", try PackedModels.path("nano-mha", .q4), "--max-tokens", "3", "--each", "--json",
+    ]
+    try withTemporaryFolder { folder in
+      let files = FileManager.default
+      for name in ["b.png", "a.PNG", ".hidden.png", "sub/c.png", "notes.txt"] {
+        let path = folder + "/" + name
+        try files.createDirectory(atPath: folder + "/sub", withIntermediateDirectories: true)
+        try files.copyItem(atPath: Fixtures.path("golden/images/small.png"), toPath: path)
+      }
+      func asked(_ pictures: [String]) throws -> [String] {
+        let run = try vl2.run(words + pictures + ["Which?"])
+        #expect(run.status == 0, "\(run)")
+        return try run.output.split(separator: "\n").compactMap {
+          try jsonObject(String($0))["picture"] as? String
+        }
+      }
+      #expect(try asked([folder]) == ["a.PNG", "b.png"].map { folder + "/" + $0 })
+      let mixed = try asked([folder + "/sub/", folder + "/b.png", folder])
+      #expect(mixed == ["sub/c.png", "b.png", "a.PNG", "b.png"].map { folder + "/" + $0 })
+      try files.createDirectory(atPath: folder + "/none", withIntermediateDirectories: true)
+      expectFailure(
+        try vl2.run(words + [folder, folder + "/none", "Which?"]), status: 66,
+        naming: "none: holds no pictures")
+      expectFailure(
+        try vl2.run(words + ["--draw", folder + "/out.png", folder, "Which?"]), status: 64,
+        naming: "with --each give one picture")
+      expectFailure(
+        try vl2.run(words + ["--draw", folder + "/sub/c.png", folder + "/sub", "Which?"]), status: 64,
+        naming: "this command reads it")
+    }
   }
 
   /// A name stands on a line of its own where the answer has several.

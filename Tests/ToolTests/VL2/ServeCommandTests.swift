@@ -7,41 +7,10 @@ import Testing
 @Suite struct ServeCommandTests {
   private let vl2 = Tool("vl2")
 
-  /// A server that runs, and what it writes to standard error.
-  private struct Running {
-    var process: Process
-    var port: UInt16
-    var log: String
-
-    var lines: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
-
-    /// The exit status after a signal.
-    func end(_ signal: Int32 = SIGTERM) -> Int32 {
-      kill(process.processIdentifier, signal)
-      process.waitUntilExit()
-      return process.terminationReason == .exit ? process.terminationStatus : -1
-    }
-  }
-
   private func start(_ words: [String], in folder: String, environment: [String: String] = [:]) throws
-    -> Running
+    -> RunningServer
   {
-    let log = folder + "/log"
-    try write([], to: log)
-    let process = try vl2.start(
-      ["serve", "--model", try PackedModels.path("nano-mha", .q4), "--demo", "--port", "0"] + words,
-      errors: try FileHandle(forWritingTo: URL(fileURLWithPath: log)), environment: environment)
-    var running = Running(process: process, port: 0, log: log)
-    while process.isRunning {
-      if let line = running.lines.split(separator: "\n").first(where: { $0.contains("serving ") }),
-        let port = line.split(separator: ":").last.flatMap({ UInt16($0) }), running.lines.hasSuffix("\n")
-      {
-        running.port = port
-        return running
-      }
-      Thread.sleep(forTimeInterval: 0.02)
-    }
-    throw HTTPConnection.Failure(description: "vl2 serve ended: \(running.lines)")
+    try RunningServer(words, in: folder, environment: environment)
   }
 
   private func question(_ tokens: Int, stream: Bool = false) throws -> String {

@@ -98,6 +98,110 @@ import VL2Run
     }
   }
 
+  private func numbers(_ path: String) -> [Int32] {
+    (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n").compactMap { Int32($0) }
+      ?? []
+  }
+
+  /// Whether a process is gone within a minute; one that its new parent has not reaped yet counts as gone.
+  private func isGone(_ process: Int32) -> Bool {
+    let limit = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < limit {
+      let state = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8))?.split(
+        separator: ")"
+      ).last
+      if state.map({ $0.hasPrefix(" Z") }) ?? true { return true }
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    return false
+  }
+
+  /// Starts it with a camera and an action that are at work when this returns.
+  private func startAtWork(_ folder: String, camera: String, action: String) throws -> (Process, [Int32]) {
+    for name in ["camera", "action"] { try? FileManager.default.removeItem(atPath: folder + "/" + name) }
+    let process = try vl2.start(
+      try words() + [
+        "command:echo $$ >\(folder)/camera; \(camera); while cat \(folder)/stream; do sleep 0.2; done",
+        "--every", "1s", "--exec", "echo $$ >\(folder)/action; \(action)", "What is it?",
+      ])
+    let limit = ContinuousClock.now + .seconds(120)
+    func children() -> [Int32] { numbers(folder + "/camera") + numbers(folder + "/action") }
+    while children().count < 2, process.isRunning, ContinuousClock.now < limit {
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    return (process, children())
+  }
+
+  /// Who signals twice wants it to end at once, also where what it started takes no hint.
+  @Test func secondSignal() throws {
+    try withTemporaryFolder { folder in
+      try write(Self.stream, to: folder + "/stream")
+      // The first signal is at work when the action has heard of it. On a slow machine the program may be through by then.
+      for _ in 0..<5 {
+        try? FileManager.default.removeItem(atPath: folder + "/heard")
+        let deaf = "trap 'echo >\(folder)/heard' TERM"
+        let (process, children) = try startAtWork(
+          folder, camera: deaf, action: "\(deaf); while :; do sleep 0.05; done")
+        #expect(children.count == 2)
+        kill(process.processIdentifier, SIGTERM)
+        let limit = ContinuousClock.now + .seconds(60)
+        while !FileManager.default.fileExists(atPath: folder + "/heard"), ContinuousClock.now < limit {
+          Thread.sleep(forTimeInterval: 0.005)
+        }
+        kill(process.processIdentifier, SIGTERM)
+        process.waitUntilExit()
+        for child in children { #expect(isGone(child)) }
+        if process.terminationStatus == 128 + SIGTERM { return }
+        #expect(process.terminationStatus == 0)
+      }
+      Issue.record("no second signal came in time")
+    }
+  }
+
+  /// Where it is killed, the system ends what it started.
+  @Test func killed() throws {
+    try withTemporaryFolder { folder in
+      try write(Self.stream, to: folder + "/stream")
+      let (process, children) = try startAtWork(folder, camera: ":", action: "exec sleep 1000")
+      #expect(children.count == 2)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      for child in children { #expect(isGone(child)) }
+    }
+  }
+
+  /// A line on standard input asks, and nothing else where a configuration says so; the frame is kept.
+  @Test func asksOnRequestAlone() throws {
+    try withTemporaryFolder { folder in
+      try write(Self.stream, to: folder + "/stream")
+      let config = """
+        camera: "command:while cat \(folder)/stream; do sleep 0.1; done"
+        on_change: no
+        questions: [{name: what, ask: What is it?, tell: always, max_tokens: 8}]
+        """
+      try write(config.utf8, to: folder + "/spoken.yaml")
+      let (input, output) = (Pipe(), Pipe())
+      let process = try vl2.start(
+        try words() + [folder + "/spoken.yaml", "--keep-frames", folder + "/frames"],
+        input: input.fileHandleForReading, output: output)
+      for _ in 0..<2 {
+        try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
+        var bytes: [UInt8] = []
+        while bytes.last != 10, let byte = try output.fileHandleForReading.read(upToCount: 1)?.first {
+          bytes.append(byte)
+        }
+        #expect(try jsonObject(String(decoding: bytes, as: UTF8.self))["reason"] as? String == "asked")
+      }
+      kill(process.processIdentifier, SIGTERM)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+      let rest = try objects(
+        String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
+      #expect(rest.last?["answers"] as? Int == 2)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder + "/frames").count == 2)
+    }
+  }
+
   /// Where nobody reads its output any more it ends, and what it started ends first.
   @Test func nobodyReads() throws {
     try withTemporaryFolder { folder in
@@ -203,6 +307,16 @@ import VL2Run
     }
   }
 
+  /// Of a machine with cameras and of one without.
+  @Test func list() throws {
+    let run = try vl2.run(["watch", "--list"])
+    if run.status == 0 {
+      #expect(run.output.contains("/dev/video"))
+    } else {
+      expectFailure(run, status: 69, naming: "/dev/video*: ", ["--list"])
+    }
+  }
+
   @Test func refusals() throws {
     try withTemporaryFolder { folder in
       try write("camera: \"-\"\nquestions:\n  - {name: a, aks: b}\n".utf8, to: folder + "/bad.yaml")
@@ -217,6 +331,8 @@ import VL2Run
         (["\(folder)/none.yaml"], 66, "/none: no such folder"),
         (["\(folder)/none", "What?"], 66, "none: no such folder; check the path"),
         (["/dev/null", "What?"], 64, "/dev/null: no camera that is known; give - for MJPEG"),
+        (["/dev/none", "What?"], 66, "/dev/none: there is no such camera; plug it in"),
+        (["--list", "-"], 64, "--list shows all cameras; leave '-' out"),
         (["ftp://x/y", "What?"], 64, "ftp://x/y: no camera that is known"),
         (["command: ", "What?"], 64, "there is no command"),
         (["http://a b", "What?"], 64, "an address has no spaces"),
@@ -227,6 +343,12 @@ import VL2Run
         (["-", "--hold", "0", "What?"], 64, "--hold 0"),
         (["-", "--schema", "/none.json", "What?"], 66, "/none.json"),
         (["-", "--exec", " ", "What?"], 64, "--exec: the command is empty"),
+        (["-", "--keep-frames", "", "What?"], 64, "--keep-frames: give a folder"),
+        ([folder, "--keep-frames", folder, "What?"], 64, "kept in the folder that they come from"),
+        (
+          [folder, "--keep-frames", "\(folder)/none/a", "What?"], 74,
+          "none/a: cannot be written: no such folder"
+        ),
         (["-", "--tell", "never", "What?"], 64, "never"),
       ] as [([String], Int32, String)] {
         expectFailure(try vl2.run(try words() + more), status: status, naming: part, more)

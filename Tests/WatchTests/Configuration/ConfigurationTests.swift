@@ -19,6 +19,9 @@ import VL2Watch
       let text = """
         # The gate.
         camera: rtsp://camera/stream
+        size: 1280x720
+        rate: 12.5
+        format: yuyv
         region: "100,50,640,480"
         mask: ["0,0,10,20", "5,5,1,1"]
         reuse: exact
@@ -31,12 +34,15 @@ import VL2Watch
         from_start: true
         exec: mosquitto_pub -l -t gate
         exec_seconds: 10s
+        keep: {folder: frames, bytes: 5M, age: 2d}
         questions:
           - name: gate
             ask: "How is the gate?"
             choices: [yes, no, 012, ~]
             min_probability: 0.75
             hold_frames: 2
+          - name: parcel
+            find: the parcel
           - name: people
             ask: >
               How many people
@@ -48,13 +54,20 @@ import VL2Watch
       try write([0xEF, 0xBB, 0xBF] + Array(text.utf8), to: folder + "/gate.yaml")
       let configuration = try WatchConfiguration(contentsOf: folder + "/gate.yaml")
       #expect(configuration.camera == "rtsp://camera/stream")
+      #expect(configuration.wish == CameraWish(size: CameraSize(1280, 720), rate: 12.5, format: .yuyv))
+      #expect(
+        reported { _ = try configuration.source() }?.problem
+          == "rtsp://camera/stream: 'size', 'rate' and 'format' are for cameras in /dev alone")
       #expect(configuration.region == FrameRegion(left: 100, top: 50, width: 640, height: 480))
       #expect(configuration.mask.count == 2 && !configuration.asksOnChange && configuration.every == 300)
       #expect(configuration.reuse == .exact)
       #expect(configuration.looksPerSecond == 0.5 && configuration.settlingFrames == 3)
       #expect(configuration.hungAfter == 20 && configuration.frozenAfter == nil && configuration.fromStart)
       #expect(configuration.action == "mosquitto_pub -l -t gate" && configuration.actionSeconds == 10)
-      let (gate, people) = (configuration.questions[0], configuration.questions[1])
+      let (gate, people) = (configuration.questions[0], configuration.questions[2])
+      let keeping = try #require(configuration.keeping)
+      #expect(keeping.folder == folder + "/frames" && keeping.bytes == 5 << 20 && keeping.age == 172_800)
+      #expect(configuration.questions[1].finds && configuration.questions[1].text == "the parcel")
       // Words, whatever YAML takes them for elsewhere.
       guard case .choices(["yes", "no", "012", "~"]) = gate.form else {
         Issue.record("\(gate.form)")
@@ -102,13 +115,27 @@ import VL2Watch
       ("camera: x\nreuse: -1\n\(question)", "line 2: reuse: \"-1\"; give off"),
       ("camera: x\nreuse: nan\n\(question)", "line 2: reuse: \"nan\"; give off"),
       ("camera: x\non_change: maybe\n\(question)", "line 2: on_change: \"maybe\"; give yes or no"),
-      ("camera: x\non_change: no\n\(question)", "'on_change: no' without 'every' never asks"),
+      ("camera: \"-\"\non_change: no\n\(question)", "'on_change: no' without 'every' never asks"),
+      ("camera: x\nkeep: frames\n\(question)", "line 2: keep: no keys with values"),
+      ("camera: x\nkeep: {age: 1d}\n\(question)", "line 2: keep: no 'folder'; write 'folder: FOLDER'"),
+      ("camera: x\nkeep: {folder: y, bytes: 0}\n\(question)", "line 2: bytes: \"0\"; give a number of bytes"),
+      ("camera: x\nkeep: {folder: y, bytes: much}\n\(question)", "line 2: bytes: \"much\"; give a number"),
+      ("camera: x\nkeep: {folder: y, age: 1w}\n\(question)", "line 2: age: \"1w\"; give a time"),
+      ("camera: x\nkeep: {folder: y, days: 1}\n\(question)", "line 2: \"days\" is no key"),
+      (
+        "camera: x\nquestions:\n  - {name: a, ask: b, find: c}",
+        "line 3: 'find' with 'ask', 'choices' or 'schema'"
+      ),
       ("camera: x\nregion: 1,2,3\n\(question)", "line 2: region: \"1,2,3\"; give LEFT,TOP"),
       (
         "camera: x\nlooks_per_second: 1000\n\(question)",
         "line 2: looks_per_second: \"1000\"; give a number from 0.01 to 30"
       ),
       ("camera: x\nsettle_frames: 2.5\n\(question)", "line 2: settle_frames: \"2.5\"; give a whole number"),
+      ("camera: x\nsize: large\n\(question)", "line 2: size: \"large\"; give WIDTHxHEIGHT in pixels"),
+      ("camera: x\nsize: 1280x0\n\(question)", "line 2: size: \"1280x0\"; give WIDTHxHEIGHT"),
+      ("camera: x\nrate: 0\n\(question)", "line 2: rate: \"0\"; give a number from 0.1 to 240"),
+      ("camera: x\nformat: h264\n\(question)", "line 2: format: \"h264\"; give mjpeg, yuyv or nv12"),
       ("camera: x\nquestions: a", "line 2: questions: no list"),
       ("camera: x\nquestions: []", "there are no 'questions'"),
       ("camera: x\nquestions:\n  - ask: b", "line 3: the question has no 'name'"),
@@ -190,7 +217,8 @@ import VL2Watch
 
   @Test func times() {
     for (text, seconds) in [
-      ("30s", 30), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("2", 2), ("1.5s", 1.5), ("", nil), ("s", nil),
+      ("30s", 30), ("5m", 300), ("1h", 3600), ("7d", 604_800), ("500ms", 0.5), ("2", 2), ("1.5s", 1.5),
+      ("", nil), ("s", nil),
       ("-1s", nil),
       ("1e3", nil), ("1 s", nil), ("1.2.3", nil), ("nan", nil),
     ] as [(String, Double?)] {

@@ -375,4 +375,50 @@ import VL2Watch
       [], source: endless, signals: Signals(isOver: { ContinuousClock.now - begin > .seconds(0.5) }))
     #expect(ended.events == ["ended"])
   }
+
+  /// A command is given the sentences of every answer that is told, once each: as they end, or when it is known that they
+  /// are told.
+  @Test(arguments: [WatchQuestion.Telling.always, .changes]) func sentences(
+    telling: WatchQuestion.Telling
+  ) async throws {
+    let out = FileManager.default.temporaryDirectory.path + "/vl2-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: out) }
+    let lines = try await watch(shots(room, 8, from: 0)) {
+      $0.questions = [WatchQuestion(name: "what", text: "What is it?")]
+      $0.questions[0].telling = telling
+      $0.questions[0].maxTokens = 40
+      $0.action = "echo \"$1:\" >>\(out); cat >>\(out)"
+    }
+    let answer = try #require(lines.all.first.flatMap { lines.text($0, "answer") })
+    let told = try String(contentsOfFile: out, encoding: .utf8)
+    func bare(_ text: String) -> [Unicode.Scalar] {
+      text.unicodeScalars.filter { !$0.properties.isWhitespace && !$0.breaksLine }
+    }
+    #expect(bare(told) == bare("what:" + answer), "\(told)")
+    #expect(told.hasPrefix("what:\n") && told.hasSuffix("\n"))
+  }
+
+  /// The frame of each answer that is told is kept; what cannot be kept is told once.
+  @Test func keptFrames() async throws {
+    let folder = FileManager.default.temporaryDirectory.path + "/vl2-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var less = room
+    less.shapes.removeLast(2)
+    let frames = shots(room, 4, from: 0) + shots(less, 4, from: 4) + shots(room, 4, from: 8)
+    var keeping = FrameKeeping(folder: folder)
+    let lines = try await watch(frames) { $0.keeping = keeping }
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+    #expect(lines.asked.count == 3)
+    #expect(
+      names == ["0.500", "2.500", "4.500"].map { "vl2-20270115T08000\($0)Z-1-what.jpg" }, "\(names)")
+    for name in names {
+      let picture = try Picture(contentsOf: folder + "/" + name)
+      #expect(picture.width == 320 && picture.height == 240)
+    }
+    keeping.bytes = 100
+    let refused = try await watch(frames) { $0.keeping = keeping }
+    #expect(refused.events == ["failed", "ended"] && refused.asked.count == 3)
+    // Nothing is kept unless it is wanted.
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
+  }
 }

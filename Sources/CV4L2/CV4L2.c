@@ -1,0 +1,3 @@
+// All of it is in the header; a target needs a source.
+
+#include "CV4L2.h"

@@ -1,0 +1,157 @@
+import ArgumentParser
+import Glibc
+import VL2Base
+import VL2Console
+import VL2Run
+import VL2Serve
+
+struct Batch: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answers a file of questions, in OpenAI's batch lines.",
+    usage: """
+      vl2 batch [--model FILE] IN.jsonl -o OUT.jsonl [--images FOLDER] [--resume] [--shard I/N]
+      """,
+    discussion: """
+      Each line of IN.jsonl is a request to /v1/chat/completions, as OpenAI's Batch API takes it; the answer's line is in \
+      OUT.jsonl, in the same order (docs/BATCH.md). What is wrong with a request is said in its line.
+
+        vl2 batch --model tiny.vl2q questions.jsonl -o answers.jsonl
+        vl2 batch --model tiny.vl2q questions.jsonl -o answers.jsonl --images photos
+        vl2 batch --model tiny.vl2q questions.jsonl -o answers.jsonl --resume
+
+      It ends at SIGTERM or Ctrl-C with what is done, and --resume goes on there; the same after a kill.
+
+      Exit status: 0 every line has its answer; 64 wrong usage; 65 some lines have errors instead, or bad model; 66 no such \
+      file; 69 not enough memory; 74 reading or writing failed; 75 another process writes OUT.jsonl.
+      """)
+
+  @OptionGroup(title: "What is asked, and what comes out") var batch: BatchOptions
+  @OptionGroup(title: "How questions are answered") var answering: BatchAnswerOptions
+  @OptionGroup(title: "Model and machine") var options: ModelOptions
+
+  func run() async throws {
+    let shard = try batch.shard.map { try Shard($0) }
+    let input = try BatchInput(batch.input, shard: shard)
+    var limits = answering.limits
+    limits.pictures.folder = try batch.images.map { try ConfinedFolder(path: $0) }
+    let place = try BatchOutput.Place(
+      batch.output, resumes: batch.resume, reading: [AskOptions.file(batch.input), try options.path()])
+    Interruption.watch()
+    Heap.returnLargeBlocks()
+    Picture.openLibraries()
+    let engine = try await options.engine(keeping: nil)
+    if let notice = engine.demonstrationNotice { Console.tell(notice) }
+    let model = try ServedModel(engine, aliases: answering.alias)
+    let output = try BatchOutput(place)
+    // What the answers of another run of the same batch could differ by.
+    let settings = [
+      model.digest, model.name, "\(options.exact)", options.keyValues?.rawValue ?? "",
+      "\(engine.contextLength)", "\(limits.mostTiles ?? 0)", "\(limits.pictures.background)",
+    ].joined(separator: " ")
+    let status = StatusLine()
+    var (done, refused) = (0, 0)
+    do {
+      defer { status.clear() }
+      while let next = try input.next(settings) {
+        if let code = try output.takeOld(next) {
+          done += 1
+          refused += code == 200 ? 0 : 1
+          continue
+        }
+        input.show(done, refused, on: status)
+        let reply = try await next.request.reply(
+          name: next.name, earlier: next.earlier, model: model, limits: limits
+        ) { try await engine.answer($0).answer { _ in try Interruption.check() } }
+        try output.write(next.request.line(reply, name: next.name))
+        done += 1
+        refused += reply.status == 200 ? 0 : 1
+      }
+      try Interruption.check()
+      try output.end(after: done)
+    } catch {
+      if output.isResumable, done > 0 {
+        Console.tell("\(place.name) holds the answers to \(BatchInput.lines(done)): give --resume to go on")
+      }
+      throw error
+    }
+    guard refused > 0 else { return }
+    Console.tell("\(place.name): \(refused) of \(BatchInput.lines(done)) could not be answered, and say why")
+    throw ExitCode(ExitStatus.badData.rawValue)
+  }
+}
+
+/// What `vl2 batch` reads and writes.
+struct BatchOptions: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp("The requests, a JSON object a line; - is standard input.", valueName: "in.jsonl"),
+    completion: .file(extensions: ["jsonl"]))
+  var input: String
+
+  @Option(
+    name: [.short, .long],
+    help: ArgumentHelp(
+      "The answers, a JSON object a line; - is standard output.", valueName: "out.jsonl"),
+    completion: .file(extensions: ["jsonl"]))
+  var output: String
+
+  @Option(
+    help: ArgumentHelp(
+      "A folder below which requests may name pictures by path, in place of sending them.",
+      valueName: "folder"), completion: .directory)
+  var images: String?
+
+  @Flag(help: "Go on with an output that a run of the same batch has begun.")
+  var resume = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Answer the I-th of N equal parts of the lines alone; the N outputs, one after the other, are that of the whole.",
+      valueName: "i/n"))
+  var shard: String?
+
+  func validate() throws {
+    if let shard { _ = try Shard(shard) }
+    if shard != nil, input == "-" {
+      throw ValidationError("--shard needs a file, whose lines can be counted first; - is a stream.")
+    }
+    if output == "-", resume {
+      throw ValidationError("--resume needs a file that holds what is done; - is a stream.")
+    }
+  }
+}
+
+/// How the questions of a batch are answered, where they do not say.
+struct BatchAnswerOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "A name of the model for requests; the first one is what answers say. (default: the file's)",
+      valueName: "name"))
+  var alias: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The most tiles, which pictures are cut into, for all pictures of a question, in place of as many as the model's context has room for.",
+      valueName: "n"))
+  var maxTiles: Int?
+
+  @OptionGroup var transparency: BackgroundOption
+
+  func validate() throws {
+    if let maxTiles, !(1...10_000).contains(maxTiles) {
+      throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
+    }
+    for name in alias where name.isEmpty || name.utf8.count > 200 || !UntrustedText.isLine(name) {
+      throw ValidationError("--alias: give a name of one line.")
+    }
+  }
+
+  var limits: AskingLimits {
+    var limits = AskingLimits()
+    limits.mostTiles = maxTiles
+    limits.pictures.background = transparency.background
+    return limits
+  }
+}
