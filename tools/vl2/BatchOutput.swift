@@ -77,7 +77,8 @@ final class BatchOutput {
     old = LineReader(Descriptor(descriptor), longest: Self.longestLine)
   }
 
-  deinit { if place.path != nil { close(descriptor) } }
+  // It may run before the error number of an opening that failed is read.
+  deinit { if place.path != nil, descriptor >= 0 { close(descriptor) } }
 
   /// Whether a later run can go on with what is there.
   var isResumable: Bool { isFile && old == nil }

@@ -12,14 +12,16 @@ package final class ConfinedFolder: Sendable {
 
   /// - Throws: `InputError` where there is no folder that can be read.
   package init(path: String) throws {
-    self.path = path
-    descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else {
+    let opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    // Before there is anything to let go of: `deinit` may run before `errno` is read, and change it.
+    guard opened >= 0 else {
       let reason =
         errno == ENOENT || errno == ENOTDIR
         ? SystemReason("no such folder", "check the path", kind: .noInput) : SystemReason.reading(errno)
       throw InputError.unreadable(path: path, reason: reason)
     }
+    self.path = path
+    descriptor = opened
   }
 
   deinit { close(descriptor) }

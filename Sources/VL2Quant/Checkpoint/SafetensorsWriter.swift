@@ -49,7 +49,8 @@ package final class SafetensorsWriter {
     try header.withUnsafeBytes { try append($0) }
   }
 
-  deinit { close(descriptor) }
+  // It may run before the error number of an opening that failed is read.
+  deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Writes the next bytes of the tensors.
   package func append(_ bytes: UnsafeRawBufferPointer) throws {
