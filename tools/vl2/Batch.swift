@@ -41,7 +41,7 @@ struct Batch: AsyncParsableCommand {
     Picture.openLibraries()
     let engine = try await options.engine(keeping: nil)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
-    let model = try ServedModel(engine, aliases: answering.alias)
+    let model = try ServedModel(engine, aliases: answering.naming.alias)
     let output = try BatchOutput(place)
     // What the answers of another run of the same batch could differ by.
     let settings = [
@@ -123,12 +123,7 @@ struct BatchOptions: ParsableArguments {
 
 /// How the questions of a batch are answered, where they do not say.
 struct BatchAnswerOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "A name of the model for requests; the first one is what answers say. (default: the file's)",
-      valueName: "name"))
-  var alias: [String] = []
+  @OptionGroup var naming: AliasOption
 
   @Option(
     parsing: .unconditional,
@@ -142,9 +137,6 @@ struct BatchAnswerOptions: ParsableArguments {
   func validate() throws {
     if let maxTiles, !(1...10_000).contains(maxTiles) {
       throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
-    }
-    for name in alias where name.isEmpty || name.utf8.count > 200 || !UntrustedText.isLine(name) {
-      throw ValidationError("--alias: give a name of one line.")
     }
   }
 

@@ -55,7 +55,7 @@ struct Serve: AsyncParsableCommand {
     var speed = speeds.speed
     // It says how many tiles there is time for, which --max-tiles says otherwise.
     if speed == nil, answering.maxTiles == nil { speed = try await engine.measureSpeed() }
-    let model = try ServedModel(engine, aliases: answering.alias)
+    let model = try ServedModel(engine, aliases: answering.naming.alias)
     server.begin(engine, as: model, speed: speed)
     try camera?.start(engine, tiles: answering.maxTiles.map { .tiles($0) } ?? .context)
     for listener in listeners {
@@ -103,12 +103,7 @@ struct Serve: AsyncParsableCommand {
 
 /// How a server answers.
 struct ServeOptions: ParsableArguments {
-  @Option(
-    parsing: .unconditionalSingleValue,
-    help: ArgumentHelp(
-      "A name of the model for requests; the first one is what answers say. (default: the file's)",
-      valueName: "name"))
-  var alias: [String] = []
+  @OptionGroup var naming: AliasOption
 
   @Option(
     parsing: .unconditional,
@@ -149,9 +144,6 @@ struct ServeOptions: ParsableArguments {
     }
     if let maxTiles, !(1...10_000).contains(maxTiles) {
       throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
-    }
-    for name in alias where name.isEmpty || name.utf8.count > 200 || !UntrustedText.isLine(name) {
-      throw ValidationError("--alias: give a name of one line.")
     }
   }
 
