@@ -15,6 +15,7 @@ public enum Program {
       let words = try CommandWords.ready(
         Array(CommandLine.arguments.dropFirst()), commands: commands(of: Root.self))
       var command = try Root.parseAsRoot(words)
+      try DescriptorLimit.checkRoom(for: 8)
       // Before anything is waited for: what is refused a thread then waits for ever.
       try SystemThread.checkRoom(for: 2 * Processors.system.allowed.count + 8)
       if let command = command as? any AsyncParsableCommand {

@@ -135,9 +135,7 @@ struct BatchAnswerOptions: ParsableArguments {
   @OptionGroup var transparency: BackgroundOption
 
   func validate() throws {
-    if let maxTiles, !(1...10_000).contains(maxTiles) {
-      throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
-    }
+    try TileOptions.check(mostTiles: maxTiles)
   }
 
   var limits: AskingLimits {

@@ -5,7 +5,6 @@ import VL2Console
 import VL2Frames
 import VL2Read
 import VL2Run
-import VL2Watch
 
 struct Read: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -46,12 +45,12 @@ struct Read: AsyncParsableCommand {
     } else if reading.resume {
       throw ValidationError("--resume: \(reading.output ?? "") is no file that could be gone on with.")
     }
-    let helper = reading.helping.helper
+    let programs = reading.programs.running
     let documents =
       try isVideo
       ? []
       : reading.files.map {
-        try Document($0, pages: reading.pages.flatMap { PageRange($0) } ?? .init(), helper)
+        try Document($0, pages: reading.pages.flatMap { PageRange($0) } ?? .init(), programs)
       }
     if !reading.textLayer { try offerText(documents) }
     let result = try Result(reading, head: format.head, model: model, isVideo: isVideo)
@@ -63,7 +62,7 @@ struct Read: AsyncParsableCommand {
       Console.tell(line)
     }
     if isVideo {
-      try await readVideo(request, helper, asker, result, status, tell)
+      try await readVideo(request, programs, asker, result, status, tell)
     } else {
       try await readPages(documents, request, asker, result, status, tell)
     }
@@ -124,12 +123,12 @@ struct Read: AsyncParsableCommand {
   }
 
   private func readVideo(
-    _ request: PageRequest, _ helper: Helper, _ asker: Asker, _ result: Result, _ status: StatusLine,
+    _ request: PageRequest, _ programs: FilePrograms, _ asker: Asker, _ result: Result, _ status: StatusLine,
     _ tell: @escaping (String) -> Void
   ) async throws {
     let path = reading.files[0]
     let interval = reading.every.flatMap { DurationText.seconds($0) } ?? 10
-    let frames = try VideoFrames(path, every: interval, helper)
+    let frames = try VideoFrames(path, every: interval, programs)
     defer { frames.stop() }
     let engine = try await asker.engine()
     var time = ""

@@ -3,7 +3,6 @@ import VL2Base
 import VL2Console
 import VL2Read
 import VL2Run
-import VL2Watch
 
 /// What `vl2 read` reads, and how the result is written.
 struct ReadOptions: ParsableArguments {
@@ -85,7 +84,7 @@ struct ReadOptions: ParsableArguments {
       valueName: "n"))
   var maxTiles: Int?
 
-  @OptionGroup var helping: HelperOptions
+  @OptionGroup var programs: ProgramOptions
 
   @OptionGroup var transparency: BackgroundOption
 
@@ -120,9 +119,7 @@ struct ReadOptions: ParsableArguments {
     if !(1...65_536).contains(maxTokens) {
       throw ValidationError("--max-tokens \(maxTokens): give a number from 1 to 65536.")
     }
-    if let maxTiles, !(1...10_000).contains(maxTiles) {
-      throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
-    }
+    try TileOptions.check(mostTiles: maxTiles)
     if let format, format != .json, schema != nil {
       throw ValidationError("--schema gives JSON; leave --format \(format.rawValue) out.")
     }
@@ -162,7 +159,7 @@ struct ReadOptions: ParsableArguments {
 }
 
 /// How long programs may take that are run for a file.
-struct HelperOptions: ParsableArguments {
+struct ProgramOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -177,7 +174,7 @@ struct HelperOptions: ParsableArguments {
   }
 
   /// Ctrl-C and its like end what is run.
-  var helper: Helper { Helper(seconds: programSeconds, check: { try Interruption.check() }) }
+  var running: FilePrograms { FilePrograms(seconds: programSeconds, check: { try Interruption.check() }) }
 }
 
 extension PageFormat: ExpressibleByArgument {}

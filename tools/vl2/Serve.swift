@@ -142,9 +142,7 @@ struct ServeOptions: ParsableArguments {
     if !(0...1000).contains(queue) {
       throw ValidationError("--queue \(queue): give a number from 0 to 1000.")
     }
-    if let maxTiles, !(1...10_000).contains(maxTiles) {
-      throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
-    }
+    try TileOptions.check(mostTiles: maxTiles)
   }
 
   var limits: AskingLimits {

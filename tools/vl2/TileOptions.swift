@@ -22,6 +22,13 @@ struct TileOptions: ParsableArguments {
 
   @OptionGroup var transparency: BackgroundOption
 
+  /// Refuses what is no number of tiles.
+  static func check(mostTiles: Int?) throws {
+    if let mostTiles, !(1...10_000).contains(mostTiles) {
+      throw ValidationError("--max-tiles \(mostTiles): give a number from 1.")
+    }
+  }
+
   func validate() throws {
     if maxTiles != "auto", !(1...10_000).contains(Int(maxTiles) ?? 0) {
       throw ValidationError("--max-tiles \(maxTiles): give a number from 1, or auto.")

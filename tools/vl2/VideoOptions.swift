@@ -4,7 +4,6 @@ import VL2Base
 import VL2Console
 import VL2Read
 import VL2Run
-import VL2Watch
 
 /// Which pictures of a video are asked about.
 struct VideoOptions: ParsableArguments {
@@ -22,7 +21,7 @@ struct VideoOptions: ParsableArguments {
       valueName: "time"))
   var every: String?
 
-  @OptionGroup var helping: HelperOptions
+  @OptionGroup var programs: ProgramOptions
 
   func validate() throws {
     if let frames, !(1...1000).contains(frames) {
@@ -92,7 +91,7 @@ struct VideoOptions: ParsableArguments {
     // What ends the program ends ffmpeg before.
     Interruption.watch()
     defer { signals.restore() }
-    let stream = try VideoFrames(paths[0], every: step, helping.helper)
+    let stream = try VideoFrames(paths[0], every: step, programs.running)
     defer { stream.stop() }
     var choice = FrameChoice(room)
     while let sample = try stream.next() {

@@ -194,9 +194,7 @@ struct WatchOptions: ParsableArguments {
     if !(1...4096).contains(maxTokens) {
       throw ValidationError("--max-tokens \(maxTokens): give a number from 1 to 4096.")
     }
-    if let maxTiles, !(1...10_000).contains(maxTiles) {
-      throw ValidationError("--max-tiles \(maxTiles): give a number from 1.")
-    }
+    try TileOptions.check(mostTiles: maxTiles)
     if let exec, exec.allSatisfy(\.isWhitespace) { throw ValidationError("--exec: the command is empty.") }
     if let keepFrames, keepFrames.isEmpty { throw ValidationError("--keep-frames: give a folder.") }
   }

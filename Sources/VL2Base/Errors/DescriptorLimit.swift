@@ -22,6 +22,18 @@ package struct DescriptorLimit: Sendable, Equatable {
     return DescriptorLimit(limit: most, open: open)
   }
 
+  /// Looks whether any work can be done, before anything is asynchronous: libdispatch ends the process where it finds no
+  /// descriptor to look into /proc with.
+  ///
+  /// - Throws: `FileError` where there are fewer than `count` left, and the system allows no more.
+  package static func checkRoom(for count: Int) throws {
+    var found = read()
+    if found.limit - found.open < count { found = raise() }
+    guard found.limit - found.open < count else { return }
+    let reason = SystemReason.reading(EMFILE)
+    throw FileError(reason.kind, "/proc", "cannot be read: \(reason.problem)", reason.hint)
+  }
+
   private static var resource: __rlimit_resource_t { __rlimit_resource_t(RLIMIT_NOFILE.rawValue) }
 
   private static var current: rlimit {

@@ -49,36 +49,20 @@ package struct FittingText {
 
   // MARK: where texts can be cut
 
-  private static let closing: Set<Character> = ["\"", "”", "“", "»", "«", "'", "’", ")", "]"]
-  private static let abbreviations: Set<String> = [
-    "mr", "mrs", "ms", "dr", "st", "vs", "etc", "e.g", "i.e", "ca", "approx", "z.b", "nr",
-  ]
-
   /// How many characters stand before each end of a sentence.
   private static func sentenceEnds(_ text: String) -> [Int] {
-    let letters = Array(text)
-    var ends: [Int] = []
-    for (index, letter) in letters.enumerated() {
-      if "。！？".contains(letter) {
-        ends.append(index + 1)
-        continue
-      }
-      guard ".!?…".contains(letter) else { continue }
-      var end = index + 1
-      while end < letters.count, closing.contains(letters[end]) { end += 1 }
-      guard end == letters.count || letters[end] == " " else { continue }
-      if letter == ".", isAbbreviation(before: index, letters) { continue }
-      ends.append(end)
+    var splitter = SentenceSplitter(longest: .max)
+    let scalars = text.unicodeScalars
+    var (place, ends): (String.Index, [Int]) = (scalars.startIndex, [])
+    func add(_ sentence: String) {
+      scalars.formIndex(&place, offsetBy: sentence.unicodeScalars.count)
+      // An accent behind a full stop is no end that people see.
+      if let end = place.samePosition(in: text) { ends.append(text.distance(from: text.startIndex, to: end)) }
+      if place < scalars.endIndex, scalars[place].properties.isWhitespace { scalars.formIndex(after: &place) }
     }
+    for sentence in splitter.take(text) { add(sentence) }
+    if splitter.isWhole, let rest = splitter.rest() { add(rest) }
     return ends
-  }
-
-  private static func isAbbreviation(before point: Int, _ letters: [Character]) -> Bool {
-    let word = letters[..<point].reversed().prefix { $0 != " " }
-    let text = String(word.reversed())
-    // An initial, as in J. Smith.
-    if text.count == 1, text.first?.isUppercase == true { return true }
-    return abbreviations.contains(text.lowercased())
   }
 
   private static func isBetweenWords(_ left: Character, _ right: Character) -> Bool {

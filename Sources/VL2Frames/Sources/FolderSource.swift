@@ -87,16 +87,16 @@ package final class FolderSource: FrameSource {
 
   /// The pictures in the folder, the oldest first.
   private func list() throws -> [File] {
-    guard let folder = opendir(path) else {
-      if errno == ENOENT || errno == ENOTDIR { throw SourceError.noFolder(path: path) }
-      throw SourceError.unreadable(source: path, reason: String(cString: strerror(errno)).lowercased())
+    let names: [String]
+    do throws(Descriptor.Failure) {
+      names = try FolderNames.read(path)
+    } catch {
+      if [ENOENT, ENOTDIR].contains(error.number) { throw SourceError.noFolder(path: path) }
+      throw SourceError.unreadable(
+        source: path, reason: String(cString: strerror(error.number)).lowercased())
     }
-    defer { closedir(folder) }
     var files: [File] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { place in
-        place.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
+    for name in names {
       let lower = name.lowercased()
       // Programs give a name that begins with a dot to what they have not finished.
       guard !name.hasPrefix("."), Picture.fileEndings.contains(where: lower.hasSuffix) else { continue }

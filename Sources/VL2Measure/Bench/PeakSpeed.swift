@@ -34,8 +34,6 @@ struct PeakSpeed {
   private static func once(
     _ loop: @convention(c) (Int) -> UInt64, _ rounds: inout Int, _ pool: WorkerPool
   ) -> Double {
-    // Those that write tokens may be fewer.
-    pool.crew = pool.threads
     while true {
       let count = rounds
       let counts = UnsafeMutablePointer<UInt64>.allocate(capacity: pool.threads)

@@ -14,14 +14,14 @@ package struct Document: Sendable {
 
   /// Looks at a file.
   ///
-  /// - Throws: `ReadError`, `InputError`, and what the helper's `check` throws.
-  package init(_ path: String, pages range: PageRange, _ helper: Helper) throws {
+  /// - Throws: `ReadError`, `InputError`, and what `FilePrograms.check` throws.
+  package init(_ path: String, pages range: PageRange, _ programs: FilePrograms) throws {
     self.path = path
     let file = try InputFile(path: path)
     let kind = FileKind(try file.bytes(0..<min(FileKind.bytesNeeded, file.length)))
     switch kind {
     case .pdf:
-      let pdf = try PDFFile(path, helper)
+      let pdf = try PDFFile(path, programs)
       content = .pdf(pdf)
       pages = try pdf.pages(range)
     case .jpeg, .png, .webp:
@@ -40,7 +40,7 @@ package struct Document: Sendable {
 
   /// A page as a picture, upright.
   ///
-  /// - Throws: `ReadError`, `PictureError`, and what the helper's `check` throws.
+  /// - Throws: `ReadError`, `PictureError`, and what `FilePrograms.check` throws.
   package func picture(_ page: Int, background: Background) throws -> Picture {
     switch content {
     case .picture: try Picture(contentsOf: path, background: background)

@@ -6,7 +6,7 @@ import VL2Run
 package struct PDFFile: Sendable {
   package let path: String
   package let pageCount: Int
-  private let helper: Helper
+  private let programs: FilePrograms
 
   private static let package = "poppler-utils"
   /// More pages are no document that somebody wants to have read.
@@ -18,11 +18,11 @@ package struct PDFFile: Sendable {
 
   /// Asks how many pages there are.
   ///
-  /// - Throws: `ReadError`, and what the helper's `check` throws.
-  package init(_ path: String, _ helper: Helper) throws {
+  /// - Throws: `ReadError`, and what `FilePrograms.check` throws.
+  package init(_ path: String, _ programs: FilePrograms) throws {
     self.path = path
-    self.helper = helper
-    let text = try Self.output(["pdfinfo", Helper.word(path)], path, helper, atMost: 4 << 20)
+    self.programs = programs
+    let text = try Self.output(["pdfinfo", FilePrograms.word(path)], path, programs, atMost: 4 << 20)
     // A title may hold lines of its own, but they come before.
     guard let pages = Self.lines(text).last(where: { $0.hasPrefix("Pages:") })?.dropFirst(6).trimmed(),
       let count = Int(pages), count > 0
@@ -48,15 +48,15 @@ package struct PDFFile: Sendable {
 
   /// A page as a picture, upright as the file says.
   ///
-  /// - Throws: `ReadError`, `PictureError`, and what the helper's `check` throws.
+  /// - Throws: `ReadError`, `PictureError`, and what `FilePrograms.check` throws.
   package func picture(_ page: Int) throws -> Picture {
     let side = try longerSide(page)
     // A number of pixels and not of dots per inch, so that nothing in the file makes it larger.
     let words = [
       "pdftoppm", "-f", "\(page)", "-l", "\(page)", "-singlefile", "-png", "-scale-to", "\(side)",
-      Helper.word(path),
+      FilePrograms.word(path),
     ]
-    let bytes = try Self.output(words, path, helper, atMost: 96 << 20)
+    let bytes = try Self.output(words, path, programs, atMost: 96 << 20)
     guard !bytes.isEmpty else {
       throw ReadError.refused(path: path, program: "pdftoppm", reason: "no picture of page \(page) came")
     }
@@ -65,20 +65,20 @@ package struct PDFFile: Sendable {
 
   /// The text that the file itself has of a page; nil where there is none to speak of.
   ///
-  /// - Throws: `ReadError`, and what the helper's `check` throws.
+  /// - Throws: `ReadError`, and what `FilePrograms.check` throws.
   package func text(_ page: Int) throws -> String? {
     let words = [
       "pdftotext", "-f", "\(page)", "-l", "\(page)", "-enc", "UTF-8", "-eol", "unix", "-nopgbrk",
-      Helper.word(path), "-",
+      FilePrograms.word(path), "-",
     ]
-    let bytes = try Self.output(words, path, helper, atMost: 16 << 20)
+    let bytes = try Self.output(words, path, programs, atMost: 16 << 20)
     let text = String(decoding: bytes, as: UTF8.self).trimmed { $0.isNewline || $0 == "\u{C}" }
     return text.contains { !$0.isWhitespace } ? text : nil
   }
 
   /// Whether the first of some pages have text of their own.
   ///
-  /// - Throws: `ReadError`, and what the helper's `check` throws.
+  /// - Throws: `ReadError`, and what `FilePrograms.check` throws.
   package func hasText(_ pages: ClosedRange<Int>) throws -> Bool {
     try pages.prefix(3).contains { page in
       (try text(page) ?? "").lazy.filter { !$0.isWhitespace }.prefix(20).count == 20
@@ -87,8 +87,8 @@ package struct PDFFile: Sendable {
 
   /// How many pixels the longer side of a page's picture is to have.
   private func longerSide(_ page: Int) throws -> Int {
-    let words = ["pdfinfo", "-f", "\(page)", "-l", "\(page)", Helper.word(path)]
-    let text = try Self.output(words, path, helper, atMost: 4 << 20)
+    let words = ["pdfinfo", "-f", "\(page)", "-l", "\(page)", FilePrograms.word(path)]
+    let text = try Self.output(words, path, programs, atMost: 4 << 20)
     let line = Self.lines(text).last { $0.hasPrefix("Page ") && $0.contains(" size:") } ?? ""
     let numbers = line.split(separator: " ").compactMap { Double($0) }.filter { $0.isFinite && $0 > 0 }
     // Behind the page's own number; a size that says nothing gets that of A4.
@@ -101,8 +101,8 @@ package struct PDFFile: Sendable {
   }
 
   private static func output(
-    _ words: [String], _ path: String, _ helper: Helper, atMost bytes: Int
+    _ words: [String], _ path: String, _ programs: FilePrograms, atMost bytes: Int
   ) throws -> [UInt8] {
-    try helper.output(words, package: package, of: path, atMost: bytes)
+    try programs.output(words, package: package, of: path, atMost: bytes)
   }
 }

@@ -18,7 +18,7 @@ package final class VideoFrames {
   package let path: String
   /// Seconds from one picture to the next.
   private let interval: Double
-  private let helper: Helper
+  private let programs: FilePrograms
   private let child: Child
   private var splitter = JPEGSplitter()
   private var count = 0
@@ -39,10 +39,10 @@ package final class VideoFrames {
   ///
   /// - Parameter interval: in whole milliseconds.
   /// - Throws: `ReadError`.
-  package init(_ path: String, every interval: Double, _ helper: Helper) throws {
+  package init(_ path: String, every interval: Double, _ programs: FilePrograms) throws {
     self.path = path
     self.interval = interval
-    self.helper = helper
+    self.programs = programs
     let milliseconds = Int((interval * 1000).rounded())
     // Rounded up, a picture is the one that is seen at its time, and not one that comes after.
     let filter =
@@ -54,7 +54,7 @@ package final class VideoFrames {
       "-frames:v", "\(Self.most)", "-c:v", "mjpeg", "-q:v", "2", "-f", "image2pipe", "pipe:1",
     ]
     do throws(ChildError) {
-      child = try Child(ChildCommand(words, memoryBytes: Helper.memoryBytes))
+      child = try Child(ChildCommand(words, memoryBytes: FilePrograms.memoryBytes))
     } catch {
       throw ReadError(error, path: path, package: "ffmpeg")
     }
@@ -62,9 +62,9 @@ package final class VideoFrames {
 
   /// The next picture; nil after the last.
   ///
-  /// - Throws: `ReadError` where there is none at all or ffmpeg hangs, and what the helper's `check` throws.
+  /// - Throws: `ReadError` where there is none at all or ffmpeg hangs, and what `FilePrograms.check` throws.
   package func next() throws -> Sample? {
-    let end = ContinuousClock.now + .seconds(helper.seconds)
+    let end = ContinuousClock.now + .seconds(programs.seconds)
     var bytesSince = 0
     while true {
       if let picture = splitter.next() {
@@ -77,7 +77,7 @@ package final class VideoFrames {
         return Sample(seconds: seconds, picture: picture)
       }
       if isOver { return nil }
-      try helper.check()
+      try programs.check()
       var bytes: [UInt8] = []
       switch child.read(into: &bytes, atMost: 1 << 18, within: 0.2) {
       case .bytes:
@@ -88,7 +88,7 @@ package final class VideoFrames {
       case .over: try finish()
       }
       if ContinuousClock.now > end {
-        throw stalled("gave no picture within \(NumberText.general(helper.seconds)) s")
+        throw stalled("gave no picture within \(NumberText.general(programs.seconds)) s")
       }
     }
   }

@@ -205,7 +205,6 @@ package final class Decoder {
     progress: (Int) throws -> Void = { _ in }
   ) throws {
     let chunk = chunk ?? self.chunk
-    arithmetic.pool.crew = x.count == 1 ? writing.next : arithmetic.pool.threads
     let end = cache.length + x.count
     try budget?.makeRoomForDecoder(
       working: cache.growth(to: end)
@@ -332,6 +331,9 @@ package final class Decoder {
   package func logits(after token: Int, cache: KeyValueCache, routes: [Int: [Int32]]? = nil) throws -> Rows {
     let x = Rows(tokenRow.reserve(config.hiddenSize), count: 1, columns: config.hiddenSize)
     try embed(token, into: x.base)
+    let pool = arithmetic.pool
+    pool.crew = writing.next
+    defer { pool.crew = pool.threads }
     let begin = writing.isTrying ? ContinuousClock.now : nil
     try forward(x, cache: cache, answers: [0..<1], forcedRoutes: routes)
     let logits = logits(x)

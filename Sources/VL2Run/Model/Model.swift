@@ -216,7 +216,6 @@ package final class Model {
     let earlier = share?.earlier?.picture
     if changed.isEmpty, let earlier { return earlier }
     let threads = threads
-    arithmetic.pool.crew = threads
     let working = earlier == nil ? tiles.count : places
     let batch =
       [Self.tilesPerBatch, 2, 1].first {

@@ -101,15 +101,16 @@ package final class FrameKeeper {
 
   /// The files of ours.
   private func list() throws -> [File] {
-    guard let folder = opendir(keeping.folder) else { throw OutputError(keeping.folder, errno) }
-    defer { closedir(folder) }
+    let names: [String]
+    do throws(Descriptor.Failure) {
+      names = try FolderNames.read(keeping.folder)
+    } catch {
+      throw OutputError(keeping.folder, error.number)
+    }
     var files: [File] = []
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { place in
-        place.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
+    for name in names {
       var status = stat()
-      guard Self.isOwn(name), fstatat(dirfd(folder), name, &status, AT_SYMLINK_NOFOLLOW) == 0,
+      guard Self.isOwn(name), lstat("\(keeping.folder)/\(name)", &status) == 0,
         status.st_mode & S_IFMT == S_IFREG
       else { continue }
       let written = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9

@@ -1,5 +1,6 @@
 import CV4L2
 import Glibc
+import VL2Base
 
 /// What is asked of the system about cameras. Tests have another one, which answers as drivers do.
 package protocol DeviceCalls {
@@ -53,17 +54,7 @@ package struct SystemCalls: DeviceCalls {
     return count == 0 ? 0 : Int32(place.revents)
   }
 
-  package func names(in folder: String) -> [String] {
-    guard let folder = opendir(folder) else { return [] }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while let entry = readdir(folder) {
-      withUnsafePointer(to: &entry.pointee.d_name) { place in
-        place.withMemoryRebound(to: CChar.self, capacity: 256) { names.append(String(cString: $0)) }
-      }
-    }
-    return names
-  }
+  package func names(in folder: String) -> [String] { (try? FolderNames.read(folder)) ?? [] }
 
   package func link(at path: String) -> String? {
     var text = [CChar](repeating: 0, count: 4096)

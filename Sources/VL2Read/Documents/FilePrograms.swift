@@ -1,7 +1,7 @@
 import VL2Base
 
 /// How programs are run for a file: how long they may take, and who may stop them.
-package struct Helper: Sendable {
+package struct FilePrograms: Sendable {
   /// The most seconds for one run, or until something comes.
   package var seconds: Double
   /// Throws where the work is to stop. Called several times a second.

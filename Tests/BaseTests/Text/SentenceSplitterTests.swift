@@ -1,6 +1,6 @@
 import TestSupport
 import Testing
-import VL2Watch
+import VL2Base
 
 @Suite struct SentenceSplitterTests {
   /// Cuts a text that comes in pieces of so many scalars.

@@ -4,7 +4,7 @@
 /// after a single letter (e.g., J. Smith), a short title (Dr.) or the number of a list. So the last one is known to have
 /// ended only when the text has. One that is too long is cut at a space.
 package struct SentenceSplitter {
-  /// The most bytes of a sentence as UTF-8: programs that speak take lines of a thousand.
+  /// The most bytes of a sentence as UTF-8 that programs which speak take: their lines have a thousand.
   package static let longest = 800
 
   private enum Ending {
@@ -14,12 +14,17 @@ package struct SentenceSplitter {
     case surely
   }
 
+  private let longest: Int
   private var pending: [Unicode.Scalar] = []
   private var bytes = 0
   /// How the end of `pending` may end a sentence.
   private var ending = Ending.none
 
-  package init() {}
+  /// - Parameter longest: the most bytes of a sentence as UTF-8; a longer one is cut.
+  package init(longest: Int = Self.longest) { self.longest = longest }
+
+  /// Whether what is left would be a whole sentence if the text ended here.
+  package var isWhole: Bool { ending != .none }
 
   /// Takes more of the text, and gives the sentences that ended in it, without the spaces around them.
   package mutating func take(_ text: String) -> [String] {
@@ -46,7 +51,7 @@ package struct SentenceSplitter {
         ending = .none
       }
     }
-    if bytes + UTF8.width(scalar) > Self.longest { cut(&sentences) }
+    if bytes + UTF8.width(scalar) > longest { cut(&sentences) }
     if pending.isEmpty, scalar.properties.isWhitespace { return }
     if Self.sureEnds.contains(scalar) {
       ending = .surely
@@ -76,7 +81,7 @@ package struct SentenceSplitter {
   /// Whether a full stop after `pending` belongs to its last word, or the number of a list.
   private var isAbbreviation: Bool {
     if pending.allSatisfy(\.properties.isNumber) { return !pending.isEmpty }
-    let word = pending.reversed().prefix(5).prefix { $0.properties.isAlphabetic }.reversed()
+    let word = pending.reversed().prefix(7).prefix { $0.properties.isAlphabetic }.reversed()
     let before = pending.dropLast(word.count).last
     guard before.map({ $0.properties.isWhitespace || Self.openings.contains($0) }) ?? true else {
       return false
@@ -92,11 +97,13 @@ package struct SentenceSplitter {
   private static let ends: Set<Unicode.Scalar> = [".", "!", "?", "…", "‽"]
   private static let sureEnds: Set<Unicode.Scalar> = ["。", "！", "？", "｡", "．"]
   private static let closings: Set<Unicode.Scalar> = [
-    "\"", "'", ")", "]", "}", "”", "’", "»", "›", "」", "』", "）", "】", "》",
+    "\"", "'", ")", "]", "}", "”", "“", "’", "»", "«", "›", "」", "』", "）", "】", "》",
   ]
   /// What a word may follow.
   private static let openings: Set<Unicode.Scalar> = [".", "(", "[", "\"", "“", "«", "„"]
-  private static let titles: Set<String> = ["mr", "mrs", "ms", "dr", "prof", "st", "vs"]
+  private static let titles: Set<String> = [
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "ca", "approx", "nr",
+  ]
 }
 
 extension Unicode.Scalar.Properties {
