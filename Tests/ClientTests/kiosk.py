@@ -84,11 +84,14 @@ class Screen:
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
     def fits(self):
-        """Nothing is larger than its place, and nothing scrolls."""
-        over = self.page.evaluate("""() => [...document.querySelectorAll(".said, #view, main, body")].filter(
+        """Nothing is larger than its place, and nothing scrolls, once the page has seen how large the screen is now."""
+        over = """() => [...document.querySelectorAll(".said, #view, main, body")].filter(
           (each) => each.scrollHeight > each.clientHeight + 1 || each.scrollWidth > each.clientWidth + 1).map(
-          (each) => [each.className || each.id || each.nodeName, each.scrollHeight, each.clientHeight])""")
-        assert not over, over
+          (each) => [each.className || each.id || each.nodeName, each.scrollHeight, each.clientHeight])"""
+        until = time.monotonic() + 20
+        while (found := self.page.evaluate(over)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not found, found
 
     def close(self):
         self.context.close()
