@@ -31,9 +31,8 @@ public final class HTTPConnection: @unchecked Sendable {
   private let descriptor: Int32
   private var waiting: [UInt8] = []
 
-  /// - Parameter patience: seconds after which waiting for bytes fails; long, because other suites may keep the server from
-  ///   its threads for minutes.
-  public init(port: UInt16, patience: Int = 300) throws {
+  /// - Parameter patience: seconds after which waiting for bytes fails.
+  public init(port: UInt16, patience: Int = Int(Patience.limit.components.seconds)) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -216,9 +216,10 @@ package final class WorkerPool: @unchecked Sendable {
   // other did.
 
   private func announce() {
-    // The caller alone writes the number.
+    // The caller alone writes the number. An exchange, because an emulator of arm64 on x86-64 lets a load overtake a store
+    // (qemu 7.2; Benchmarks/LOG.md), and then who sleeps is not woken.
     let last = jobNumber.pointee.load(ordering: .relaxed)
-    jobNumber.pointee.store(
+    _ = jobNumber.pointee.exchange(
       (last & ~Self.crewBits) &+ (Self.crewBits + 1) | UInt64(crew), ordering: .sequentiallyConsistent)
     guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
     for worker in 1..<crew {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import VL2Base
 import VL2Run
@@ -142,9 +143,7 @@ import VL2Run
       arithmetic.pool.run(10) { _, _ in counter.add() }
       #expect(counter.value == 10)
     }
-    let end = ContinuousClock.now + .seconds(300)
-    while pool != nil, ContinuousClock.now < end { Thread.sleep(forTimeInterval: 0.01) }
-    #expect(pool == nil)
+    #expect(Patience.wait { pool == nil })
   }
 }
 

@@ -45,10 +45,7 @@ import VL2Serve
     _ expected: [String: Int], _ server: TestServer, since before: [String: Double], key: String? = nil,
     _ comment: Comment
   ) async throws {
-    let end = ContinuousClock.now + .seconds(600)
-    while try await changes(server, since: before, key: key) != expected, ContinuousClock.now < end {
-      try await Task.sleep(for: .milliseconds(10))
-    }
+    try await Patience.wait { try await changes(server, since: before, key: key) == expected }
     try await Task.sleep(for: .milliseconds(50))
     #expect(try await changes(server, since: before, key: key) == expected, comment)
   }
@@ -211,21 +208,18 @@ import VL2Serve
     var waiting: HTTPConnection? = try await server.connect()
     waiting?.request("POST", Self.chat, body: whole)
     func gauges(_ wanted: (waiting: Double, working: Double)) async throws {
-      let end = ContinuousClock.now + .seconds(600)
       var figures = try await figures(server)
-      while ContinuousClock.now < end,
-        figures["vl2_questions{state=\"waiting\"}"] != wanted.waiting
-          || figures["vl2_questions{state=\"working\"}"] != wanted.working
-      { figures = try await self.figures(server) }
+      try await Patience.wait {
+        figures = try await self.figures(server)
+        return figures["vl2_questions{state=\"waiting\"}"] == wanted.waiting
+          && figures["vl2_questions{state=\"working\"}"] == wanted.working
+      }
       #expect(figures["vl2_questions{state=\"waiting\"}"] == wanted.waiting)
       #expect(figures["vl2_questions{state=\"working\"}"] == wanted.working)
     }
     try await gauges((1, 1))
     // What the engine does is seen before the answer ends.
-    let end = ContinuousClock.now + .seconds(600)
-    while server.engine.figures.expertsWanted == 0, ContinuousClock.now < end {
-      try await Task.sleep(for: .milliseconds(10))
-    }
+    try await Patience.wait { server.engine.figures.expertsWanted > 0 }
     let busy = server.engine.figures
     #expect(busy.expertsWanted > 0 && busy.slots?.misses ?? 0 > 0 && busy.slots?.bytesRead ?? 0 > 0)
     try await gauges((1, 1))

@@ -37,9 +37,9 @@ final class PseudoTerminal {
     _ = write(typing, bytes, bytes.count)
   }
 
-  /// Reads on until `isReached` says so; false where that takes longer than ten minutes.
+  /// Reads on until `isReached` says so; false where that takes too long.
   func wait(_ isReached: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(600)
+    let end = ContinuousClock.now + Patience.limit
     var piece = [UInt8](repeating: 0, count: 4096)
     while !isReached() {
       guard ContinuousClock.now < end else { return false }

@@ -45,9 +45,7 @@ import Testing
         try FileManager.default.attributesOfItem(atPath: folder + "/" + $0)[.size] as? Int ?? 0 > 1 << 20
       }
     }
-    let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(120)
-    while try !isWriting(), process.isRunning, clock.now < deadline { usleep(2000) }
+    try Patience.wait(while: process.isRunning, until: isWriting)
     #expect(process.isRunning)
     try body(process)
     process.waitUntilExit()

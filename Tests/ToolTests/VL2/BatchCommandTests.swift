@@ -232,9 +232,8 @@ import Testing
         try words(["-", "-o", output]), input: pipe.fileHandleForReading, errors: errors)
       try pipe.fileHandleForWriting.write(
         contentsOf: Data((lines.prefix(2).joined(separator: "\n") + "\n" + lines[2].prefix(30)).utf8))
-      let limit = ContinuousClock.now + .seconds(300)
       func lineCount() -> Int { ((try? bytes(of: output)) ?? []).count { $0 == 0x0A } }
-      while lineCount() < 2, process.isRunning, ContinuousClock.now < limit { usleep(10_000) }
+      Patience.wait(while: process.isRunning) { lineCount() >= 2 }
       // Meanwhile nobody else writes there.
       expectFailure(
         try vl2.run(try words([input, "-o", output, "--resume"])), status: 75,

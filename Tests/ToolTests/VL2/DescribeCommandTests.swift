@@ -192,8 +192,7 @@ import Testing
           Int32($0.trimmingCharacters(in: .newlines))
         }
       }
-      let limit = ContinuousClock.now + .seconds(300)
-      while child() == nil, process.isRunning, ContinuousClock.now < limit { usleep(20_000) }
+      Patience.wait(while: process.isRunning) { child() != nil }
       let number = try #require(child())
       kill(process.processIdentifier, SIGTERM)
       process.waitUntilExit()

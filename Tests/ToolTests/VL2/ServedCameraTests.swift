@@ -9,7 +9,6 @@ import VL2Run
 @Suite struct ServedCameraTests {
   private let vl2 = Tool("vl2")
   private static let room = DrawnScene(width: 160, height: 120)
-  private static let patience = Duration.seconds(300)
 
   private func stream(_ count: UInt64 = 4) -> [UInt8] {
     (0..<count).flatMap { Self.room.picture(seed: $0).jpeg() }
@@ -185,10 +184,7 @@ import VL2Run
       #expect(questions.allSatisfy { $0["last"] == nil })
       #expect(try next("answer", client)["question"] as? String == "long")
       #expect(try next("answer", client)["question"] as? String == "short")
-      let limit = ContinuousClock.now + Self.patience
-      while numbers(folder + "/action").isEmpty, ContinuousClock.now < limit {
-        Thread.sleep(forTimeInterval: 0.02)
-      }
+      Patience.wait { !numbers(folder + "/action").isEmpty }
       let children = numbers(folder + "/child") + numbers(folder + "/action")
       #expect(children.count >= 3 && children.allSatisfy { !isGone($0) })
       let begin = ContinuousClock.now
@@ -239,10 +235,7 @@ import VL2Run
       _ = try next("state", client) { $0["camera"] as? String == "ended" }
       #expect(try post(server, "/live/ask").status == 503)
       #expect(try get(server, "/health").status == 200)
-      let limit = ContinuousClock.now + Self.patience
-      while !server.lines.contains("the server goes on without it"), ContinuousClock.now < limit {
-        Thread.sleep(forTimeInterval: 0.02)
-      }
+      Patience.wait { server.lines.contains("the server goes on without it") }
       #expect(server.lines.contains("vl2: the camera has no more pictures; the server goes on without it\n"))
       #expect(server.end() == 0)
     }

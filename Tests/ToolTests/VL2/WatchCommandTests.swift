@@ -72,12 +72,7 @@ import VL2Run
         (try? String(contentsOfFile: folder + "/" + name, encoding: .utf8))?.split(separator: "\n").compactMap
         { Int32($0) } ?? []
       }
-      let limit = ContinuousClock.now + .seconds(120)
-      while numbers("child").count < 2 || numbers("action").isEmpty, process.isRunning,
-        ContinuousClock.now < limit
-      {
-        Thread.sleep(forTimeInterval: 0.02)
-      }
+      Patience.wait(while: process.isRunning) { numbers("child").count >= 2 && !numbers("action").isEmpty }
       let children = numbers("child") + numbers("action")
       #expect(children.count == 3)
       let begin = ContinuousClock.now
@@ -103,17 +98,14 @@ import VL2Run
       ?? []
   }
 
-  /// Whether a process is gone within a minute; one that its new parent has not reaped yet counts as gone.
+  /// Whether a process goes; one that its new parent has not reaped yet counts as gone.
   private func isGone(_ process: Int32) -> Bool {
-    let limit = ContinuousClock.now + .seconds(60)
-    while ContinuousClock.now < limit {
+    Patience.wait {
       let state = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8))?.split(
         separator: ")"
       ).last
-      if state.map({ $0.hasPrefix(" Z") }) ?? true { return true }
-      Thread.sleep(forTimeInterval: 0.02)
+      return state.map { $0.hasPrefix(" Z") } ?? true
     }
-    return false
   }
 
   /// Starts it with a camera and an action that are at work when this returns.
@@ -124,11 +116,8 @@ import VL2Run
         "command:echo $$ >\(folder)/camera; \(camera); while cat \(folder)/stream; do sleep 0.2; done",
         "--every", "1s", "--exec", "echo $$ >\(folder)/action; \(action)", "What is it?",
       ])
-    let limit = ContinuousClock.now + .seconds(120)
     func children() -> [Int32] { numbers(folder + "/camera") + numbers(folder + "/action") }
-    while children().count < 2, process.isRunning, ContinuousClock.now < limit {
-      Thread.sleep(forTimeInterval: 0.02)
-    }
+    Patience.wait(while: process.isRunning) { children().count >= 2 }
     return (process, children())
   }
 
@@ -144,10 +133,7 @@ import VL2Run
           folder, camera: deaf, action: "\(deaf); while :; do sleep 0.05; done")
         #expect(children.count == 2)
         kill(process.processIdentifier, SIGTERM)
-        let limit = ContinuousClock.now + .seconds(60)
-        while !FileManager.default.fileExists(atPath: folder + "/heard"), ContinuousClock.now < limit {
-          Thread.sleep(forTimeInterval: 0.005)
-        }
+        Patience.wait(while: process.isRunning) { FileManager.default.fileExists(atPath: folder + "/heard") }
         kill(process.processIdentifier, SIGTERM)
         process.waitUntilExit()
         for child in children { #expect(isGone(child)) }
