@@ -380,7 +380,8 @@ def test_pictures_that_are_too_large(tmp_path):
 @pytest.mark.parametrize("words_", [
     [], ["-"], ["a.pdf", "--pages", "0"], ["a.pdf", "--rotate", "45"], ["a.pdf", "--resume"], ["a.mp4", "b.mp4"],
     ["a.pdf", "--schema", "s.json", "--format", "csv"], ["a.pdf", "--pages", "9"], ["a.mp4", "--pages", "1"],
-    ["a.pdf", "--per", "document"], ["a.mp4", "--per", "document"], ["a.pdf", "--text-layer", "--format", "csv"], ["a.pdf", "--every", "0"], ["a.pdf", "-o", "/dev/null", "--resume"],
+    ["a.pdf", "--text-layer", "--format", "csv"], ["a.pdf", "--every", "0"], ["a.pdf", "-o", "/dev/null", "--resume"],
+    ["a.pdf", "--per", "document"], ["a.mp4", "--per", "document"],
 ], ids=str)
 def test_usage(tmp_path, words_):
     pdf(tmp_path / "a.pdf", [page(words(1, 1))])
