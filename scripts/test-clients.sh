@@ -73,6 +73,25 @@ llama_server_tests() {
   cp "$wanted" "$folder/requirements.txt"
 }
 
+# Fetches Debian's own manuals as PDF, hundreds of pages, out of packages that are not installed for it.
+manuals() {
+  local folder=$kept/manuals work file
+  [ ! -e "$folder" ] || return 0
+  say "Fetching Debian's manuals"
+  work=$kept/manuals.part
+  rm -rf "$work"
+  mkdir -p "$work/pdf"
+  (cd "$work" && apt-get download -qq -oAPT::Sandbox::User=root debian-policy developers-reference) ||
+    fail "apt cannot fetch debian-policy and developers-reference, which reading-long reads; 'apt-get update' as root may help"
+  for file in "$work"/*.deb; do dpkg-deb -x "$file" "$work/files"; done
+  for file in policy developers-reference; do
+    find "$work/files" \( -name "$file.pdf" -o -name "$file.pdf.gz" \) -exec gzip -dcf {} + >"$work/pdf/$file.pdf"
+    [ -s "$work/pdf/$file.pdf" ] || fail "the package has no $file.pdf any more"
+  done
+  mv -T "$work/pdf" "$folder"
+  rm -rf "$work"
+}
+
 # Runs pytest for a part.
 run() { # VENV FOLDER WORDS...
   local venv=$1 folder=$2
@@ -89,6 +108,7 @@ run_part() {
     page) run page "$tests" test_page.py ;;
     kiosk) run page "$tests" test_kiosk.py ;;
     kiosk-long) run page "$tests" -s kiosk_long.py ;;
+    reading-long) run main "$tests" -s test_reading_long.py ;;
     llama-server)
       PYTHONPATH=$tests/llama_server:$tests run main "$tests/llama_server" test_left_out.py &&
         PYTHONPATH=$tests/llama_server:$tests run main "$kept/llama-server-tests/tests" -p against_vl2 unit
@@ -113,6 +133,7 @@ fi
 for part in "${parts[@]}"; do
   venv "$(needs_venv)"
   [ "$part" != llama-server ] || llama_server_tests
+  [ "$part" != reading-long ] || manuals
 done
 say "Packages are there after $((SECONDS - begin)) s"
 

@@ -33,16 +33,23 @@ no_vivid() { if grep -q '^vivid ' /proc/modules; then wait_for 60 "the end of th
 # start_webcam: a camera on USB, plugged in. say COMMAND...: to it (webcam.py says which); returns when it was done.
 start_webcam() {
   load usb
+  # That of a step which was ended for its time is still plugged in.
+  if [ -e "$WORK/webcam.pid" ]; then kill "$(cat "$WORK/webcam.pid")" 2>/dev/null || true; fi
+  wait_for 60 "the end of another camera of this name" test ! -e "$WEBCAM"
   rm -f "$WORK/webcam"
   "${PYTHON[@]}" "$BOARD/webcam.py" "$BOARD/frames" "$WORK/webcam" >"$WORK/webcam.log" 2>&1 &
   webcam=$!
-  wait_for 60 "the camera's name" test -e "$WEBCAM"
+  echo "$webcam" >"$WORK/webcam.pid"
+  wait_for 180 "the camera's name" named_or_ended
+  [ -e "$WEBCAM" ] || fail "webcam.py has ended: $(cat "$WORK/webcam.log")"
 }
+named_or_ended() { [ -e "$WEBCAM" ] || ! kill -0 "$webcam"; }
 say() {
   local before
   before=$(grep -cx -- "$*" "$WORK/webcam.log" || true)
+  kill -0 "$webcam" 2>/dev/null || fail "webcam.py has ended: $(cat "$WORK/webcam.log")"
   echo "$*" >"$WORK/webcam"
-  wait_for 30 "the camera at '$*'" has_said "$before" "$*"
+  wait_for 60 "the camera at '$*'" has_said "$before" "$*"
 }
 has_said() { [ "$(grep -cx -- "$2" "$WORK/webcam.log")" -gt "$1" ]; }
 
@@ -67,20 +74,23 @@ told() {
 }
 events() { sed -n 's/.*"event": *"\([a-z]*\)".*/\1/p' "$WORK/watch.out" | grep -vx broken | paste -sd ' '; }
 # wait_told SECONDS WORDS: until that is what was told, all of it.
-wait_told() {
-  local end=$((SECONDS + $1))
-  until [ "$(told)" = "$2" ]; do
-    is_watching || fail "vl2 watch has ended: $(cat "$WORK/watch.err" "$WORK/watch.out")"
-    [ "$SECONDS" -lt "$end" ] || fail "told is '$(told)', not '$2', after $1 s: $(tail -n 5 "$WORK/watch.out")"
-    sleep 0.3
-  done
-}
+wait_told() { wait_until "$1" told "$2"; }
 # The same of events alone: what is answered does not matter.
-wait_events() {
+wait_events() { wait_until "$1" events "$2"; }
+wait_until() {                              # wait_until SECONDS COMMAND WORDS
   local end=$((SECONDS + $1))
-  until [ "$(events)" = "$2" ]; do
-    is_watching || fail "vl2 watch has ended: $(cat "$WORK/watch.err" "$WORK/watch.out")"
-    [ "$SECONDS" -lt "$end" ] || fail "events are '$(events)', not '$2', after $1 s: $(tail -n 5 "$WORK/watch.out")"
+  until [ "$("$2")" = "$3" ]; do
+    is_watching || fail "vl2 watch has ended while '$3' was waited for: $(cat "$WORK/watch.err" "$WORK/watch.out")"
+    if [ "$SECONDS" -ge "$end" ]; then
+      echo "the last commands to the camera:"
+      tail -n 8 "$WORK/webcam.log" 2>/dev/null || true
+      echo "what vl2 watch wrote, and on standard error:"
+      tail -n 12 "$WORK/watch.out"
+      tail -n 5 "$WORK/watch.err"
+      echo "the kernel:"
+      dmesg | tail -n 12
+      fail "$2 is '$("$2")', not '$3', after $1 s"
+    fi
     sleep 0.3
   done
 }
@@ -94,8 +104,9 @@ stop_watch() {
   expect_equal "what it said on standard error" "" "$(grep -v demonstration "$WORK/watch.err" || true)"
 }
 end_cameras() {
-  kill "${watch:-}" 2>/dev/null || true
-  kill "${webcam:-}" 2>/dev/null || true
+  local process
+  for process in "${watch:-}" "${reader:-}" "${webcam:-}"; do kill "$process" 2>/dev/null || true; done
   wait
+  rm -f "$WORK/webcam.pid"
   no_vivid
 }

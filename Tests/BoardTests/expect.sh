@@ -19,10 +19,10 @@ expect_no_file() { local f; for f in "$@"; do [ ! -e "$f" ] || fail "$f is there
 
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds.
 wait_for() {
-  local end=$((SECONDS + $1)) what=$2
+  local limit=$1 end=$((SECONDS + $1)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || fail "$what: not within the time"
+    [ "$SECONDS" -lt "$end" ] || fail "$what: not within $limit s ($*)"
     sleep 0.3
   done
 }

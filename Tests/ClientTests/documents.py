@@ -14,6 +14,9 @@ from server import PROGRAMS, ROOT, pocket
 sys.path.append(str(ROOT / "models/pocket/train"))
 import scenes  # noqa: E402
 
+# PDF files of Debian's own packages, which scripts/test-clients.sh fetches for the part that takes minutes.
+MANUALS = ROOT / ".build/clients/manuals"
+
 # A page of pocket's: what it reads at once is a word on a band of this size.
 WIDTH, PITCH, POINTS = 400, 267, 46
 

@@ -191,6 +191,51 @@ def test_output_destroys_nothing(tmp_path):
         (tmp_path / left).unlink()
 
 
+SCHEMA = {"type": "object", "properties": {"shape": {"enum": ["star", "circle"]}, "words": {"type": "array", "items": {
+    "type": "string", "maxLength": 8}, "maxItems": 3}}, "required": ["shape", "words"]}
+
+
+def test_one_value_of_a_document(tmp_path):
+    """All pages are read, then one object is made: of each file one, from bands and from text layers, killed and resumed."""
+    def fits(value):
+        return (set(value) == {"shape", "words"} and value["shape"] in ("star", "circle")
+                and len(value["words"]) <= 3 and all(len(word) <= 8 for word in value["words"]))
+
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps(SCHEMA))
+    drawn = pdf(tmp_path / "drawn.pdf", [page(words(seed, 3), seed=seed) for seed in range(4)])
+    written = PDF()
+    for number in (1, 2, 3):
+        written.text([f"Page {number}", "a star, 3 apples"])
+    written = written.save(tmp_path / "written.pdf")
+    command = [drawn, written, "--schema", schema, "--per", "document", "--lines", "2", "--max-tokens", "60"]
+    whole = read(*command)
+    objects = [json.loads(line) for line in whole.splitlines()]
+    assert [(line["file"], line["pages"]) for line in objects] == [(str(drawn), "1-4"), (str(written), "1-3")]
+    assert all(fits(line["data"]) for line in objects)
+    [line] = read(written, "--schema", schema, "--per", "document", "--text-layer", "--pages", "2-").splitlines()
+    assert fits(json.loads(line)["data"]) and json.loads(line)["pages"] == "2-3"
+
+    out, journal = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part.journal"
+    # After each page and each document, in whatever is done then.
+    for mark in range(1, 9):
+        process = start("read", *command, "-o", out, "--resume")
+        while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") <= mark):
+            time.sleep(0.005)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL)
+        if out.exists():
+            break
+        # One line for the work, and then one for each page and for each document: none is read again.
+        assert mark < journal.read_bytes().count(b"\n") <= 10
+    if not out.exists():
+        assert run("read", *command, "-o", out, "--resume")[0] == 0
+    assert out.read_text() == whole
+    assert sorted(os.listdir(tmp_path)) == ["drawn.pdf", "out.jsonl", "schema.json", "written.pdf"]
+
+
 # Videos
 
 
@@ -336,6 +381,7 @@ def test_pictures_that_are_too_large(tmp_path):
     [], ["-"], ["a.pdf", "--pages", "0"], ["a.pdf", "--rotate", "45"], ["a.pdf", "--resume"], ["a.mp4", "b.mp4"],
     ["a.pdf", "--schema", "s.json", "--format", "csv"], ["a.pdf", "--pages", "9"], ["a.mp4", "--pages", "1"],
     ["a.pdf", "--text-layer", "--format", "csv"], ["a.pdf", "--every", "0"], ["a.pdf", "-o", "/dev/null", "--resume"],
+    ["a.pdf", "--per", "document"], ["a.mp4", "--per", "document"],
 ], ids=str)
 def test_usage(tmp_path, words_):
     pdf(tmp_path / "a.pdf", [page(words(1, 1))])

@@ -1,13 +1,17 @@
-"""What takes minutes of `vl2 read`: forty pages of pocket's, three hundred pages that are killed and go on, twenty minutes
-of video."""
+"""What takes minutes of `vl2 read`: forty pages of pocket's, three hundred pages that are killed and go on, Debian's own
+manuals, twenty minutes of video."""
 
 import json
 import os
 import random
+import re
 import signal
+import subprocess
 import time
 
-from documents import PDF, READ_WORDS, page, pages_of, read, right, shape, start, video, words
+import pytest
+
+from documents import MANUALS, PDF, READ_WORDS, page, pages_of, read, right, run, shape, start, video, words
 
 
 def finish(command, out, rng, kills, longest):
@@ -73,6 +77,58 @@ def test_three_hundred_pages(tmp_path):
         if name == "copied":
             assert [text for _, text in pages] == texts
     assert sorted(os.listdir(tmp_path)) == ["copied.pdf", "copied.txt", "read.pdf", "read.txt"]
+
+
+def finish_by_pages(command, out, rng, kills, pages):
+    """Runs a command with --resume, killed when so many pages chosen at random are written or a little later, to its end.
+    Returns how often it was killed."""
+    journal = out.parent / (out.name + ".part.journal")
+    done = 0
+    for mark in sorted(rng.sample(range(1, pages - 10), kills)):
+        process = start(*command, "-o", out, "--resume")
+        # One line is for the work.
+        while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") <= mark):
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.05))
+        if process.poll() is None:
+            done += 1
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, process.returncode
+    status, _, lines = run(*command, "-o", out, "--resume", seconds=3600)
+    assert status == 0, lines
+    return done
+
+
+@pytest.mark.parametrize("way", ["copied", "read"])
+def test_debians_manuals(tmp_path, way):
+    """Hundreds of pages as people write them: each is there once, in its order, with the same bytes as without kills; copied
+    they are what poppler says, read by pocket whatever it makes of them."""
+    files = sorted(MANUALS.glob("*.pdf"))
+    counts = [int(re.search(r"^Pages: +(\d+)", subprocess.check_output(["pdfinfo", file], text=True), re.M)[1]) for file in files]
+    assert sum(counts) >= 300, (files, counts)
+    options = ["--text-layer"] if way == "copied" else ["--max-tiles", "1", "--columns", "1"]
+    command, out = ["read", *files, "--format", "text", *options], tmp_path / "out.txt"
+    begin = time.monotonic()
+    kills = finish_by_pages(command, out, random.Random(14), 20, sum(counts))
+    killed = time.monotonic() - begin
+    begin = time.monotonic()
+    status, whole, lines = run(*command, seconds=3600)
+    assert status == 0 and whole == out.read_text()
+    heads = [(file, number) for file, count in zip(files, counts) for number in range(1, count + 1)]
+    assert re.findall(r"^\[(.*), page (\d+)\]$", whole, re.M) == [(str(file), str(number)) for file, number in heads]
+    offered = [line for line in lines if "it has a text layer: --text-layer copies that" in line]
+    assert len(offered) == (0 if way == "copied" else len(files))
+    if way == "copied":
+        parts = re.split(r"^\[.*, page \d+\]\n\n", whole, flags=re.M)[1:]
+        for (file, number), part in zip(heads, parts):
+            text = subprocess.check_output(["pdftotext", "-f", str(number), "-l", str(number), "-enc", "UTF-8", "-eol", "unix",
+                                            "-nopgbrk", file, "-"], text=True)
+            # A page without a text of its own is read.
+            assert not text.strip() or part.strip() == text.strip(), (file, number)
+    print(f"{way}: {sum(counts)} pages of {', '.join(file.name for file in files)}: killed {kills} times, {killed:.0f} s; "
+          f"without {time.monotonic() - begin:.0f} s")
+    assert kills == 20 and os.listdir(tmp_path) == ["out.txt"]
 
 
 def peak(*given):

@@ -53,6 +53,9 @@ cp "$work"/busybox/usr/bin/busybox "$initrd/bin/busybox" 2>/dev/null ||
 pack "$initrd/modules" virtio_pci virtio_blk ext4 crc32c_generic
 pack "$folder/cameras/usb" vhci-hcd uvcvideo
 pack "$folder/cameras/vivid" vivid
+for name in usb/*-vhci-hcd usb/*-uvcvideo vivid/*-vivid; do
+  compgen -G "$folder/cameras/$name.ko" >/dev/null || { echo "make-kernel: this kernel has no module $name" >&2; exit 69; }
+done
 cat >"$initrd/init" <<'INIT'
 #!/bin/busybox sh
 # Loads the modules, mounts the root disk, and hands over to what init= names, else to the system's own init.

@@ -19,7 +19,7 @@ struct Read: AsyncParsableCommand {
 
         vl2 read --model tiny.vl2q letter.jpg
         vl2 read report.pdf --pages 3-7 -o report.md
-        vl2 read invoice.pdf --schema invoice.json -o invoice.jsonl
+        vl2 read invoice.pdf --schema invoice.json --per document
         vl2 read film.mp4 --every 10s -o film.jsonl
         vl2 read book.pdf -o book.md --resume
 
@@ -38,7 +38,8 @@ struct Read: AsyncParsableCommand {
     if isVideo { try checkVideo() }
     let format: PageFormat = isVideo ? .json : request.format
     // Text alone that is copied needs no model.
-    let model = reading.textLayer ? try? options.path() : try options.path()
+    let copiesAlone = reading.textLayer && reading.per == .page
+    let model = copiesAlone ? try? options.path() : try options.path()
     let inputs = reading.files + [model, reading.schema].compactMap { $0 }
     if let output = reading.output, !ReadOutput.isStream(output) {
       try ReadOutput.check(output, format.kind, reading: inputs)
@@ -75,7 +76,7 @@ struct Read: AsyncParsableCommand {
     if reading.files.count > 1 { throw ValidationError("A video is read by itself; give it alone.") }
     let others: [(String, Bool)] = [
       ("--pages", reading.pages != nil), ("--schema", reading.schema != nil),
-      ("--text-layer", reading.textLayer),
+      ("--per", reading.per != .page), ("--text-layer", reading.textLayer),
       ("--format", reading.format.map { $0 != .json } ?? false), ("--lines", reading.lines != nil),
       ("--columns", reading.columns != "auto"), ("--rotate", reading.rotate != 0),
     ]
@@ -96,18 +97,20 @@ struct Read: AsyncParsableCommand {
     _ tell: @escaping (String) -> Void
   ) async throws {
     var begun = ""
+    let wantsValues = reading.per == .document
+    let forPages = wantsValues ? request.forPages : request
+    let ask = { (question: Question) async throws -> PartAnswer in
+      let name = begun
+      let answer = try await asker.answer(question) { status.show(name + $0) }
+      return PartAnswer(text: answer.text, isCut: [.maxTokens, .context, .loop].contains(answer.ending))
+    }
     let reader = DocumentReader(
       documents, format: request.format, background: reading.transparency.background,
       copiesText: reading.textLayer
     ) { note in
-      let engine = try await asker.engine()
-      let name = begun
       let sight = try await asker.sight(mostTiles: request.mostTiles)
-      return PageReader(request, sight: sight) { picture, isPart in
-        let answer = try await asker.answer(request.question(picture, isPart: isPart), engine) {
-          status.show(name + $0)
-        }
-        return PartAnswer(text: answer.text, isCut: [.maxTokens, .context, .loop].contains(answer.ending))
+      return PageReader(forPages, sight: sight) { picture, isPart in
+        try await ask(forPages.question(picture, isPart: isPart))
       } note: {
         note($0)
       }
@@ -116,10 +119,27 @@ struct Read: AsyncParsableCommand {
       case .page(let page, let path, let done, let all):
         begun = "\(path), page \(page), \(done + 1) of \(all): "
         status.show(begun)
+      case .value(let path):
+        begun = "\(path), all of it: "
+        status.show(begun)
       case .note(let line): tell(line)
       }
     }
-    try await reader.read(skipping: result.pieces) { try result.write($0, isFailure: $1) }
+    guard wantsValues else {
+      return try await reader.read(skipping: result.pieces) { try result.write($0, isFailure: $1) }
+    }
+    try await reader.readValues(skipping: result.pieces, kept: result.kept) {
+      let engine = try await asker.engine()
+      return ValueReader(request, contextLength: engine.contextLength) {
+        try await engine.promptTokens(of: $0)
+      } ask: {
+        try await ask($0)
+      }
+    } keep: {
+      try result.keep($0)
+    } write: {
+      try result.write($0, isFailure: $1)
+    }
   }
 
   private func readVideo(
@@ -130,13 +150,13 @@ struct Read: AsyncParsableCommand {
     let interval = reading.every.flatMap { DurationText.seconds($0) } ?? 10
     let frames = try VideoFrames(path, every: interval, programs)
     defer { frames.stop() }
-    let engine = try await asker.engine()
+    _ = try await asker.engine()
     var time = ""
     let reader = VideoReader { picture in
       var question = Question(
         request.prompt ?? VideoReader.prompt, pictures: [picture], maxTokens: min(request.maxTokens, 256))
       question.tileLimit = request.mostTiles.map { .tiles($0) } ?? .context
-      let answer = try await asker.answer(question, engine) { status.show(time + $0) }
+      let answer = try await asker.answer(question) { status.show(time + $0) }
       return AnswerText.cleaned(answer.text)
     } tell: { seconds in
       time = "\(path), \(VideoTime.text(seconds)): "
@@ -155,6 +175,7 @@ struct Read: AsyncParsableCommand {
 
     var pieces: Int { file?.pieces ?? 0 }
     var failures: Int { file?.failures ?? streamFailures }
+    var kept: [PageContent] { file?.kept ?? [] }
 
     init(_ reading: ReadOptions, head: String, model: String?, isVideo: Bool) throws {
       name = reading.output ?? "standard output"
@@ -189,6 +210,13 @@ struct Read: AsyncParsableCommand {
       }
     }
 
+    /// What a piece is made of that is not written yet.
+    func keep(_ content: PageContent) throws {
+      try Interruption.check()
+      if let file { return try file.keep(content) }
+      if case .failed = content { streamFailures += 1 }
+    }
+
     func finish() throws { try file?.finish() }
   }
 
@@ -217,9 +245,9 @@ struct Read: AsyncParsableCommand {
     }
 
     /// Asks, until a signal comes.
-    func answer(_ question: Question, _ engine: Engine, show: (String) -> Void) async throws -> Answer {
+    func answer(_ question: Question, show: (String) -> Void) async throws -> Answer {
       try Interruption.check()
-      return try await engine.answer(question).answer { event in
+      return try await engine().answer(question).answer { event in
         try Interruption.check()
         if let status = event.status { show(status) }
       }

@@ -26,6 +26,12 @@ struct ReadOptions: ParsableArguments {
   var schema: String?
 
   @Option(
+    help: ArgumentHelp(
+      "What gets JSON of its own by --schema: each page, or each file, of which all pages are read first.",
+      valueName: "page|document"))
+  var per = ValueUnit.page
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Pages of a PDF file: 3-7, 3- or 3. (default: all)", valueName: "a-b"))
   var pages: String?
@@ -56,7 +62,7 @@ struct ReadOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "What to ask about each page or part of one, or picture of a video, in place of what is made for the format.",
+      "What to ask about each page or part of one, or picture of a video, in place of what is made for the format; with --per document, about the whole text.",
       valueName: "text"))
   var prompt: String?
 
@@ -123,9 +129,16 @@ struct ReadOptions: ParsableArguments {
     if let format, format != .json, schema != nil {
       throw ValidationError("--schema gives JSON; leave --format \(format.rawValue) out.")
     }
-    if textLayer, schema != nil || format == .csv {
+    if per == .document, schema == nil {
+      throw ValidationError("--per document makes JSON of a file by a schema; name it with --schema.")
+    }
+    if textLayer, format == .csv {
+      throw ValidationError("--text-layer copies text as it is, which is no CSV.")
+    }
+    if textLayer, schema != nil, per == .page {
       throw ValidationError(
-        "--text-layer copies text as it is, which is no \(schema != nil ? "JSON of a --schema" : "CSV").")
+        "--text-layer copies text as it is, which is no JSON of a --schema; --per document makes such of all of it."
+      )
     }
   }
 
@@ -153,6 +166,7 @@ struct ReadOptions: ParsableArguments {
       // A model's own digest would take as long as a page.
       "model \(model.flatMap { FileStatus($0)?.bytes } ?? 0)",
     ]
+    if per == .document { settings.append("per document") }
     if let schema { settings.append("schema \(try ReadWork.Input(schema).digest)") }
     return settings
   }
@@ -178,3 +192,9 @@ struct ProgramOptions: ParsableArguments {
 }
 
 extension PageFormat: ExpressibleByArgument {}
+
+/// Of what a schema's value is made.
+enum ValueUnit: String, CaseIterable, ExpressibleByArgument {
+  case page
+  case document
+}

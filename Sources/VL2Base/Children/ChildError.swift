@@ -27,6 +27,9 @@ package enum ChildError: ReportableError, Equatable {
 
   package var hint: Hint {
     switch self {
+    // Those that this project calls by name are in packages of theirs; where others come from, whoever named them knows.
+    case .missing(let program) where ["curl", "ffmpeg"].contains(program):
+      "install the Debian package \(program): 'apt install \(program)'"
     case .missing: "install it, or give the path of another"
     case .notStarted: "check that it is a program for this machine, and the limits of processes and memory"
     case .failed: "run it by hand to see more"

@@ -31,6 +31,9 @@ package final class KeptSource {
   private let longestPause: Double
   private var state = State.running(since: .now)
   private var pause: Double
+  /// Seconds without a frame after which it is started again. They grow as the pauses do: what takes long to begin, on a machine
+  /// that is busy, must not be ended again and again before its first frame.
+  private var patience: Double?
   /// Whether somebody was told that there are no frames.
   private var isMissed = false
   /// The frame with which it came back, for the next call.
@@ -47,6 +50,7 @@ package final class KeptSource {
     self.firstPause = firstPause
     self.longestPause = longestPause
     pause = firstPause
+    patience = hungAfter
   }
 
   deinit { source.stop() }
@@ -96,7 +100,7 @@ package final class KeptSource {
 
   private func arrived(_ frame: Frame) -> Arrival {
     state = .running(since: .now)
-    pause = firstPause
+    (pause, patience) = (firstPause, hungAfter)
     guard isMissed else { return .frame(frame) }
     isMissed = false
     held = frame
@@ -104,8 +108,9 @@ package final class KeptSource {
   }
 
   private func silent(_ since: ContinuousClock.Instant) -> Arrival {
-    guard let hungAfter, (.now - since) / .seconds(1) > hungAfter else { return .nothing }
+    guard let hungAfter, let patience, (.now - since) / .seconds(1) > patience else { return .nothing }
     if source.isRestartable {
+      self.patience = min(2 * patience, max(hungAfter, Self.longestPatience))
       rest()
     } else {
       state = .running(since: .now)
@@ -118,6 +123,8 @@ package final class KeptSource {
     rest()
     return miss(.gone((error as? any ReportableError)?.problem ?? "\(error)"))
   }
+
+  private static let longestPatience = 120.0
 
   private func rest() {
     source.stop()

@@ -27,6 +27,8 @@ package final class StillSource: FrameSource {
 
   package func start() throws {
     stop()
+    // Known from the start, and no reason to try again and again.
+    guard command.isInstalled else { throw ChildError.missing(program: program) }
     due = .now
   }
 

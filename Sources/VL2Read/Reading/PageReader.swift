@@ -25,7 +25,7 @@ package struct PageReader {
   ///
   /// - Throws: what `ask` throws.
   package func read(_ picture: Picture) async throws -> PageContent {
-    let page = picture.turnedUpright(from: Self.orientations[request.quarterTurns & 3])
+    let page = request.turned(picture)
     let ink = Ink(page)
     guard let content = ink.content else {
       note("nothing is on it")
@@ -47,10 +47,6 @@ package struct PageReader {
     return .text(text)
   }
 
-  private static let orientations: [Orientation] = [
-    .upright, .needsClockwise, .turnedHalf, .needsCounterClockwise,
-  ]
-
   private func value(_ page: Picture, _ content: FrameRegion, _ ink: Ink) async throws -> PageContent {
     let lines = TextLines(rows: ink.rows(content), top: content.top)
     let seen = sight.scale(width: content.width, height: content.height) * Double(lines.usualHeight)
@@ -58,10 +54,11 @@ package struct PageReader {
       note("its print is small for reading it at once, as a schema wants")
     }
     let answer = try await ask(part(page, content), false)
-    guard let value = try? JSONReader.read(Array(answer.text.utf8)) else {
-      return .failed("the answer is no whole JSON text; a higher --max-tokens may help")
+    let value = answer.value
+    if case .value(_, isCut: true) = value {
+      note("its answer was ended before it was complete; a higher --max-tokens may help")
     }
-    return .value(value)
+    return value
   }
 
   private func bands(_ block: FrameRegion, _ ink: Ink) -> [Band] {

@@ -1,3 +1,4 @@
+import VL2Base
 import VL2Run
 
 /// What is asked for of each page, and how.
@@ -38,6 +39,20 @@ package struct PageRequest: Sendable {
     }
   }
 
+  /// A page as it is to be read.
+  func turned(_ picture: Picture) -> Picture {
+    let orientations: [Orientation] = [.upright, .needsClockwise, .turnedHalf, .needsCounterClockwise]
+    return picture.turnedUpright(from: orientations[quarterTurns & 3])
+  }
+
+  /// How the pages are read of a document of which one value is made: its question and schema come after them.
+  package var forPages: PageRequest {
+    var request = self
+    // Tables stay what they are.
+    (request.format, request.schema, request.prompt) = (.markdown, nil, nil)
+    return request
+  }
+
   /// - Parameter isPart: whether the picture shows a part of a page.
   package func question(_ picture: Picture, isPart: Bool) -> Question {
     var question = Question(prompt(isPart: isPart), pictures: [picture], maxTokens: maxTokens)
@@ -56,5 +71,13 @@ package struct PartAnswer: Sendable, Equatable {
   package init(text: String, isCut: Bool) {
     self.text = text
     self.isCut = isCut
+  }
+
+  /// What it says under a schema.
+  var value: PageContent {
+    guard let value = try? JSONReader.read(Array(text.utf8)) else {
+      return .failed("the answer is no whole JSON text; a higher --max-tokens may help")
+    }
+    return .value(value, isCut: isCut)
   }
 }

@@ -3,8 +3,8 @@ import VL2Base
 /// What was read of a page.
 package enum PageContent: Sendable, Equatable {
   case text(String)
-  /// A value that fits a schema.
-  case value(JSONValue)
+  /// A value that fits a schema; `isCut` where its answer was ended before it was complete, so something may be missing.
+  case value(JSONValue, isCut: Bool = false)
   /// Nothing is on it.
   case blank
   /// It could not be read.
@@ -40,19 +40,42 @@ package enum PageFormat: String, Sendable, CaseIterable {
   private func body(_ content: PageContent) -> String {
     switch content {
     case .text(let text): text + "\n\n"
-    case .value(let value): String(decoding: value.json, as: UTF8.self) + "\n\n"
+    case .value(let value, _): String(decoding: value.json, as: UTF8.self) + "\n\n"
     case .blank: ""
     case .failed(let reason): "(not read: \(UntrustedText.line(reason)))\n\n"
     }
   }
 
   private func json(_ number: Int, _ file: String?, _ content: PageContent) -> String {
+    Self.line([("page", .integer(number))], file, content)
+  }
+
+  /// A whole document as a line of JSON.
+  ///
+  /// - Parameters:
+  ///   - pages: those that were read.
+  ///   - file: as above.
+  ///   - notRead: the numbers of pages that could not be, so that nothing of them is in the value.
+  package static func document(
+    _ pages: ClosedRange<Int>, of file: String?, _ content: PageContent, notRead: [Int]
+  ) -> String {
+    let numbers = pages.count == 1 ? "\(pages.lowerBound)" : "\(pages.lowerBound)-\(pages.upperBound)"
+    var members: [(String, JSONValue)] = [("pages", .text(numbers))]
+    if !notRead.isEmpty { members.append(("not_read", .array(notRead.map { .integer($0) }))) }
+    return line(members, file, content)
+  }
+
+  private static func line(
+    _ members: [(String, JSONValue)], _ file: String?, _ content: PageContent
+  ) -> String {
     var object: JSONValue = [:]
     if let file { object.append("file", .text(file)) }
-    object.append("page", .integer(number))
+    for (key, value) in members { object.append(key, value) }
     switch content {
     case .text(let text): object.append("text", .text(text))
-    case .value(let value): object.append("data", value)
+    case .value(let value, let isCut):
+      if isCut { object.append("cut", true) }
+      object.append("data", value)
     case .blank: object.append("text", "")
     case .failed(let reason): object.append("error", .text(reason))
     }

@@ -5,12 +5,15 @@ import VL2Base
 ///
 /// Pieces go to `FILE.part`; a line in `FILE.part.journal` says of each how long the file was after it. A piece is on the disk
 /// before its line, so what the journal says is there. Whole lines count alone, and what `FILE.part` has beyond the last of them
-/// is cut off. At the end `FILE.part` becomes `FILE`.
+/// is cut off. At the end `FILE.part` becomes `FILE`. What a piece is made of takes longer to read than to keep, so it stands in
+/// the journal until the piece is there.
 package final class ReadOutput {
   /// How many pieces there are.
   package private(set) var pieces = 0
   /// How many of them tell of something that could not be read.
   package private(set) var failures = 0
+  /// What is kept for the next piece, in the order in which it came.
+  package private(set) var kept: [PageContent] = []
   private let path: String
   private let target: String
   private let part: Int32
@@ -108,10 +111,29 @@ package final class ReadOutput {
     }
     length += text.utf8.count
     pieces += 1
+    kept = []
+    try note(["bytes": .integer(length), "failed": .bool(isFailure)], isFailure: isFailure)
+  }
+
+  /// Keeps what was read for the next piece.
+  ///
+  /// - Throws: `OutputError`.
+  package func keep(_ content: PageContent) throws {
+    guard let json = content.kept else { return }
+    kept.append(content)
+    var isFailure = false
+    if case .failed = content { isFailure = true }
+    try note(
+      ["bytes": .integer(length), "failed": .bool(isFailure), "kept": json], isFailure: isFailure)
+    guard fdatasync(journal) == 0 || errno == EINVAL || errno == EROFS else {
+      throw OutputError(Self.files(path)[1], errno)
+    }
+  }
+
+  private func note(_ line: JSONValue, isFailure: Bool) throws {
     isFresh = false
     if isFailure { failures += 1 }
-    let line: JSONValue = ["bytes": .integer(length), "failed": .bool(isFailure)]
-    try append(String(decoding: line.json, as: UTF8.self) + "\n", to: journal, files[1])
+    try append(String(decoding: line.json, as: UTF8.self) + "\n", to: journal, Self.files(path)[1])
   }
 
   /// Puts the result in its place.
@@ -157,8 +179,14 @@ package final class ReadOutput {
       guard let piece = try? JSONReader.read(Array(line)), case .integer(let bytes)? = piece.member("bytes"),
         bytes >= length, bytes <= there
       else { break }
+      if let json = piece.member("kept") {
+        guard bytes == length, let content = PageContent(kept: json) else { break }
+        kept.append(content)
+      } else {
+        kept = []
+        pieces += 1
+      }
       length = bytes
-      pieces += 1
       if piece.member("failed") == true { failures += 1 }
       end = line.endIndex + 1
     }

@@ -19,7 +19,7 @@ questions:
   - {name: scene, ask: What is in the picture?, tell: always, max_tokens: 20}
 END
 start_service
-systemctl start vl2-kiosk.service
+systemctl start vl2-kiosk.service || { journalctl --no-pager --boot --unit vl2-kiosk.service --lines 20; fail "it did not start"; }
 expect_equal "the kiosk's state" active "$(kiosk ActiveState)"
 wait_for 60 "vl2.service ended" is_inactive
 process=$(kiosk MainPID)
@@ -29,7 +29,7 @@ expect_match "its groups" "$(getent group video | cut -d: -f3)" "$(grep ^Groups:
 curl --silent --no-buffer --max-time 600 http://127.0.0.1:11434/live/events >"$WORK/events" &
 reader=$!
 wait_for 300 "an answer at /live/events" grep -q '"answer"' "$WORK/events"
-kill "$reader"
+kill "$reader" || true
 note "$(grep -m 1 '"answer"' "$WORK/events")"
 wait_for 60 "the answer on the command's input" test -s /run/vl2-kiosk/told
 wait_for 60 "a frame that is kept" compgen -G '/run/vl2-kiosk/frames/vl2-*-1-scene.jpg'

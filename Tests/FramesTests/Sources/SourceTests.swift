@@ -209,6 +209,48 @@ import VL2Run
     }
   }
 
+  /// A source that gives a frame at once, then none, and then takes longer to begin than it may be silent.
+  private final class SlowStarter: FrameSource {
+    let name = "slow"
+    let isLive = true
+    let isRestartable = true
+    let counts = FrameCounts()
+    let frame: Frame
+    var starts = 0
+    var began = ContinuousClock.now
+    var isFirst = true
+
+    init(_ frame: Frame) { self.frame = frame }
+
+    func start() {
+      starts += 1
+      began = .now
+    }
+
+    func stop() {}
+
+    func next(within seconds: Double) -> FrameArrival {
+      if isFirst {
+        isFirst = false
+        return .frame(frame)
+      }
+      usleep(UInt32(seconds * 1e6))
+      return starts > 1 && .now - began > .seconds(0.5) ? .frame(frame) : .nothing
+    }
+  }
+
+  /// It is let begin, however busy the machine is.
+  @Test func slowStarts() throws {
+    let source = SlowStarter(Frame(.encoded(pictures[0])))
+    let kept = KeptSource(source, hungAfter: 0.1, firstPause: 0.01, longestPause: 0.02)
+    try kept.start()
+    var events: [SourceEvent] = []
+    while events.last != .back, source.starts < 20 {
+      if case .event(let event) = kept.next(within: 0.01) { events.append(event) }
+    }
+    #expect(events == [.hung(seconds: 0.1), .back] && source.starts <= 5, "\(events) \(source.starts)")
+  }
+
   @Test func times() {
     #expect(FrameTime(wall: 0, steady: 0).text == "1970-01-01T00:00:00.000Z")
     #expect(FrameTime(wall: 1_796_119_200.25, steady: 0).text == "2026-12-01T10:00:00.250Z")

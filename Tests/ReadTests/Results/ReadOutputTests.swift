@@ -60,6 +60,55 @@ import VL2Read
     }
   }
 
+  /// What is kept for a piece is there until the piece is, wherever work was cut off.
+  @Test func everyCutOfWhatIsKept() throws {
+    let pages: [PageContent] = [.text("one\n\u{1}\"é"), .blank, .failed("torn"), .text("last")]
+    // Two pages for each of two pieces.
+    func goOn(_ output: ReadOutput, upTo end: Int) throws {
+      while output.pieces < 2, 2 * output.pieces + output.kept.count < end {
+        if output.kept.count == 2 {
+          #expect(output.kept == Array(pages[2 * output.pieces..<2 * output.pieces + 2]))
+          try output.write(pieces[output.pieces])
+        } else {
+          try output.keep(pages[2 * output.pieces + output.kept.count])
+        }
+      }
+    }
+    try withTemporaryFolder { folder in
+      let path = folder + "/out.jsonl"
+      let files = ReadOutput.files(path)
+      func begin() throws {
+        let begun = try ReadOutput(path, try work(folder), head: "", resumes: false)
+        try goOn(begun, upTo: 4)
+        #expect(begun.pieces == 1 && begun.kept == [pages[2], pages[3]] && begun.failures == 1)
+      }
+      try begin()
+      let (part, journal) = (try bytes(of: files[0]), try bytes(of: files[1]))
+      let first = try #require(journal.firstIndex(of: 10))
+      var most = 0
+      for cut in Array(stride(from: first + 1, to: journal.count, by: 5)) + [journal.count] {
+        try write(journal.prefix(cut), to: files[1])
+        try write(part, to: files[0])
+        let output = try ReadOutput(path, try work(folder), head: "", resumes: true)
+        let there = 2 * output.pieces + output.kept.count
+        #expect(there >= most && (output.failures == 1) == (there > 2))
+        most = there
+        try goOn(output, upTo: .max)
+        try output.finish()
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == pieces[0] + pieces[1], "\(cut)")
+        try FileManager.default.removeItem(atPath: path)
+      }
+      #expect(most == 4)
+      // Nothing but what was kept is on the disk yet: that is something to go on with.
+      func beginAgain() throws {
+        try ReadOutput(path, try work(folder), head: "", resumes: false).keep(pages[0])
+      }
+      try beginAgain()
+      let again = try ReadOutput(path, try work(folder), head: "", resumes: true)
+      #expect(again.pieces == 0 && again.kept == [pages[0]])
+    }
+  }
+
   @Test func otherWork() throws {
     try withTemporaryFolder { folder in
       let path = folder + "/out.md"
@@ -130,6 +179,14 @@ import VL2Read
     #expect(PageFormat.text.page(3, of: "a.pdf", text).hasPrefix("[a.pdf, page 3]\n\n"))
     #expect(PageFormat.json.page(3, of: nil, .value(["a": 1])) == #"{"page":3,"data":{"a":1}}"# + "\n")
     #expect(PageFormat.json.page(3, of: "a", .failed("b")) == #"{"file":"a","page":3,"error":"b"}"# + "\n")
+    #expect(
+      PageFormat.json.page(3, of: nil, .value([], isCut: true)) == #"{"page":3,"cut":true,"data":[]}"# + "\n")
+    #expect(
+      PageFormat.document(3...3, of: "a", .value(1), notRead: [])
+        == #"{"file":"a","pages":"3","data":1}"# + "\n")
+    #expect(
+      PageFormat.document(3...12, of: nil, .failed("b"), notRead: [4, 12])
+        == #"{"pages":"3-12","not_read":[4,12],"error":"b"}"# + "\n")
     #expect(PageFormat.csv.page(3, of: nil, text) == "3,a,b\n3,1,2\n")
     #expect(PageFormat.csv.page(3, of: "a,b", .text("1")) == "\"a,b\",3,1\n")
   }

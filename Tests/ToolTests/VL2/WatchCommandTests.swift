@@ -339,14 +339,6 @@ import VL2Run
       ] as [([String], Int32, String)] {
         expectFailure(try vl2.run(try words() + more), status: status, naming: part, more)
       }
-      // A program that the camera needs is missing; what starts an emulator needs programs itself.
-      if !Tool.isEmulated {
-        expectFailure(
-          try vl2.run(
-            try words() + ["rtsp://me:secret@127.0.0.1/x", "What?"], environment: ["PATH": folder]),
-          status: 69,
-          naming: "ffmpeg: no such program; install it")
-      }
       expectFailure(
         try vl2.run(["watch", "--model", "/none.vl2q", "-", "What?"]), status: 66,
         naming: "/none.vl2q: no such file")
