@@ -46,7 +46,12 @@ struct BatchServerOptions: ParsableArguments {
     if let retries, !(0...1000).contains(retries) {
       throw ValidationError("--retries \(retries): give a number from 0 to 1000.")
     }
-    if let server { _ = try ServerAddress(server) }
+    guard let server else { return }
+    do {
+      _ = try ServerAddress(server)
+    } catch let fault as ServerFault {
+      throw ValidationError("--server \(fault.line()).")
+    }
   }
 
   private static let mostAtATime = 256

@@ -76,7 +76,7 @@ package final class BatchServer: Sendable {
 
   private func describeOnce() throws -> Description {
     let response = try response(
-      HTTPCall(address, "GET", "/v1/models"), within: min(patience.seconds, Self.shortSeconds))
+      HTTPCall(address, "GET", "/v1/models"), within: Self.shortSeconds)
     let value = try answer(response)
     guard response.status == 200 else { throw refusal(response.status, value) }
     guard case .array(let models)? = value?.member("data"),

@@ -70,7 +70,7 @@ import VL2Serve
       (ok + "Transfer-Encoding: chunked\r\n\r\n-3\r\nabc", "a chunk whose size is no number"),
       (ok + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n", "a chunk whose size is no number"),
       (ok + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n", "has more than 1000 bytes"),
-      (ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", "none of HTTP"),
+      (ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", "a chunk that is longer than it says"),
       (ok + "no header\r\n\r\n", "a header that is none"),
       (ok + " folded: x\r\n\r\n", "a header that is none"),
       (ok + "X: a\nContent-Length: 1\r\n\r\n", "none of HTTP"), (ok + "X: \u{0}\r\n\r\n", "none of HTTP"),
