@@ -12,10 +12,10 @@ VARIANTS ?= $(VARIANT)
 # Those that make test-fast leaves out, since they take seconds: suites, and single tests of others.
 SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Session)Tests/
 SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
-SLOW := $(SLOW)|(Engine|EngineMemory)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
+SLOW := $(SLOW)|(Engine|EngineMemory|BatchServer)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
 SLOW := $(SLOW)|KeepingTests/(conversations|interruptions|givesWay)
 SLOW := $(SLOW)|(Listener|RawRequest|Server|ServeCommand)Tests/|OnlyWayTests/interrupted
-SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand|BatchCommand|DescribeCommand)Tests/
+SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand|Batch(Server)?Command|DescribeCommand)Tests/
 SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
