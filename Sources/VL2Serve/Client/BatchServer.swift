@@ -217,7 +217,8 @@ package final class BatchServer: Sendable {
       throw otherSettings
     }
     switch response.status {
-    case 400, 404, 413, 501:
+    // 503: one that another try does not help, else `answer` would have thrown.
+    case 400, 404, 413, 501, 503:
       guard case .object? = value.member("error") else { break }
       return BatchRequest.Reply(status: response.status, body: value)
     default: break

@@ -252,6 +252,24 @@ import VL2Serve
     }
   }
 
+  /// What another try would not help is an answer at once.
+  @Test func takesRefusals() async throws {
+    let line = try request(["messages": messages("go")])
+    let error = "{\"error\": {\"message\": \"no\"}}"
+    for (status, headers) in [
+      (400, []), (404, []), (413, []), (501, []), (503, ["x-should-retry: false"]),
+    ] as [(Int, [String])] {
+      let server = try StandIn([.send(models), .send(response(status, error, headers))])
+      defer { server.stop() }
+      let client = try client(server.port)
+      let reply = try await offTasks { [name] in
+        try client.reply(to: line, number: 0, name: name, earlier: nil, client.describe(), folder: nil)
+      }
+      #expect(reply.status == status && reply.body == ["error": ["message": "no"]])
+      #expect(server.requests.count == 2)
+    }
+  }
+
   /// A server that is gone is not blamed on lines, nor one that is full.
   @Test func givesUpOnAServer() async throws {
     let line = try request(["messages": messages("go")])
