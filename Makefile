@@ -12,10 +12,10 @@ VARIANTS ?= $(VARIANT)
 # Those that make test-fast leaves out, since they take seconds: suites, and single tests of others.
 SLOW := (Pocket|RowIndependence|InstructionSet|Golden|LatentAttention|DamagedFile|Choice|Session)Tests/
 SLOW := $(SLOW)|(Comparison|RouteTrace|Resume|InterruptedPacking|(Ask|Bench)Command|CommandFailure)Tests/
-SLOW := $(SLOW)|(Engine|EngineMemory)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
+SLOW := $(SLOW)|(Engine|EngineMemory|BatchServer)Tests/|AnswerTests/sameSeed|ExpertStoreTests/(sameTokens|randomSequences)
 SLOW := $(SLOW)|KeepingTests/(conversations|interruptions|givesWay)
 SLOW := $(SLOW)|(Listener|RawRequest|Server|ServeCommand)Tests/|OnlyWayTests/interrupted
-SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand|BatchCommand|DescribeCommand)Tests/
+SLOW := $(SLOW)|(Change|JPEGSplitter|WatchLoop|WatchCommand|Batch(Server)?Command|DescribeCommand)Tests/
 SLOW := $(SLOW)|TokenizerTests/.*(UnderASecond|LinearTime)|GroundedSpansTests/mutations|PictureErrorTests/every
 # The tests measure arithmetic, and C at -O0 is unusable, so tests are optimised too.
 CONFIGURATION := release
@@ -53,6 +53,7 @@ help:
 	@echo "make test-soak        vl2 serve with 16 clients of all kinds while files and descriptors fail; MINUTES=30 SEED=1"
 	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
 	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
+	@echo "make test-deploy      the three ways to many machines, one of them killed: WAYS='parallel slurm nginx' PICTURES=2000 SEED=1"
 	@echo "make test-reading     documents and videos of known content, killed and resumed: a quarter of an hour"
 	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
@@ -118,6 +119,12 @@ test-soak: dependencies
 test-batch: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	python3 Tests/ClientTests/batch.py --pictures $(or $(PICTURES),2000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+
+.PHONY: test-deploy
+test-deploy:
+	@scripts/install-dependencies.sh deploy
+	$(SWIFT) build -c $(CONFIGURATION)
+	python3 Tests/ClientTests/deploy.py --pictures $(or $(PICTURES),2000) --seed $(or $(SEED),1) $(WAYS)
 
 .PHONY: test-reading
 test-reading: dependencies

@@ -19,10 +19,12 @@ done
 for page in "$made"/share/man/*.1; do put_compressed "$page" "share/man/man1/$(basename "$page").gz"; done
 for file in pocket.vl2q demo.png; do put "$made/share/pocket/$file" "share/vl2/pocket/$file"; done
 
-for page in INSTALLING SERVING INTEGRATIONS WATCHING KIOSK BATCH DESCRIBING CONVERTING MODELS GROUNDING SCHEMA; do
+for page in INSTALLING SERVING INTEGRATIONS WATCHING KIOSK BATCH DEPLOY DESCRIBING CONVERTING MODELS GROUNDING SCHEMA; do
   put "docs/$page.md" "share/doc/vl2/$page.md"
 done
 for file in Examples/{nginx,monitoring,kiosk,spoken,home-assistant}/*; do put "$file" "share/doc/vl2/examples/${file#Examples/}"; done
+for file in deploy/parts.sh deploy/*/*; do put "$file" "share/doc/vl2/examples/$file"; done
+chmod 755 "$folder"/share/doc/vl2/examples/deploy/{,*/}*.sh
 put_compressed CHANGELOG.md share/doc/vl2/CHANGELOG.md.gz
 put packaging/debian/copyright share/doc/vl2/copyright
 put_compressed /usr/share/doc/swiftlang/copyright share/doc/vl2/swift-copyright.gz

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install what building and testing vl2 needs and this machine lacks, from Debian's packages.
-# Usage: install-dependencies.sh [lint | clients | packages | board]
-#   also what 'make lint', 'make test-clients', 'make check-packages' and 'make test-packages', or 'make test-board' need
+# Usage: install-dependencies.sh [lint | clients | deploy | packages | board]
+#   also what 'make lint', 'make test-clients', 'make test-deploy', 'make check-packages' and 'make test-packages', or
+#   'make test-board' need
 # Does nothing, and asks nothing, where nothing is missing. Root installs directly; anybody else is asked
 # before sudo runs, and where there is nobody to ask, the command to run is printed instead.
 set -euo pipefail
@@ -11,7 +12,7 @@ fail() { say "$@"; exit 1; }
 
 missing=()
 # Packages that are wanted as programs alone, whose services are not to start, now or with the machine.
-only_programs=(nginx prometheus mosquitto)
+only_programs=(nginx prometheus mosquitto openssh-server slurmctld slurmd munge)
 need_program() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }   # PROGRAM PACKAGE
 need_file() { [ -e "$1" ] || missing+=("$2"); }                         # PATH PACKAGE
 need_library() {                                                        # PKG_CONFIG_NAME PACKAGE
@@ -49,7 +50,7 @@ install_missing() {
   without_services "${install[@]}" >&2
   for package in "${only_programs[@]}"; do
     if [[ " ${missing[*]} " == *" $package "* ]] && command -v systemctl >/dev/null 2>&1; then
-      "$@" systemctl disable --quiet "$package" >&2 || true
+      "$@" systemctl disable --quiet "${package/openssh-server/ssh}" >&2 || true
     fi
   done
 }
@@ -91,6 +92,19 @@ elif [ "${1:-}" = clients ]; then
   # GStreamer's RTSP server, for Debian's own Python.
   /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null ||
     missing+=(python3-gi gir1.2-gst-rtsp-server-1.0)
+elif [ "${1:-}" = deploy ]; then
+  PATH=$PATH:/usr/sbin:/sbin
+  need_program python3 python3
+  need_program nginx nginx
+  need_program sshd openssh-server
+  need_program ssh openssh-client
+  need_program rsync rsync
+  # moreutils has another program of this name.
+  parallel --version 2>/dev/null | grep -q '^GNU parallel' || missing+=(parallel)
+  need_program munged munge
+  need_program slurmctld slurmctld
+  need_program slurmd slurmd
+  need_program sbatch slurm-client
 elif [ "${1:-}" = packages ]; then
   need_program lintian lintian
   need_program readelf binutils

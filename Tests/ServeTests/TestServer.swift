@@ -30,7 +30,7 @@ final class TestServer: Sendable {
   init(
     path: String? = nil, pocket: Bool = false, slow: Bool = false, access: AccessRules = AccessRules(),
     limits: AskingLimits = patient, transport: TransportLimits = .patient,
-    aliases: [String] = ["test"], live: LiveSource? = nil
+    aliases: [String] = ["test"], live: LiveSource? = nil, settings: String? = nil
   ) async throws {
     var options = RuntimeOptions(threads: 2)
     if slow {
@@ -43,7 +43,9 @@ final class TestServer: Sendable {
       keeping: 1 << 26, mostWaiting: 16)
     server = try Server(access: access, limits: limits, live: live) { [log] in log.add($0) }
     listener = try Listener(address: .loopback, port: 0, limits: transport, service: server)
-    server.begin(engine, as: try ServedModel(engine, aliases: aliases), speed: nil)
+    var model = try ServedModel(engine, aliases: aliases)
+    model.settings = settings
+    server.begin(engine, as: model, speed: nil)
   }
 
   deinit { listener.stop() }

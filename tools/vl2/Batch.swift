@@ -9,7 +9,7 @@ struct Batch: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answers a file of questions, in OpenAI's batch lines.",
     usage: """
-      vl2 batch [--model FILE] IN.jsonl -o OUT.jsonl [--images FOLDER] [--resume] [--shard I/N]
+      vl2 batch [--model FILE | --server URL] IN.jsonl -o OUT.jsonl [--images FOLDER] [--resume] [--shard I/N]
       """,
     discussion: """
       Each line of IN.jsonl is a request to /v1/chat/completions, as OpenAI's Batch API takes it; the answer's line is in \
@@ -18,36 +18,82 @@ struct Batch: AsyncParsableCommand {
         vl2 batch --model tiny.vl2q questions.jsonl -o answers.jsonl
         vl2 batch --model tiny.vl2q questions.jsonl -o answers.jsonl --images photos
         vl2 batch --model tiny.vl2q questions.jsonl -o answers.jsonl --resume
+        vl2 batch --server http://192.168.1.20:11434 questions.jsonl -o answers.jsonl --images photos
 
       It ends at SIGTERM or Ctrl-C with what is done, and --resume goes on there; the same after a kill.
 
       Exit status: 0 every line has its answer; 64 wrong usage; 65 some lines have errors instead, or bad model; 66 no such \
-      file; 69 not enough memory; 74 reading or writing failed; 75 another process writes OUT.jsonl.
+      file; 69 not enough memory, or the server is gone; 74 reading or writing failed; 75 another process writes OUT.jsonl, or \
+      the server has no time.
       """)
 
   @OptionGroup(title: "What is asked, and what comes out") var batch: BatchOptions
   @OptionGroup(title: "How questions are answered") var answering: BatchAnswerOptions
+  @OptionGroup(title: "A server in place of a model") var serving: BatchServerOptions
   @OptionGroup(title: "Model and machine") var options: ModelOptions
 
+  func validate() throws {
+    guard serving.server != nil else { return try serving.checkUnused() }
+    let own = [
+      ("--model", options.model != nil), ("--threads", options.threads.threads != nil),
+      ("--exact", options.exact),
+      ("--kv", options.keyValues != nil), ("--memory", !options.memory.isEmpty),
+      ("--context", options.context != nil), ("--no-check", options.unchecked),
+      ("--alias", !answering.naming.alias.isEmpty), ("--max-tiles", answering.maxTiles != nil),
+      ("--background", answering.transparency.chosen != nil),
+    ]
+    if let (name, _) = own.first(where: { $0.1 }) {
+      throw ValidationError(
+        "\(name) with --server: it is for the server to be started with; leave one of them out.")
+    }
+  }
+
   func run() async throws {
-    let shard = try batch.shard.map { try Shard($0) }
-    let input = try BatchInput(batch.input, shard: shard)
-    var limits = answering.limits
-    limits.pictures.folder = try batch.images.map { try ConfinedFolder(path: $0) }
-    let place = try BatchOutput.Place(
-      batch.output, resumes: batch.resume, reading: [AskOptions.file(batch.input), try options.path()])
+    let input = try BatchInput(batch.input, shard: try batch.shard.map { try Shard($0) })
+    let folder = try batch.images.map { try ConfinedFolder(path: $0) }
+    let inputs =
+      try [AskOptions.file(batch.input)] + (serving.server == nil ? [options.path()] : serving.files)
+    let place = try BatchOutput.Place(batch.output, resumes: batch.resume, reading: inputs)
+    let client = try serving.server.map { try serving.client(ServerAddress($0)) }
     Interruption.watch()
+    let (done, refused) =
+      if let client { try ask(client, input, place, folder) } else { try await answer(input, place, folder) }
+    guard refused > 0 else { return }
+    Console.tell("\(place.name): \(refused) of \(BatchInput.lines(done)) could not be answered, and say why")
+    throw ExitCode(ExitStatus.badData.rawValue)
+  }
+
+  /// Has a server answer.
+  ///
+  /// - Returns: how many lines are there, and how many of them have errors.
+  private func ask(
+    _ client: BatchServer, _ input: BatchInput, _ place: BatchOutput.Place, _ folder: ConfinedFolder?
+  ) throws -> (done: Int, refused: Int) {
+    do {
+      let sender = try BatchSender(client, try client.describe(), folder: folder, concurrency: serving.count)
+      defer { sender.close() }
+      return try sender.answer(input, BatchOutput(place))
+    } catch let stopped as BatchServer.Stopped {
+      try Interruption.check()
+      throw stopped
+    }
+  }
+
+  /// Answers here.
+  ///
+  /// - Returns: how many lines are there, and how many of them have errors.
+  private func answer(
+    _ input: BatchInput, _ place: BatchOutput.Place, _ folder: ConfinedFolder?
+  ) async throws -> (done: Int, refused: Int) {
+    var limits = answering.limits
+    limits.pictures.folder = folder
     Heap.returnLargeBlocks()
     Picture.openLibraries()
     let engine = try await options.engine(keeping: nil)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
     let model = try ServedModel(engine, aliases: answering.naming.alias)
     let output = try BatchOutput(place)
-    // What the answers of another run of the same batch could differ by.
-    let settings = [
-      model.digest, model.name, "\(options.exact)", options.keyValues?.rawValue ?? "",
-      "\(engine.contextLength)", "\(limits.mostTiles ?? 0)", "\(limits.pictures.background)",
-    ].joined(separator: " ")
+    let settings = options.batchSettings(model, limits)
     let status = StatusLine()
     var (done, refused) = (0, 0)
     do {
@@ -69,14 +115,10 @@ struct Batch: AsyncParsableCommand {
       try Interruption.check()
       try output.end(after: done)
     } catch {
-      if output.isResumable, done > 0 {
-        Console.tell("\(place.name) holds the answers to \(BatchInput.lines(done)): give --resume to go on")
-      }
+      output.tellOfRest(after: done)
       throw error
     }
-    guard refused > 0 else { return }
-    Console.tell("\(place.name): \(refused) of \(BatchInput.lines(done)) could not be answered, and say why")
-    throw ExitCode(ExitStatus.badData.rawValue)
+    return (done, refused)
   }
 }
 

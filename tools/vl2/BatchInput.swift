@@ -32,6 +32,8 @@ final class BatchInput {
     /// Its line in the file.
     var line: Int
     var request: BatchRequest
+    /// Bytes of the line.
+    var bytes: Int
     /// 64 hexadecimal digits: of the line, of its place among the requests, and of the settings.
     var name: String
     /// The line that has the same `custom_id`.
@@ -105,7 +107,7 @@ final class BatchInput {
 
   /// The next request that is to be answered; nil at the end, or once a signal has come while there is none.
   ///
-  /// - Parameter settings: everything that answers depend on besides the requests.
+  /// - Parameter settings: 64 hexadecimal digits of everything that answers depend on besides the requests.
   /// - Throws: `InputError`.
   func next(_ settings: String) throws -> Next? {
     // Lines before a part are read too: one of its own may have the same `custom_id`.
@@ -125,7 +127,8 @@ final class BatchInput {
       guard range?.contains(count - 1) ?? true else { continue }
       let identity = "\(settings)\n\(count)\n\(hash.finish())"
       return Next(
-        line: line.number, request: request, name: Array(identity.utf8).withUnsafeBytes(sha256Hexadecimal),
+        line: line.number, request: request, bytes: line.bytes.count,
+        name: Array(identity.utf8).withUnsafeBytes(sha256Hexadecimal),
         earlier: earlier)
     }
     return nil

@@ -83,14 +83,23 @@ final class BatchOutput {
   /// Whether a later run can go on with what is there.
   var isResumable: Bool { isFile && old == nil }
 
+  /// Says that a later run can go on, where it can.
+  ///
+  /// - Parameter done: how many lines are there.
+  func tellOfRest(after done: Int) {
+    guard isResumable, done > 0 else { return }
+    Console.tell("\(place.name) holds the answers to \(BatchInput.lines(done)): give --resume to go on")
+  }
+
   /// Takes the line that an earlier run has written for a request.
   ///
-  /// - Returns: the status that it tells; nil where there is no whole line any more, and so it is to be written.
+  /// - Returns: the status that it tells, 0 where no server had answered; nil where there is no whole line any more, and so it is to be written.
   /// - Throws: `FileError` for a line that is none for this request, with this model and these settings.
   func takeOld(_ next: BatchInput.Next) throws -> Int? {
     guard let line = try oldLine() else { return nil }
     let value = try? JSONReader.read(line.bytes, writer: .program)
-    let status = value?.member("response")?.member("status_code")?.number
+    let isUnanswered = value?.member("response") == .null && value?.member("error")?.member("code") != nil
+    let status = isUnanswered ? 0 : value?.member("response")?.member("status_code")?.number
     guard let value, let status, value.member("id") == .text(BatchRequest.id(next.name)),
       value.member("custom_id") == next.request.customID.map({ .text($0) }) ?? .null
     else {

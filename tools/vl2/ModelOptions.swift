@@ -4,6 +4,7 @@ import Glibc
 import VL2Console
 import VL2Measure
 import VL2Run
+import VL2Serve
 
 /// Which model, and how it runs.
 struct ModelOptions: ParsableArguments {
@@ -97,6 +98,12 @@ struct ModelOptions: ParsableArguments {
         "No model given: use --model FILE, set VL2_MODEL, or put one into \(InstalledModels.folder).")
     }
     return path
+  }
+
+  /// What answers to a batch depend on besides its requests.
+  func batchSettings(_ model: ServedModel, _ limits: AskingLimits) -> String {
+    let code = keyValues ?? (exact ? .float32 : .int8)
+    return ServedModel.settings(model, limits, isExact: exact, keyValues: code.rawValue)
   }
 
   private func runtimeOptions(memory: MemoryChoice? = nil) throws -> RuntimeOptions {

@@ -55,7 +55,8 @@ struct Serve: AsyncParsableCommand {
     var speed = speeds.speed
     // It says how many tiles there is time for, which --max-tiles says otherwise.
     if speed == nil, answering.maxTiles == nil { speed = try await engine.measureSpeed() }
-    let model = try ServedModel(engine, aliases: answering.naming.alias)
+    var model = try ServedModel(engine, aliases: answering.naming.alias)
+    model.settings = options.batchSettings(model, answering.limits)
     server.begin(engine, as: model, speed: speed)
     try camera?.start(engine, tiles: answering.maxTiles.map { .tiles($0) } ?? .context)
     for listener in listeners {

@@ -10,9 +10,26 @@ import VL2Run
 /// Source: OpenAI, "Batch API", the request input object and the request output object.
 package struct BatchRequest: Sendable {
   /// The status of HTTP that a request gets, and the body of the response.
-  package struct Reply: Sendable {
-    package var status: Int
+  package struct Reply: Sendable, Equatable {
+    /// nil where no server answered; the body then says why, in `code` and `message`.
+    package var status: Int?
     package var body: JSONValue
+
+    package init(status: Int, body: JSONValue) {
+      (self.status, self.body) = (status, body)
+    }
+
+    /// What is told of a request that no server answered.
+    package init(unanswered code: String, _ message: String) {
+      body = ["code": .text(code), "message": .text(UntrustedText.line(message))]
+    }
+
+    /// - Throws: `error` where it says nothing to whoever wrote the line, and so is no answer to it.
+    init(_ error: any Error) throws {
+      let told = RequestError(error)
+      if told.status == 500 { throw error }
+      self.init(status: told.status, body: told.openAI)
+    }
   }
 
   /// The requester's name for the line; nil where there is none that can be used.
@@ -76,42 +93,43 @@ package struct BatchRequest: Sendable {
     ask: (Question) async throws -> Answer
   ) async throws -> Reply {
     do {
-      if let earlier {
-        throw RequestError.field(
-          "custom_id", "line \(earlier) has the same; give each line its own", code: "duplicate_custom_id")
-      }
-      let fields = try RequestFields(content.get(), path: "")
-      var chat = try ChatRequest(fields, model: model, limits: limits)
-      if chat.asked.isStreamed {
-        throw RequestError.field("stream", "a batch has no streams; leave it out")
-      }
-      if fields["seed"] == nil {
-        chat.asked.question.sampling.seed = UInt64(name.prefix(16), radix: 16) ?? 0
-      }
-      chat.asked.question.readsAnswersAsWritten = false
-      chat.asked.question.tileLimit = limits.mostTiles.map { .tiles($0) } ?? .context
-      chat.format.id = "chatcmpl-" + name.prefix(24)
-      chat.format.callID = "call_" + name.prefix(24)
-      chat.format.created = 0
-      chat.format.tellsTimings = false
-      chat.format.tellsCache = false
+      let chat = try chat(try body(earlier: earlier), name: name, model: model, limits: limits)
       return Reply(status: 200, body: chat.format.body(try await ask(chat.asked.question)))
     } catch {
-      let told = RequestError(error)
-      // What says nothing to whoever wrote the line is no answer to it.
-      if told.status == 500 { throw error }
-      return Reply(status: told.status, body: told.openAI)
+      return try Reply(error)
     }
+  }
+
+  /// The request that it brings.
+  ///
+  /// - Throws: what is wrong with the line.
+  func body(earlier: Int?) throws -> JSONValue {
+    if let earlier {
+      throw RequestError.field(
+        "custom_id", "line \(earlier) has the same; give each line its own", code: "duplicate_custom_id")
+    }
+    return try content.get()
+  }
+
+  /// Reads a request as it is answered.
+  func chat(_ body: JSONValue, name: String, model: ServedModel, limits: AskingLimits) throws -> ChatRequest {
+    let fields = try RequestFields(body, path: "")
+    var chat = try ChatRequest(fields, model: model, limits: limits)
+    try chat.makeRepeatable(fields, name: name, limits: limits)
+    return chat
   }
 
   /// The line that is written.
   package func line(_ reply: Reply, name: String) -> JSONValue {
-    [
-      "id": .text(Self.id(name)), "custom_id": customID.map { .text($0) } ?? .null,
-      "response": [
-        "status_code": .integer(reply.status), "request_id": .text("req_" + name.prefix(24)),
-        "body": reply.body,
-      ], "error": .null,
+    var response = JSONValue.null
+    if let status = reply.status {
+      response = [
+        "status_code": .integer(status), "request_id": .text("req_" + name.prefix(24)), "body": reply.body,
+      ]
+    }
+    return [
+      "id": .text(Self.id(name)), "custom_id": customID.map { .text($0) } ?? .null, "response": response,
+      "error": reply.status == nil ? reply.body : .null,
     ]
   }
 

@@ -13,6 +13,7 @@ extension ServedModel {
       ],
       "max_model_len": .integer(contextLength),
     ]
+    if let settings { entry.append("batch_settings", .text(settings)) }
     if let notice { entry.append("description", .text(notice)) }
     return entry
   }

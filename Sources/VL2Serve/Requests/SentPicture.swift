@@ -12,11 +12,10 @@ enum SentPicture {
   static func url(_ url: String, place: String, limits: PictureLimits) throws -> Picture {
     let scheme = url.prefix { $0 != ":" }.lowercased()
     guard scheme == "data", url.utf8.count > 5 else {
-      let known = ["http", "https", "file", "blob", "ftp"].contains(scheme)
-      if let folder = limits.folder, scheme == "file" || !known, !url.isEmpty {
-        let name = try scheme == "file" ? path(ofFileURL: url, place: place) : url
+      if let folder = limits.folder, let name = try name(url, place: place) {
         return try picture(name, in: folder, place: place, limits: limits)
       }
+      let known = fetchedSchemes.contains(scheme) || scheme == "file"
       throw RequestError.field(
         place,
         known
@@ -62,6 +61,46 @@ enum SentPicture {
 
   // MARK: below a folder
 
+  /// The path that an address names; nil where it is none of a file: then it brings the picture, or is to be refused.
+  static func name(_ url: String, place: String) throws -> String? {
+    let scheme = url.prefix { $0 != ":" }.lowercased()
+    if url.isEmpty || fetchedSchemes.contains(scheme) || (scheme == "data" && url.utf8.count > 5) {
+      return nil
+    }
+    return try scheme == "file" ? path(ofFileURL: url, place: place) : url
+  }
+
+  private static let fetchedSchemes = ["http", "https", "blob", "ftp"]
+
+  /// The bytes of a picture's file; of what is no picture a beginning.
+  static func file(
+    _ name: String, in folder: ConfinedFolder, place: String, limits: PictureLimits
+  ) throws -> [UInt8] {
+    guard name.utf8.count < longestPath else {
+      throw RequestError.field(place, "is no path, and no data: URL", code: "invalid_image_url")
+    }
+    do {
+      let file = try folder.file(name)
+      guard file.length <= limits.fileBytes else {
+        throw PictureError.fileTooLarge(name: label(name, place), limit: limits.fileBytes)
+      }
+      // What is no picture is not read to its end.
+      let bytes = try file.bytes(0..<min(file.length, 2 * FileKind.bytesNeeded))
+      switch FileKind(bytes.drop { $0 == 0x0D || $0 == 0x0A }) {
+      case .jpeg, .png, .webp: return bytes + (try file.bytes(bytes.count..<file.length))
+      default: return bytes
+      }
+    } catch let error as InputError {
+      throw RequestError.field(place, error.line(), code: "invalid_image")
+    } catch let error as PictureError {
+      throw refusal(error, place: place)
+    }
+  }
+
+  private static func label(_ name: String, _ place: String) -> String {
+    "\(place): \(UntrustedText.quoted(name))"
+  }
+
   /// The path in `file:///srv/a%20b.jpg`, or in `file:a.jpg`, which is relative.
   private static func path(ofFileURL url: String, place: String) throws -> String {
     var rest = url.dropFirst("file:".count)
@@ -89,27 +128,8 @@ enum SentPicture {
   private static func picture(
     _ name: String, in folder: ConfinedFolder, place: String, limits: PictureLimits
   ) throws -> Picture {
-    guard name.utf8.count < longestPath else {
-      throw RequestError.field(place, "is no path, and no data: URL", code: "invalid_image_url")
-    }
-    do {
-      let file = try folder.file(name)
-      let label = "\(place): \(UntrustedText.quoted(name))"
-      guard file.length <= limits.fileBytes else {
-        throw PictureError.fileTooLarge(name: label, limit: limits.fileBytes)
-      }
-      // What is no picture is not read to its end.
-      var bytes = try file.bytes(0..<min(file.length, 2 * FileKind.bytesNeeded))
-      switch FileKind(bytes.drop { $0 == 0x0D || $0 == 0x0A }) {
-      case .jpeg, .png, .webp: bytes += try file.bytes(bytes.count..<file.length)
-      default: break
-      }
-      return try picture(bytes, name: label, place: place, limits: limits)
-    } catch let error as InputError {
-      throw RequestError.field(place, error.line(), code: "invalid_image")
-    } catch let error as PictureError {
-      throw refusal(error, place: place)
-    }
+    let bytes = try file(name, in: folder, place: place, limits: limits)
+    return try picture(bytes, name: label(name, place), place: place, limits: limits)
   }
 
   private static func picture(_ bytes: [UInt8], name: String, place: String, limits: PictureLimits) throws

@@ -21,6 +21,9 @@ package struct ServedModel: Sendable {
   var code: String
   /// 64 hexadecimal digits that tell the file from others.
   package var digest: String
+  /// What answers to a batch depend on besides its requests: `settings(_:_:isExact:keyValues:)`; nil where it is not known,
+  /// and no batch is answered.
+  package var settings: String?
 
   /// - Parameter aliases: the first one is the name; the file's is then one more alias.
   /// - Throws: `InputError` where the file cannot be read.
@@ -45,6 +48,14 @@ package struct ServedModel: Sendable {
       try file.bytes(part).withUnsafeBytes(hash.append)
     }
     digest = hash.finish()
+  }
+
+  /// A model of another server, as far as reading requests to it needs it.
+  init(elsewhere name: String, aliases: [String], contextLength: Int) {
+    self.name = name
+    self.aliases = aliases
+    self.contextLength = contextLength
+    (fileName, weightCount, code, digest) = ("", 0, "", "")
   }
 
   /// The number of weights, as people write it: `3.4B`.

@@ -235,9 +235,13 @@ package final class Server: HTTPService {
     let fields = try RequestFields(body: request.body)
     switch route {
     case .chat, .countTokens:
-      let chat = try ChatRequest(fields, model: model, limits: limits)
+      let mark = route == .chat ? try BatchMark(request.head) : nil
+      try mark?.check(model)
+      var chat = try ChatRequest(fields, model: model, limits: limits)
+      if let mark { try chat.makeRepeatable(fields, name: mark.name, limits: limits) }
       if route == .chat {
-        try ask(chat.asked, chat.format, request, route, exchange, engine, place)
+        try ask(
+          chat.asked, chat.format, request, route, exchange, engine, place, isOfBatch: mark != nil)
       } else {
         count(chat.asked.question, chat.format, exchange, engine, place)
       }
@@ -260,13 +264,15 @@ package final class Server: HTTPService {
 
   private func ask(
     _ asked: Asked, _ format: any AnswerFormat, _ request: HTTPRequest, _ route: Route,
-    _ exchange: Exchange, _ engine: Engine, _ place: Place
+    _ exchange: Exchange, _ engine: Engine, _ place: Place, isOfBatch: Bool = false
   ) throws {
     var question = asked.question
     let left = limits.deadline - (ContinuousClock.now - request.head.arrived) / .seconds(1)
     guard left > 0 else { throw late }
     question.timeLimit = left
-    if let most = limits.mostTiles {
+    if isOfBatch {
+      // How closely pictures are looked at must not depend on how fast this machine is.
+    } else if let most = limits.mostTiles {
       question.tileLimit = .tiles(most)
     } else if let speed {
       question.tileLimit = .halfOfTimeLimit(at: speed)
@@ -284,10 +290,13 @@ package final class Server: HTTPService {
       if case .planned = event { place.work() }
       watch.see(event)
     } fault: { [self] answer, hadItsTurn in
-      let error = fault(answer, hadItsTurn)
+      var error = fault(answer, hadItsTurn)
+      let outcome = AnswerOutcome(answer, told: error)
+      // What time has cut short is another answer than that of a faster machine.
+      if error == nil, isOfBatch, answer.ending == .timeLimit { error = tooSlow }
       // Before the client knows: its next question is to find the place free, and the figures to be right.
       metrics.note(
-        answer, watch, AnswerOutcome(answer, told: error), hadItsTurn: hadItsTurn, pictures: pictures)
+        answer, watch, outcome, hadItsTurn: hadItsTurn, pictures: pictures)
       place.leave()
       return error
     } end: { [self] answer in
@@ -313,6 +322,12 @@ package final class Server: HTTPService {
   private var late: RequestError {
     .busy(
       "the time of \(NumberText.fixed(limits.deadline, 0)) s was over before the question's turn came; try again later",
+      retryAfter: places.retryAfter, status: 503, code: RequestError.lateCode)
+  }
+
+  private var tooSlow: RequestError {
+    .busy(
+      "the answer was not complete within \(NumberText.fixed(limits.deadline, 0)) s; give the server a longer --deadline for batches",
       retryAfter: places.retryAfter, status: 503, code: RequestError.lateCode)
   }
 
