@@ -53,6 +53,7 @@ help:
 	@echo "make test-soak        vl2 serve with 16 clients of all kinds while files and descriptors fail; MINUTES=30 SEED=1"
 	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
 	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
+	@echo "make test-lmms-eval   lmms-eval asks vl2 serve pocket's questions, offline, and finds as many right as vl2 eval"
 	@echo "make test-reading     documents and videos of known content, killed and resumed: a quarter of an hour"
 	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
@@ -118,6 +119,11 @@ test-soak: dependencies
 test-batch: dependencies
 	$(SWIFT) build -c $(CONFIGURATION)
 	python3 Tests/ClientTests/batch.py --pictures $(or $(PICTURES),2000) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+
+.PHONY: test-lmms-eval
+test-lmms-eval: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh lmms-eval
 
 .PHONY: test-reading
 test-reading: dependencies
