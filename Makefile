@@ -54,6 +54,7 @@ help:
 	@echo "make test-kiosk       the page for a screen in Chromium for 10 minutes, with 2,000 answers and events; MINUTES, EVENTS"
 	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
 	@echo "make test-deploy      the three ways to many machines, one of them killed: WAYS='parallel slurm nginx' PICTURES=2000 SEED=1"
+	@echo "make test-lmms-eval   lmms-eval asks vl2 serve pocket's questions, offline, and finds as many right as vl2 eval"
 	@echo "make test-reading     documents and videos of known content, killed and resumed: a quarter of an hour"
 	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
@@ -125,6 +126,11 @@ test-deploy:
 	@scripts/install-dependencies.sh deploy
 	$(SWIFT) build -c $(CONFIGURATION)
 	python3 Tests/ClientTests/deploy.py --pictures $(or $(PICTURES),2000) --seed $(or $(SEED),1) $(WAYS)
+
+.PHONY: test-lmms-eval
+test-lmms-eval: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/test-clients.sh lmms-eval
 
 .PHONY: test-reading
 test-reading: dependencies

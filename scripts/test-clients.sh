@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run `vl2 serve` with the bundled model against the programs that speak to such a server, and against what no program
 # should send. Tests/ClientTests/README.md says what each part is.
-# Usage: test-clients.sh [PART...]           all parts where none is named; kiosk-long and reading-long by their names alone
+# Usage: test-clients.sh [PART...]           all parts where none is named; kiosk-long, reading-long and lmms-eval by their names alone
 #        test-clients.sh --run FILE WORD...    a program of Tests/ClientTests with the packages of most parts
 # Two lanes run side by side: parts that mostly wait, and the others. What a part prints comes when it ends.
 # VL2_BUILD names the folder of vl2 and vl2-convert (.build/release). Python packages and downloaded tests are kept in
@@ -15,7 +15,7 @@ kept=$root/.build/clients
 all=(openai openai-1.65 responses batch ollama llm langchain instructor pydantic-ai litellm frigate home raw-http limits metrics
   openapi page kiosk mistreatment slow-clients llama-server integrations nginx watch watch-streams watch-examples rtsp reading)
 # Those that run where they are named.
-named=(kiosk-long reading-long)
+named=(kiosk-long reading-long lmms-eval)
 # Those that take little of the processors' time for the time that they take.
 waiting=(limits mistreatment slow-clients watch rtsp)
 
@@ -50,12 +50,18 @@ export LITELLM_LOCAL_MODEL_COST_MAP=True PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERS
 
 # Makes a venv with exactly what its file lists, or takes the one of an earlier run if the file is the same.
 venv() { # NAME
-  local folder=$kept/venv/$1 wanted=$tests/requirements/$1.txt
+  local folder=$kept/venv/$1 wanted=$tests/requirements/$1.txt words=()
   cmp -s "$wanted" "$folder/requirements.txt" && return
   say "Installing the Python packages of $wanted"
   rm -rf "$folder"
   python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+  if [ "$1" = lmms-eval ]; then
+    # Of what it names, the list has what is really imported, and a torch that only PyTorch's own index has.
+    words=(--no-deps)
+    "$folder/bin/pip" install --quiet --no-deps "$(grep ^torch= "$wanted")" 2>/dev/null ||
+      "$folder/bin/pip" install --quiet --no-deps --index-url https://download.pytorch.org/whl/cpu "$(grep ^torch= "$wanted")"
+  fi
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "${words[@]}" --requirement "$wanted"
   cp "$wanted" "$folder/requirements.txt"
 }
 
@@ -105,6 +111,7 @@ run_part() {
     openai-1.65) run openai-1.65 "$tests" test_openai.py ;;
     instructor) run instructor "$tests" test_instructor.py ;;
     litellm) run litellm "$tests" test_litellm.py ;;
+    lmms-eval) run lmms-eval "$tests" -s test_lmms_eval.py ;;
     page) run page "$tests" test_page.py ;;
     kiosk) run page "$tests" test_kiosk.py ;;
     kiosk-long) run page "$tests" -s kiosk_long.py ;;
@@ -119,7 +126,7 @@ run_part() {
 
 needs_venv() {
   case $part in
-    openai-1.65 | instructor | litellm | page) echo "$part" ;;
+    openai-1.65 | instructor | litellm | lmms-eval | page) echo "$part" ;;
     kiosk | kiosk-long) echo page ;;
     *) echo main ;;
   esac

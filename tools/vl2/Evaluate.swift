@@ -11,12 +11,15 @@ struct Evaluate: AsyncParsableCommand {
     abstract: "Counts right answers to questions whose answers are known, or compares two models.",
     usage: """
       vl2 eval [--model FILE] --items ITEMS.jsonl
+      vl2 eval [--model FILE] --tsv BENCHMARK.tsv
       vl2 eval [--model FILE] --against OTHER --images FOLDER --questions FILE
       """,
     discussion: """
       ITEMS.jsonl holds one JSON object a line; docs/EVALUATING.md specifies them and what counts as right:
 
         {"task": "dogs", "images": ["a.jpg"], "question": "How many?", "answer": "3"}
+
+      With --tsv, asks the questions of a benchmark in VLMEvalKit's form and scores the answers by its published rule.
 
       With --against, asks two models every question of a file about every picture of a folder, and says how near \
       the model is to the other one.
@@ -49,8 +52,8 @@ struct Evaluate: AsyncParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("The longest answer, in tokens.", valueName: "n"))
-  var maxTokens = 128
+    help: ArgumentHelp("The longest answer, in tokens. (default: 128; 2048 with --tsv)", valueName: "n"))
+  var maxTokens: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -61,21 +64,28 @@ struct Evaluate: AsyncParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var yardstick: YardstickOptions
   @OptionGroup var transparency: BackgroundOption
   @OptionGroup var options: ModelOptions
 
   func validate() throws {
-    if maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
+    if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): give at least 1.") }
     if against != nil || images != nil || questions != nil {
       guard against != nil, images != nil, questions != nil else {
         throw ValidationError("--against, --images and --questions belong together: give all three.")
       }
       if items != nil { throw ValidationError("--items does not go with --against: give one of them.") }
+      if yardstick.tsv != nil { throw ValidationError("--tsv does not go with --against: give one of them.") }
       if answers != nil { throw ValidationError("--answers does not go with --against; --json has them.") }
+    } else if yardstick.tsv != nil {
+      if items != nil { throw ValidationError("--items does not go with --tsv: give one of them.") }
+      if yardstick.resume, answers == nil {
+        throw ValidationError("--resume goes on with --answers: give the file that holds them.")
+      }
     } else if items == nil {
       throw ValidationError(
-        "No questions given: use --items FILE, or --against with --images and --questions.")
+        "No questions given: use --items FILE, --tsv FILE, or --against with --images and --questions.")
     }
   }
 
@@ -83,13 +93,30 @@ struct Evaluate: AsyncParsableCommand {
     if let against, let images, let questions {
       let report = try CompareModels(
         model: options.open(), reference: options.open(against), images: images, questions: questions,
-        background: transparency.background, limit: limit, maxTokens: maxTokens
+        background: transparency.background, limit: limit, maxTokens: maxTokens ?? Self.usualMaxTokens
       ).run()
+      Console.write(try json ? JSONOutput.text(report) : report.text)
+    } else if let tsv = yardstick.tsv {
+      let report = try await benchmark(tsv).run()
       Console.write(try json ? JSONOutput.text(report) : report.text)
     } else if let items {
       try await countRightAnswers(items)
     }
   }
+
+  private func benchmark(_ tsv: String) throws -> BenchmarkRun {
+    let file = try BenchmarkFile(tsv, yardstick.yardstick(of: tsv), limit: limit)
+    let inputs = try [tsv, options.path()]
+    return BenchmarkRun(
+      file: file, options: options,
+      // As the published processor does, unless somebody wants it otherwise.
+      background: transparency.chosen ?? .dropped, maxTokens: maxTokens ?? BenchmarkRun.publishedMaxTokens,
+      answerPlace: try answers.map {
+        try BenchmarkAnswers.Place($0, resumes: yardstick.resume, reading: inputs)
+      })
+  }
+
+  private static let usualMaxTokens = 128
 
   private func countRightAnswers(_ items: String) async throws {
     let list = try EvaluationItem.load(items, limit: limit)
@@ -105,7 +132,7 @@ struct Evaluate: AsyncParsableCommand {
       defer { status.clear() }
       for item in list {
         let answer = try await item.answer(
-          by: engine, background: transparency.background, maxTokens: maxTokens)
+          by: engine, background: transparency.background, maxTokens: maxTokens ?? Self.usualMaxTokens)
         let isRight = item.expected.accepts(answer)
         evaluation.add(task: item.task, isRight: isRight)
         try answerFile?.append(item, answer: answer, isRight: isRight)
