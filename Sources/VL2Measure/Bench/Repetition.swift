@@ -17,7 +17,7 @@ package struct Repetition: Sendable {
     let end = ContinuousClock.now + .seconds(min(seconds, 1e9))
     let first = try measure()
     var values: [Double] = []
-    while values.count < runs, values.isEmpty && seconds.isInfinite || ContinuousClock.now < end {
+    while values.count < runs, ContinuousClock.now < end {
       values.append(try measure())
     }
     return values.isEmpty ? [first] : values
