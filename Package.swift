@@ -89,7 +89,8 @@ let package = Package(
     .testTarget(
       name: "RunTests",
       dependencies: [
-        "VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "TestSupport", "TestModels", "TestRuntime",
+        "VL2Base", "VL2Quant", "VL2Run", "SIMDKernels", "SystemSupport", "TestSupport", "TestModels",
+        "TestRuntime",
       ]),
     .testTarget(
       name: "MeasureTests",
@@ -116,7 +117,7 @@ let package = Package(
       name: "ToolTests",
       dependencies: [
         "vl2", "vl2-convert", "TwoSessions", "EngineSoak", "VL2Console", "VL2Base", "VL2Quant", "VL2Run",
-        "TestSupport", "TestModels",
+        "SystemSupport", "TestSupport", "TestModels",
         "TestRuntime", "TestFrames",
       ]),
   ],

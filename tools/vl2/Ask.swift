@@ -54,7 +54,8 @@ struct Ask: AsyncParsableCommand {
     let begin = ContinuousClock.now
     let texts = asking.ground.isEmpty ? [try questionText()] : asking.ground
     // Several questions about one picture look at it once.
-    let engine = try await options.engine(keeping: texts.count > 1 ? nil : 0)
+    let engine = try await options.engine(
+      keeping: texts.count > 1 ? nil : 0, readingAhead: picturePaths.isEmpty ? .forText : .forPictures)
     if let notice = engine.demonstrationNotice { Console.tell(notice) }
     let opening = ContinuousClock.now - begin
     var speeds = SpeedCache(engine, exact: options.exact, reading: inputs)
@@ -156,8 +157,9 @@ struct Ask: AsyncParsableCommand {
 
   /// Asks, and writes the answer as it comes.
   private func answer(_ asked: Asked, _ engine: Engine, _ speeds: SpeedCache) async throws -> Answer {
-    let status = StatusLine()
+    let status = AnswerProgress(engine)
     defer { status.clear() }
+    status.show("")
     let isChosen = !asking.choosing.texts.isEmpty
     let isWritten = !asking.json && !isChosen
     // A person gets boxes in words, once they are there; a program what the model writes.
@@ -169,7 +171,9 @@ struct Ask: AsyncParsableCommand {
       switch event {
       case .planned(let plan, _):
         let room = isChosen ? nil : plan.note(ofRoom: answering.maxTokens, engine)
+        status.clear()
         for case let note? in [plan.note(), room, looking.estimate(plan, speeds)] { Console.tell(note) }
+        status.show("")
       case .text(let piece, _) where isWritten && !isWords:
         status.clear()
         written.write(start + piece)

@@ -12,6 +12,7 @@ struct Bench: ParsableCommand {
     usage: """
       vl2 bench [--model FILE] [--runs N] [--json]
       vl2 bench [--model FILE] --memory SIZE ... [--read-limit SIZE] [--plot OUT.svg]
+      vl2 bench [--model FILE] --report
       vl2 bench --kernels
       vl2 bench [--model FILE] --reuse [--runs N] [--json]
       """,
@@ -23,6 +24,9 @@ struct Bench: ParsableCommand {
       bytes that were missed allow at the speed at which this machine reads:
 
         vl2 bench --memory 1400M --memory 900M --memory 420M --plot memory.svg
+
+      With --report it writes all of that and what there is to know of this computer as Markdown, to paste into an issue \
+      (docs/BOARDS.md); a Raspberry Pi 4 takes about six minutes.
 
       With --kernels it measures the kernels of every instruction set that this processor has, each alone on one \
       thread; that needs no model.
@@ -41,6 +45,9 @@ struct Bench: ParsableCommand {
 
   @Flag(help: "Measure what a camera saves whose picture changes in one place.")
   var reuse = false
+
+  @Flag(help: "Write a report of this computer and of what was measured, to paste into an issue.")
+  var report = false
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -78,6 +85,10 @@ struct Bench: ParsableCommand {
     if reuse && (kernels || stages || !options.memory.isEmpty) {
       throw ValidationError("--reuse goes with neither --kernels nor --stages nor --memory.")
     }
+    if report && (kernels || stages || reuse || json || !options.memory.isEmpty) {
+      throw ValidationError(
+        "--report goes with neither --kernels nor --stages nor --reuse nor --memory nor --json.")
+    }
     if !(1...1000).contains(runs) { throw ValidationError("--runs \(runs): give a number from 1 to 1000.") }
   }
 
@@ -89,6 +100,7 @@ struct Bench: ParsableCommand {
       return Console.write(json ? try JSONOutput.text(report) : report.table)
     }
     if !options.memory.isEmpty { return try sweep() }
+    if report { return try writeReport() }
     func open() throws -> Model { try options.open() }
     let status = StatusLine()
     defer { status.clear() }
@@ -120,51 +132,46 @@ struct Bench: ParsableCommand {
     Console.write(json ? try JSONOutput.text(report) : report.table)
   }
 
-  private func table(_ b: Benchmark) -> String {
-    let perSecond = "tokens/s"
-    func number(_ value: Double) -> String { NumberText.rounded(value) }
-    let limit = "\(number(b.writeLimit)) \(perSecond)"
-    func percent(_ share: Double) -> String { "\(number(100 * share)) %" }
-    let promptLimit = Double(b.promptTokens) / b.promptLimitSeconds
-    let rows: [[String]] = [
-      ["opening", "\(number(b.openSeconds)) s", "", ""],
-      ["first token, photo of 1200 x 800", "\(number(b.firstTokenSeconds)) s", "", ""],
-      [
-        "one tile", "\(number(b.tileSeconds)) s", "\(number(b.tileLimitSeconds)) s",
-        percent(b.tileLimitSeconds / b.tileSeconds),
-      ],
-      [
-        "five tiles, each", "\(number(b.tileSecondsOfFive)) s", "\(number(b.tileLimitSeconds)) s",
-        percent(b.tileLimitSeconds / b.tileSecondsOfFive),
-      ],
-      [
-        "prompt of \(b.promptTokens) tokens", "\(number(b.promptTokensPerSecond)) \(perSecond)",
-        "\(number(promptLimit)) \(perSecond)", percent(b.promptTokensPerSecond / promptLimit),
-      ],
-      [
-        "writing \(b.writtenTokens) tokens at context 0", "\(number(b.writeTokensPerSecond)) \(perSecond)",
-        limit, percent(b.bandwidthShare),
-      ],
-      [
-        "writing \(b.writtenTokens) tokens at context \(b.context)",
-        "\(number(b.writeTokensPerSecondFar)) \(perSecond)", limit,
-        percent(b.writeTokensPerSecondFar / b.writeLimit),
-      ],
-      ["anonymous memory, peak", "\(ByteSize(bytes: b.peakAnonymousBytes))", "", ""],
-      ["reading mapped weights", "\(number(b.readBytesPerSecond / 1e9)) GB/s", "", ""],
-      ["int8 multiply-adds, twice", "\(number(b.int8OperationsPerSecond / 1e9)) GOP/s", "", ""],
-      ["float multiply-adds, twice", "\(number(b.floatOperationsPerSecond / 1e9)) GFLOP/s", "", ""],
-      ["weights that a token reads", "\(number(Double(b.weightBytesPerToken) / 1e6)) MB", "", ""],
-    ]
-    var table = TextTable(["measured", "", "limit", "share"], alignment: "lrrr")
-    for row in rows { table.append(row) }
-    let threads = "\(b.threads) \(b.threads == 1 ? "thread" : "threads")"
-    var text = "\(threads), \(b.isa), \(b.runs == 1 ? "one run" : "medians of \(b.runs) runs")\n\n"
-    text += table.text
-    if b.context < 3500 {
-      text += "\nThe model's context ends before 3,500 + \(b.writtenTokens) positions.\n"
+  private func table(_ measured: Benchmark) -> String {
+    var table = TextTable(Benchmark.header, alignment: "lrrr")
+    for row in measured.rows { table.append(row) }
+    return measured.manner + "\n\n" + table.text + "\n" + measured.notes.map { $0 + "\n" }.joined()
+  }
+
+  /// After so many seconds no further run of a thing begins, so that slow boards have a report within minutes.
+  private static let reportSeconds = 20.0
+
+  private func writeReport() throws {
+    let path = try options.path()
+    let begin = ContinuousClock.now
+    let before = Machine()
+    let processors = before.processors.fast
+    let storage = StorageSpeed.measure(path)
+    let record = HeatRecord { Heat(root: "", processors: processors) }
+    defer { record.end() }
+    let status = StatusLine()
+    defer { status.clear() }
+    var file: (path: String, bytes: Int, hash: String)?
+    func open() throws -> Model {
+      let model = try options.open()
+      if file == nil {
+        file = (path, FileStatus(path)?.bytes ?? 0, model.file.manifestHash)
+      }
+      return model
     }
-    return text
+    let measured = try Benchmark(runs: runs, seconds: Self.reportSeconds, open: open) {
+      status.show("measuring: \($0)")
+    }
+    record.end()
+    let after = Machine()
+    status.clear()
+    guard let file else { return }
+    let model = MachineReport.Model(
+      path: file.path, bytes: file.bytes, speed: storage, device: StorageDevice(of: path))
+    let report = BoardReport(
+      measured, model: model, manifestHash: file.hash, before: before, after: after, looks: record.looks,
+      seconds: (ContinuousClock.now - begin) / .seconds(1))
+    Console.write(report.markdown)
   }
 }
 
@@ -188,6 +195,8 @@ extension Bench {
       case readBytesPerSecond, weightBytesPerToken, int8OperationsPerSecond, floatOperationsPerSecond
       case writeTokensPerSecondFar = "write_tokens_per_second_at_3500"
       case bandwidthShare = "write_bandwidth_share"
+      case readWay
+      case cacheBytes = "last_level_cache_bytes"
       case tileShare = "tile_peak_share"
       case promptShare = "prompt_peak_share"
     }
@@ -211,6 +220,8 @@ extension Bench {
       try object.encode(measured.readBytesPerSecond, forKey: .readBytesPerSecond)
       try object.encode(measured.weightBytesPerToken, forKey: .weightBytesPerToken)
       try object.encode(measured.bandwidthShare, forKey: .bandwidthShare)
+      try object.encode(measured.readWay, forKey: .readWay)
+      try object.encodeIfPresent(measured.cacheBytes, forKey: .cacheBytes)
       try object.encode(measured.int8OperationsPerSecond, forKey: .int8OperationsPerSecond)
       try object.encode(measured.floatOperationsPerSecond, forKey: .floatOperationsPerSecond)
       try object.encode(measured.tileLimitSeconds / measured.tileSeconds, forKey: .tileShare)

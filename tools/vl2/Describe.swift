@@ -81,7 +81,7 @@ struct Describe: AsyncParsableCommand {
     _ jobs: [Job], isNamed: Bool, _ engine: Engine, _ speaker: Speaker?, _ failure: inout Int32?
   ) async throws {
     var speeds = SpeedCache(engine, exact: options.exact, reading: jobs.map(\.picture))
-    let status = StatusLine()
+    let status = AnswerProgress(engine)
     defer { status.clear() }
     for (index, job) in jobs.enumerated() {
       try Interruption.check()

@@ -42,6 +42,11 @@ struct ModelOptions: ParsableArguments {
   @Flag(name: .customLong("no-check"), help: "Do not check weights for damage when they are first read.")
   var unchecked = false
 
+  @Flag(
+    name: .customLong("no-read-ahead"),
+    help: "Read the model's file when its parts are wanted, not in advance while a picture is looked at.")
+  var readsLate = false
+
   func validate() throws {
     if exact, keyValues == .int8 {
       throw ValidationError("--kv int8 with --exact: exact attention keeps float32; leave one of them out.")
@@ -64,10 +69,16 @@ struct ModelOptions: ParsableArguments {
 
   /// Opens the model for questions.
   ///
-  /// - Parameter keeping: the most bytes to keep for later questions; nil for as many as the machine has room for.
-  func engine(keeping: Int?, mostWaiting: Int = 16) async throws -> Engine {
+  /// - Parameters:
+  ///   - keeping: the most bytes to keep for later questions; nil for as many as the machine has room for.
+  ///   - readingAhead: what is read in advance, unless somebody does not want that.
+  func engine(
+    keeping: Int?, mostWaiting: Int = 16, readingAhead: ReadingAhead = .forPictures
+  ) async throws -> Engine {
+    var options = try runtimeOptions()
+    options.readingAhead = readsLate ? .off : readingAhead
     let engine = try await Engine(
-      path: try path(), options: try runtimeOptions(), keeping: keeping, mostWaiting: mostWaiting)
+      path: try path(), options: options, keeping: keeping, mostWaiting: mostWaiting)
     if let notice = engine.contextNotice { Console.tell(notice) }
     return engine
   }

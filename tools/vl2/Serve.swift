@@ -50,6 +50,11 @@ struct Serve: AsyncParsableCommand {
         "\(engine.path) only demonstrates how things work and knows little: give --demo to serve it, or another --model."
       )
     }
+    try await Self.readModel(engine)
+    if Interruption.isRequested {
+      for listener in listeners { listener.stop() }
+      return
+    }
     var speeds = SpeedCache(
       engine, exact: options.exact, reading: access.apiKeyFile.map { [$0] } ?? [])
     var speed = speeds.speed
@@ -82,6 +87,24 @@ struct Serve: AsyncParsableCommand {
     for listener in listeners { listener.stop() }
     try await Self.wait(seconds: 2) { server.isLogged }
     if let speed = server.speed { speeds.speed = speed }
+  }
+
+  /// Waits until the model's file is read, so that the first question does not wait for storage.
+  private static func readModel(_ engine: Engine) async throws {
+    guard let reading = engine.readAhead else { return }
+    let status = StatusLine()
+    reading.onProgress { progress in
+      if let fraction = progress.fraction { status.show(AnswerProgress.text("", fraction)) }
+    }
+    let begin = ContinuousClock.now
+    try await SystemThread.wait(every: 0.01) { reading.progress.isOver || Interruption.isRequested }
+    reading.stop()
+    status.clear()
+    let (read, seconds) = (reading.progress.read, (ContinuousClock.now - begin) / .seconds(1))
+    // Whoever reads the log wonders what the time went for.
+    if read > 0, seconds >= 1 {
+      Console.tell("read \(ByteSize(bytes: read)) of the model in \(NumberText.fixed(seconds, 0)) s")
+    }
   }
 
   /// How long the answer that is being written may go on after a signal. systemd kills after 90 s.

@@ -178,7 +178,7 @@ struct Talk {
   private func write(
     _ events: AnswerEvents, shown: Int, begun: String, boxesOn picture: Picture?
   ) async throws -> Answer {
-    let status = StatusLine()
+    let status = AnswerProgress(engine)
     defer { status.clear() }
     var start = Terminal.shown(begun)
     let picture = Terminal.isRead ? picture : nil

@@ -224,6 +224,17 @@ const char *vl2_kernels_refused(void);  // NULL, or the value of VL2_ISA that co
 // All kernels that this processor can run, portable first; NULL past the last. For tests and benchmarks.
 const vl2_kernels *vl2_kernels_at(size_t index);
 
+// A way of reading memory. Which one is fastest is found by trying them.
+typedef struct {
+  const char *name;
+  // Reads `bytes` bytes, a multiple of 1024, from a multiple of 64 on. Returns a sum of all of them, so that no compiler
+  // leaves the reading out.
+  uint64_t (*read)(const uint8_t *at, size_t bytes);
+} vl2_reader;
+
+// The ways that there are; NULL past the last.
+const vl2_reader *vl2_reader_at(size_t index);
+
 #ifdef __cplusplus
 }
 #endif

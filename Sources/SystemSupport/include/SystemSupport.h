@@ -30,6 +30,9 @@ uint32_t vl2_crc32c_table(uint32_t crc, const void *bytes, size_t count);
 int vl2_open_direct(const char *path);
 // Drops what the page cache holds of a range of a file.
 void vl2_drop_cached(int descriptor, int64_t offset, int64_t length);
+// Whether the page cache holds the byte at an offset of a file: 1 or 0; -1 where the file system does not say. Who may read
+// the file is told, which mincore() only does for those who may write it.
+int vl2_is_cached(int descriptor, int64_t offset);
 
 // What is used of libwebp, as its decode.h declares it.
 typedef struct {

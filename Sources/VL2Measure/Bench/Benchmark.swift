@@ -27,8 +27,13 @@ package struct Benchmark {
   package var writeTokensPerSecondFar: Double
   /// The largest of all of the above, in bytes.
   package var peakAnonymousBytes: Int
-  /// The same threads add up memory-mapped weights; measured in turn with writing at context 0.
+  /// Memory-mapped weights are read and added up, in the fastest of several ways; measured in turn with writing at context 0.
+  /// Never less than writing itself reads.
   package var readBytesPerSecond: Double
+  /// Which way that was.
+  package var readWay: String
+  /// What the last-level caches of the processors in use hold, in bytes; nil if the system does not say.
+  package var cacheBytes: Int?
   package var weightBytesPerToken: Int
   /// The fraction of the read bandwidth that writing at context 0 reaches: the median over pairs of runs.
   package var bandwidthShare: Double
@@ -48,10 +53,14 @@ package struct Benchmark {
   ///
   /// - Parameters:
   ///   - runs: at least 1.
+  ///   - seconds: for each thing that is measured, after how many seconds no further run begins; nil for as long as it takes.
   ///   - open: opens the model; called `runs` + 1 times.
   ///   - progress: is told what is measured next.
   /// - Throws: what opening and answering throw.
-  package init(runs: Int, open: () throws -> Model, progress: (String) -> Void) throws {
+  package init(
+    runs: Int, seconds limit: Double? = nil, open: () throws -> Model, progress: (String) -> Void
+  ) throws {
+    let repetition = Repetition(runs: runs, seconds: limit)
     progress("opening")
     var openTimes: [Double] = []
     var model = try open()
@@ -67,7 +76,7 @@ package struct Benchmark {
     let question = Question(
       "What is in the picture?", pictures: [random.picture(width: 1200, height: 800)], maxTokens: 1)
     var anonymous = 0
-    firstTokenSeconds = try medianSeconds(runs) {
+    firstTokenSeconds = try repetition.median {
       try seconds { anonymous = max(anonymous, try model.answer(question).memory.anonymous) }
     }
 
@@ -83,11 +92,11 @@ package struct Benchmark {
         random.picture(width: 2 * side, height: 2 * side), candidates: sizes, mean: processor.imageMean)
     )
     var peak = PeakSpeed(pool: model.arithmetic.pool)
-    tileSeconds = try medianSeconds(runs) {
+    tileSeconds = try repetition.median {
       peak.measure()
       return try seconds { _ = try model.encode(one) }
     }
-    tileSecondsOfFive = try medianSeconds(runs) { try seconds { _ = try model.encode(five) } } / 5
+    tileSecondsOfFive = try repetition.median { try seconds { _ = try model.encode(five) } } / 5
     meter.sample()
     model.releaseScratch()
 
@@ -98,40 +107,43 @@ package struct Benchmark {
     context = decoding.far
     promptTokensPerSecond =
       Double(promptTokens)
-      / (try medianSeconds(runs) {
+      / (try repetition.median {
         peak.measure()
         return try seconds { try decoding.prefill() }
       })
 
-    progress("writing at context 0, and read bandwidth")
+    progress("ways of reading memory")
     let weights = TokenWeights(model.file)
     weightBytesPerToken = weights.bytes
-    let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool)
+    let reading = try ReadSpeed(model.file, weights, pool: model.arithmetic.pool, seconds: limit ?? 20)
+    cacheBytes = LastLevelCache().bytes
+    progress("writing at context 0, and read bandwidth")
     // As many passes as a run of writing has tokens.
     let passes = writtenTokens
     var sum: UInt64 = 0
-    var (writeTimes, readTimes): ([Double], [Double]) = ([], [])
-    for _ in 0...runs {
-      writeTimes.append(try seconds { try decoding.decode(far: false) })
+    var readTimes: [Double] = []
+    let writeTimes = try repetition.values {
+      let took = try seconds { try decoding.decode(far: false) }
       readTimes.append(seconds { for _ in 0..<passes { sum &+= reading.pass() } })
+      return took
     }
     withExtendedLifetime(sum) {}
-    // The first run of each faults pages in and grows buffers.
-    writeTimes.removeFirst()
-    readTimes.removeFirst()
+    // Where the first run does not count.
+    readTimes = readTimes.suffix(writeTimes.count)
     writeTokensPerSecond = Double(writtenTokens) / median(writeTimes)
-    readBytesPerSecond = Double(reading.bytes * passes) / median(readTimes)
-    bandwidthShare = median(
-      zip(writeTimes, readTimes).map { write, read in
-        Double(weights.bytes * passes) / write / (Double(reading.bytes * passes) / read)
-      })
+    let limits = Self.reading(
+      read: readTimes.map { Double(reading.bytes * passes) / $0 },
+      written: writeTimes.map { Double(weights.bytes * passes) / $0 })
+    readBytesPerSecond = limits.bytesPerSecond
+    bandwidthShare = limits.share
+    readWay = limits.isOfWriting ? "as writing does it" : reading.way.name
     progress("writing at context \(context)")
     try decoding.fill()
     meter.sample()
     model.releaseScratch()
     writeTokensPerSecondFar =
       Double(writtenTokens)
-      / (try medianSeconds(runs) { try seconds { try decoding.decode(far: true) } })
+      / (try repetition.median { try seconds { try decoding.decode(far: true) } })
     meter.sample()
     peakAnonymousBytes = max(anonymous, meter.peaks.anonymous)
 
@@ -140,5 +152,15 @@ package struct Benchmark {
     let work = ModelWork(model.file)
     tileLimitSeconds = peak.seconds(work.tile)
     promptLimitSeconds = peak.seconds(work.prompt(tokens: promptTokens))
+  }
+
+  /// What reading allows, from pairs of measurements in bytes a second: nobody reads faster than reading allows, so writing
+  /// that does has found a faster way.
+  package static func reading(
+    read: [Double], written: [Double]
+  ) -> (bytesPerSecond: Double, share: Double, isOfWriting: Bool) {
+    let (fastest, writing) = (median(read), median(written))
+    let share = median(zip(written, read).map { $0 / $1 })
+    return (max(fastest, writing), min(1, share), writing > fastest)
   }
 }

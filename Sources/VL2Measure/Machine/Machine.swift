@@ -38,6 +38,8 @@ package struct Machine: Sendable, Equatable {
   package var processor: String?
   /// For example "6.12.34+rpt-rpi-2712"; nil if the system does not say.
   package var kernel: String?
+  /// For example "Debian GNU/Linux 13 (trixie)"; nil if the system does not say.
+  package var distribution: String?
   /// What the kernel was started with.
   package var kernelOptions: [String]
   /// The fastest first.
@@ -78,13 +80,11 @@ package struct Machine: Sendable, Equatable {
       return text.isEmpty ? nil : text
     }
     func number(_ path: String) -> Int? { text(path).flatMap { Int($0) } }
-    func list(_ path: String) -> [String] {
-      ((try? FileManager.default.contentsOfDirectory(atPath: root + path)) ?? []).sorted()
-    }
 
     let info = CPUInfo(text("/proc/cpuinfo") ?? "")
     board = text("/proc/device-tree/model")
     kernel = text("/proc/sys/kernel/osrelease")
+    distribution = Self.prettyName(text("/etc/os-release") ?? text("/usr/lib/os-release") ?? "")
     kernelOptions = (text("/proc/cmdline") ?? "").split(separator: " ").map(String.init)
     processor = info.modelName
     features = info.features
@@ -97,7 +97,8 @@ package struct Machine: Sendable, Equatable {
     // What this program may use was read before any of its threads was kept on some.
     let processors = root.isEmpty ? Processors.system : Processors(root: root)
     self.processors = processors
-    self.clock = processors.fast.compactMap { clock($0, "scaling_cur_freq") }.max()
+    let heat = Heat(root: root, processors: processors.fast)
+    (self.clock, temperature, isHeldBack) = (heat.clock, heat.temperature, heat.isHeldBack)
     governor = text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
     let meminfo = Dictionary(
@@ -115,17 +116,16 @@ package struct Machine: Sendable, Equatable {
     memoryLimit = Self.memoryLimit(root: root)
     hasControlGroups = ControlGroupFolder.exist(root: root)
 
-    let zones = list("/sys/class/thermal").filter { $0.hasPrefix("thermal_zone") }
-    temperature = zones.compactMap { number("/sys/class/thermal/\($0)/temp") }.max().map { Double($0) / 1000 }
-    // Devices that cool by lowering the clock of processors; their state is 0 where they do not.
-    isHeldBack = list("/sys/class/thermal").contains { name in
-      guard name.hasPrefix("cooling_device"), let kind = text("/sys/class/thermal/\(name)/type") else {
-        return false
-      }
-      return kind.contains("cpufreq") && (number("/sys/class/thermal/\(name)/cur_state") ?? 0) > 0
-    }
     throttling = Throttling.read(root: root, isRaspberryPi: board?.contains("Raspberry Pi") == true)
     cameras = CameraNode.all(root: root)
+  }
+
+  /// Source: os-release(5); a value may stand in quotes.
+  private static func prettyName(_ text: String) -> String? {
+    let name = "PRETTY_NAME="
+    guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }) else { return nil }
+    let value = line.dropFirst(name.count).trimmed { $0 == "\"" || $0 == "'" || $0.isWhitespace }
+    return value.isEmpty ? nil : value
   }
 
   private static func cores(

@@ -39,6 +39,7 @@ package struct MachineReport {
       if let value { rows.append((name, value)) }
     }
     add("board", machine.board)
+    add("system", machine.distribution)
     add("kernel", machine.kernel)
     add("processor", machine.processor)
     add("cores", cores)

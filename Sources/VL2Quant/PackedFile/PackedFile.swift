@@ -24,6 +24,7 @@ public final class PackedFile: @unchecked Sendable {
   private var mapping: UnsafeRawBufferPointer { mapped.bytes }
   /// Where the manifest begins; all sections end before it.
   let manifestOffset: Int
+  private let manifestLength: Int
   private let sectionIndex: [String: Int]
   private let places: [String: Place]
   private let lock = Condition()
@@ -47,6 +48,7 @@ public final class PackedFile: @unchecked Sendable {
     manifest = try Self.readManifest(mapped.bytes, head, path: path)
     config = try Self.readConfig(manifest, path: path)
     manifestOffset = head.manifestOffset
+    manifestLength = head.manifestLength
     headBytes = [UInt8](mapped.bytes.prefix(FileHead.length))
     let check = ManifestCheck(path: path, manifest: manifest, sectionsEnd: manifestOffset)
     try check.run(ModelLayout(config))
@@ -161,6 +163,12 @@ public final class PackedFile: @unchecked Sendable {
       ZSTD_findFrameCompressedSize(stored.baseAddress, stored.count) == stored.count,
       ZSTD_decompress(bytes.baseAddress, bytes.count, stored.baseAddress, stored.count) == entry.rawLength
     else { throw PackedFileError.damagedSection(path: path, section: entry.name) }
+  }
+
+  /// The SHA-256 of the manifest, which holds those of all sections: the same for two files of the same weights that were packed
+  /// in the same way from the same files.
+  package var manifestHash: String {
+    sha256Hexadecimal(fileBytes(manifestOffset..<manifestOffset + manifestLength))
   }
 
   /// Calls `body` with the raw bytes of a section. If they had to be unpacked, they are not kept.

@@ -23,6 +23,7 @@ public final class Engine: Sendable {
     var weightCount: Int
     var mainCode: WeightCode
     var budgetBytes: Int?
+    var readAhead: ReadAhead?
   }
 
   /// Opens a packed file. Weights are read when they are first needed.
@@ -50,7 +51,7 @@ public final class Engine: Sendable {
         path: model.file.path, threads: model.threads, contextLength: model.contextLength,
         demonstrationNotice: model.demonstrationNotice, contextNotice: model.contextNotice,
         weightCount: model.file.manifest.weightCount, mainCode: model.file.manifest.mainCode,
-        budgetBytes: model.weightStatistics.budgetBytes)
+        budgetBytes: model.weightStatistics.budgetBytes, readAhead: model.readAhead)
     }
   }
 
@@ -135,6 +136,9 @@ public final class Engine: Sendable {
 
   /// Bytes that everything together may take; nil where the file is mapped.
   package var budgetBytes: Int? { facts.budgetBytes }
+
+  /// What reads the model's file meanwhile (`RuntimeOptions.readingAhead`); nil where nothing does.
+  package var readAhead: ReadAhead? { facts.readAhead }
 
   /// Calls `body` with the model, between two questions.
   package func withModel<Result: Sendable>(

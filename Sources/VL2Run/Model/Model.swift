@@ -18,6 +18,8 @@ package final class Model {
   private let weights: Weights
   private let plan: WeightPlan
   private let recorder: RecordingExpertStore?
+  /// What reads the file meanwhile; nil where nothing does.
+  package let readAhead: ReadAhead?
   private let budget: MemoryBudget?
   package let ledger = ByteLedger()
   private var towerMeter = MemoryMeter()
@@ -57,6 +59,7 @@ package final class Model {
     let threads = arithmetic.pool.threads
     plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
     weights = plan.weights
+    readAhead = plan.slots == nil ? ReadAhead.start(file, options.readingAhead) : nil
     recorder = options.recordsRoutes ? RecordingExpertStore(plan.experts, file) : nil
     tower = try VisionTower(weights, arithmetic: arithmetic)
     projector = try Projector(weights, arithmetic: arithmetic)
@@ -101,7 +104,10 @@ package final class Model {
 
   private static let smallestChunk = 32
 
-  deinit { plan.queue?.stop() }
+  deinit {
+    readAhead?.stop()
+    plan.queue?.stop()
+  }
 
   /// Which experts were used since the model was opened; nil where the options did not ask for it.
   package var routes: RouteTrace? { recorder?.trace }
@@ -114,6 +120,7 @@ package final class Model {
     do {
       try file.checkUnchanged()
     } catch is PackedFileError {
+      readAhead?.stop()
       // Nothing may be reading while the file is opened again.
       plan.slots?.invalidate()
       (plan.experts as? MappedExpertStore)?.invalidate()

@@ -18,6 +18,9 @@ public struct RuntimeOptions: Sendable {
   public var recordsRoutes = false
   /// Where there is a budget, reads are limited to so many bytes a second, to imitate a slow card.
   public var bytesPerSecond: Int?
+  /// What of the file is read in the background from the moment that it is opened, where it is mapped and memory has room for
+  /// it.
+  public var readingAhead = ReadingAhead.off
   /// The number of slots for experts, whatever memory that takes.
   package var slots: Int?
   package var policy = ReplacementPolicy.likely

@@ -59,9 +59,30 @@ import VL2Run
     ] {
       #expect(lines.contains { $0.contains(part) }, "\(part)")
     }
+    #expect(run.output.contains("Weights are read fastest "))
     let writing = try #require(lines.first { $0.contains("at context 0") })
     #expect(writing.hasSuffix(" %"))
     #expect(run.output.contains("context ends before 3,500"))
+  }
+
+  /// A block for an issue.
+  @Test func report() throws {
+    let path = try PackedModels.path("nano-mha", .q4)
+    let run = try vl2.run(["bench", "--model", path, "--threads", "1", "--runs", "1", "--report"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.isEmpty)
+    let name = try #require(path.split(separator: "/").last)
+    for part in [
+      "| kernel | ", "| cores | ", "| kernels | ", "| memory | ", "| storage | ", "| model | \(name), ",
+      "| vl2 | ", "| one tile | ", "| prompt of ", "| writing 64 tokens at context 0 | ",
+      "|  | before | meanwhile | after |", "| temperature, degrees Celsius | ", "| clock, MHz | ",
+      "| throttling | ",
+    ] {
+      #expect(run.output.contains(part), "\(part)")
+    }
+    #expect(!run.output.contains(path))
+    let both = try vl2.run(["bench", "--report", "--json"])
+    #expect(both.status == 64 && both.errors.contains("--report"))
   }
 
   /// Every kernel of every instruction set, without a model.

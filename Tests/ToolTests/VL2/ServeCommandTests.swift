@@ -1,7 +1,9 @@
 import Foundation
+import SystemSupport
 import TestModels
 import TestSupport
 import Testing
+import VL2Quant
 
 /// `vl2 serve` as a program: how it begins, says that it is there, and ends.
 @Suite struct ServeCommandTests {
@@ -83,6 +85,37 @@ import Testing
       var last = message()
       while last == "WATCHDOG=1" { last = message() }
       #expect(last == "STOPPING=1")
+    }
+  }
+
+  /// The model's file is in the page cache once the server says that it is ready, also where it knows how fast this machine
+  /// is and measures nothing; with `--no-read-ahead` it is ready all the same.
+  @Test func readsTheModelFirst() throws {
+    try withTemporaryFolder { folder in
+      let model = folder + "/copy.vl2q"
+      try FileManager.default.copyItem(atPath: try PackedModels.path("nano-mha", .q4), toPath: model)
+      let descriptor = open(model, O_RDONLY)
+      defer { close(descriptor) }
+      let cache = ["XDG_CACHE_HOME": folder]
+      let first = try RunningServer([], in: folder, model: model, environment: cache)
+      #expect(first.end() == 0)
+      #expect(FileManager.default.fileExists(atPath: folder + "/vl2/speeds.json"))
+      let sections = try PackedFile(path: model).manifest.sections
+      for words in [["--no-read-ahead"], []] {
+        fsync(descriptor)
+        vl2_drop_cached(descriptor, 0, 0)
+        let server = try RunningServer(words, in: folder, model: model, environment: cache)
+        if words.isEmpty {
+          for entry in sections {
+            let last = Int64(entry.offset + entry.storedLength - 1)
+            #expect(vl2_is_cached(descriptor, last) != 0, "\(entry.name)")
+          }
+        }
+        let connection = try HTTPConnection(port: server.port)
+        connection.request("POST", "/v1/chat/completions", body: try question(3))
+        #expect(try connection.reply()?.status == 200)
+        #expect(server.end() == 0)
+      }
     }
   }
 
