@@ -14,6 +14,7 @@ struct Pack: ParsableCommand {
 
         vl2-convert pack deepseek-vl2-tiny -o tiny.vl2q
         vl2-convert pack my-tuned-tiny --base deepseek-vl2-tiny -o mine.vl2q
+        vl2-convert pack deepseek-vl2-tiny -o tiny.vl2q --calibration statistics.safetensors
       """)
 
   /// Codes that matrices can get.
@@ -51,6 +52,12 @@ struct Pack: ParsableCommand {
       valueName: "folder"), completion: .directory)
   var base: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "What 'vl2 calibrate' collected with a packing of CHECKPOINT: scales are chosen by what counts in its answers.",
+      valueName: "statistics"), completion: .file(extensions: ["safetensors"]))
+  var calibration: String?
+
   @Flag(help: "Go on with what an interrupted run left in FILE.part; begin anew where there is none.")
   var resume = false
 
@@ -63,7 +70,8 @@ struct Pack: ParsableCommand {
   func run() throws {
     let source = try Checkpoint(folder: checkpoint, base: base)
     var packer = options.packer(recipe: try chosenRecipe(for: source.config))
-    packer.otherInputs = recipe.map { [$0] } ?? []
+    packer.otherInputs = [recipe, calibration].compactMap { $0 }
+    packer.calibration = try calibration.map { try PackingCalibration($0, for: source) }
     packer.unfinished = resume ? .resume : .keep
     let status = StatusLine()
     defer { status.clear() }

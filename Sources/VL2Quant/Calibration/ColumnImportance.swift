@@ -1,17 +1,9 @@
 /// How much each column of a matrix counts when its scales are chosen: the mean square of what it multiplies, with a mean of
 /// 1 over the matrix.
 package struct ColumnImportance: Sendable {
-  /// Whose rows the importance of a matrix comes from.
-  package enum Source: String, Sendable, CaseIterable {
-    /// Its own.
-    case own
-    /// Those of all experts of its layer, because too few were routed to it.
-    case layer
-  }
-
   package struct Columns: Sendable {
     package var values: [Float]
-    package var source: Source
+    package var source: ImportanceSource
   }
 
   /// How rows of pictures and of text count beside one another.
@@ -37,7 +29,7 @@ package struct ColumnImportance: Sendable {
     }
     var columns: [String: Columns] = [:]
     for (input, own) in zip(statistics.inputs.inputs, statistics.sums) {
-      let choices: [(CalibrationStatistics.Sums?, Source)] = [
+      let choices: [(CalibrationStatistics.Sums?, ImportanceSource)] = [
         (own, .own), (input.pool.flatMap { pools[$0] }, .layer),
       ]
       for (sums, source) in choices {
