@@ -61,7 +61,8 @@ package struct CodeBudget: Sendable, Equatable {
       guard range.contains(bits) else {
         throw CodeBudgetError.bits(bits, smallest: range.lowerBound, largest: range.upperBound)
       }
-      room = Int(bits * Double(losses.reduce(0) { $0 + $1.group.weights }) / 8) - smallest.bytes
+      // A hundredth of a byte makes up for rounding.
+      room = Int(bits * Double(losses.reduce(0) { $0 + $1.group.weights }) / 8 + 0.01) - smallest.bytes
     case .size(let bytes):
       let (least, most) = (try size(smallest.recipe), try size(largest.recipe))
       guard (least...max(least, most)).contains(bytes) else {
