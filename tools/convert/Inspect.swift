@@ -78,7 +78,7 @@ struct Inspect: ParsableCommand {
 
   /// What the scales were chosen by, and of what too little was known.
   private static func lines(
-    of calibration: Manifest.Origin.Calibration, _ summary: PackedFileSummary
+    of calibration: Manifest.Origin.Statistics, _ summary: PackedFileSummary
   ) -> [String] {
     var lines = [
       "calibrated with \(calibration.pictures) pictures, \(calibration.questions) questions, \(calibration.texts) "

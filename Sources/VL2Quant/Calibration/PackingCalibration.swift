@@ -4,7 +4,7 @@ import VL2Base
 package struct PackingCalibration: Sendable {
   package let importance: ColumnImportance
   /// What a packed file says about them.
-  package let origin: Manifest.Origin.Calibration
+  package let origin: Manifest.Origin.Statistics
 
   /// - Parameter path: the statistics' file.
   /// - Throws: `InputError`, `CheckpointError` and `CalibrationError` for statistics that are not of this checkpoint or not

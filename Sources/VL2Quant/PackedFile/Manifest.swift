@@ -21,7 +21,7 @@ public struct Manifest: Encodable, Sendable, Equatable {
     /// Tensors of the checkpoint that were left out because no forward pass uses them.
     public var leftOut: [String]
     /// The statistics by which scales were chosen; nil where there were none.
-    public var calibration: Calibration?
+    public var calibration: Statistics?
 
     public init(
       source: String, base: String? = nil, files: [SourceFile] = [], tool: String, license: String? = nil,
@@ -39,7 +39,7 @@ public struct Manifest: Encodable, Sendable, Equatable {
     }
 
     /// The statistics that a file was packed with.
-    public struct Calibration: Encodable, Sendable, Equatable {
+    public struct Statistics: Encodable, Sendable, Equatable {
       /// SHA-256 of their file, lower-case hexadecimal.
       public var sha256: String
       /// What they were collected from: pictures, questions about them, texts, tokens of all prompts and answers.

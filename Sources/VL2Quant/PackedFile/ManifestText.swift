@@ -59,11 +59,11 @@ extension Manifest.Origin {
     demonstration = try object.bool("demonstration")
     demonstrationNote = object.has("demonstrationNote") ? try object.string("demonstrationNote") : nil
     leftOut = try object.strings("leftOut")
-    calibration = object.has("calibration") ? try Calibration(object.object("calibration")) : nil
+    calibration = object.has("calibration") ? try Statistics(object.object("calibration")) : nil
   }
 }
 
-extension Manifest.Origin.Calibration {
+extension Manifest.Origin.Statistics {
   fileprivate var encoded: String {
     "{\"pictures\":\(pictures),\"questions\":\(questions),\"sha256\":\(JSONText.quoted(sha256)),\"texts\":\(texts),"
       + "\"tokens\":\(tokens)}"

@@ -9,7 +9,7 @@ import Testing
   /// Matrix, importance, blocks and errors of one encoding.
   private struct Encoded {
     var bytes: AlignedBytes
-    var error = vl2_code_error()
+    var error: vl2_code_error
     var matrix: vl2_matrix
 
     init(
@@ -17,17 +17,18 @@ import Testing
       with kernels: KernelSet = .portable
     ) {
       let length = vl2_block_bytes(UInt32(code), columns)
-      bytes = AlignedBytes(count: (rows + 15) / 16 * length, filledWith: 0xAA)
+      let storage = AlignedBytes(count: (rows + 15) / 16 * length, filledWith: 0xAA)
+      var sums = vl2_code_error()
       for block in 0..<(rows + 15) / 16 {
         weights.withUnsafeBufferPointer {
           kernels.functions.encode_weighted(
             UInt32(code), $0.baseAddress! + block * 16 * columns, columns, min(16, rows - block * 16),
-            columns,
-            importance, bytes.start + block * length, &error)
+            columns, importance, storage.start + block * length, &sums)
         }
       }
+      (bytes, error) = (storage, sums)
       matrix = vl2_matrix(
-        blocks: bytes.start, block_step: length, code: UInt32(code), rows: UInt32(rows),
+        blocks: storage.start, block_step: length, code: UInt32(code), rows: UInt32(rows),
         columns: UInt32(columns))
     }
 
