@@ -47,6 +47,7 @@ help:
 	@echo "make lint             formatting, scripts, what stands on which floor, sizes of files"
 	@echo "make bench            measures vl2, beside llama.cpp and PyTorch where they are installed"
 	@echo "make board-counts     Benchmarks/boards.md: a photo question on three boards, by counted instructions (after make test-arm64)"
+	@echo "make quality          what each code costs on a trained language model, beside llama.cpp's; WINDOWS=8 is shorter"
 	@echo "make test-arm64       cross-build for arm64 and run the tests under qemu (root; see CONTRIBUTING.md)"
 	@echo "make test-board       the arm64 package in an emulated board (root; see CONTRIBUTING.md); VARIANTS=all: all boards"
 	@echo "make test-sanitizers  the C kernels under AddressSanitizer and UndefinedBehaviorSanitizer"
@@ -154,6 +155,11 @@ bench: dependencies
 board-counts:
 	python3 Benchmarks/boards.py > .build/boards.md
 	mv .build/boards.md Benchmarks/boards.md
+
+.PHONY: quality
+quality: dependencies
+	$(SWIFT) build -c $(CONFIGURATION)
+	scripts/quality.sh $(if $(WINDOWS),--windows $(WINDOWS))
 
 test-arm64:
 	scripts/arm64/test.sh

@@ -27,6 +27,11 @@ double vl2_encode_block(uint32_t code, const float *weights, size_t stride, size
   return vl2_kernels_active()->encode_block(code, weights, stride, rows, columns, block, energy);
 }
 
+void vl2_encode_weighted(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
+                         const float *importance, uint8_t *block, vl2_code_error *error) {
+  vl2_kernels_active()->encode_weighted(code, weights, stride, rows, columns, importance, block, error);
+}
+
 void vl2_decode_row(const vl2_matrix *matrix, size_t row, float *out) {
   size_t columns = matrix->columns, lane = row % 16;
   const uint8_t *block = matrix->blocks + row / 16 * matrix->block_step;

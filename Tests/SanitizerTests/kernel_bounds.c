@@ -108,6 +108,35 @@ static void check_matrices(uint32_t code, size_t rows, size_t columns) {
   }
   free(encoded.bytes);
 
+  float *importance = guarded(columns * sizeof *importance);
+  for (size_t c = 0; c < columns; c++) importance[c] = c % 3 == 0 ? 1e-4f : 0.5f + (float)(c % 7);
+  uint8_t *counted = guarded(bytes * blocks);
+  expectation weighted = {0};
+  EACH_KERNELS(k) {
+    vl2_code_error error = {0};
+    for (size_t b = 0; b < blocks; b++) {
+      size_t some = rows - b * 16 < 16 ? rows - b * 16 : 16;
+      k->encode_weighted(code, weights + b * 16 * columns, columns, some, columns, importance, counted + b * bytes,
+                         &error);
+    }
+    if (!(error.weighted_error >= 0) || !(error.weighted_error <= 0.02 * error.weighted_energy)) {
+      failures++;
+      fprintf(stderr, "kernel_bounds: encode_weighted of %s lost %g of %g\n", k->name, error.weighted_error,
+              error.weighted_energy);
+    }
+    compare(&weighted, counted, bytes * blocks, k->name, "encode_weighted");
+  }
+  free(weighted.bytes);
+
+  double *squares = guarded(columns * sizeof *squares);
+  expectation added = {0};
+  EACH_KERNELS(k) {
+    memset(squares, 0, columns * sizeof *squares);
+    k->add_squares(weights, columns, NULL, rows, columns, squares);
+    compare(&added, squares, columns * sizeof *squares, k->name, "add_squares");
+  }
+  free(added.bytes);
+
   vl2_matrix matrix = {packed, bytes, code, (uint32_t)rows, (uint32_t)columns};
   float *decoded = guarded(columns * sizeof *decoded);
   vl2_decode_row(&matrix, 0, decoded);

@@ -12,6 +12,7 @@ enum OptionNames {
       case .base: value == nil ? "--base FOLDER" : "--base"
       case .resume: "--resume"
       case .codes: "--recipe or --weights"
+      case .calibration: "--calibration"
       case .sections: "--sections"
       case .packing: "vl2-convert pack CHECKPOINT -o FILE"
       case .recipe: "what 'vl2-convert inspect --recipe' prints"

@@ -57,6 +57,7 @@ struct Inspect: ParsableCommand {
       lines.append(
         "licence of the weights: \(UntrustedText.line(title.trimmed()))")
     }
+    if let calibration = origin.calibration { lines += Self.lines(of: calibration, summary) }
     lines.append("")
     lines += parts(of: summary).lines
     lines.append("")
@@ -71,6 +72,32 @@ struct Inspect: ParsableCommand {
     if !origin.leftOut.isEmpty {
       lines.append("left out, as no forward pass uses them:")
       lines += origin.leftOut.map { "  " + UntrustedText.line($0) }
+    }
+    return lines
+  }
+
+  /// What the scales were chosen by, and of what too little was known.
+  private static func lines(
+    of calibration: Manifest.Origin.Statistics, _ summary: PackedFileSummary
+  ) -> [String] {
+    var lines = [
+      "calibrated with \(calibration.pictures) pictures, \(calibration.questions) questions, \(calibration.texts) "
+        + "texts (\(NumberText.grouped(calibration.tokens)) tokens), statistics "
+        + UntrustedText.line(String(calibration.sha256.prefix(16))) + "…"
+    ]
+    let tensors = summary.sections.flatMap(\.tensors)
+    let borrowed = tensors.filter { $0.importance == .layer }
+    if let first = borrowed.first {
+      lines.append(
+        "\(borrowed.count) matrices of experts that saw too few rows are packed by their layer's mean, from "
+          + "\(first.name) on")
+    }
+    // The embedding is looked up and routers stay as they are.
+    let unknown = tensors.filter {
+      $0.importance == nil && [.q4, .int8].contains($0.code) && !$0.name.hasSuffix(".embed_tokens.weight")
+    }
+    if let first = unknown.first {
+      lines.append("\(unknown.count) matrices are packed as without statistics, from \(first.name) on")
     }
     return lines
   }
@@ -101,12 +128,13 @@ struct Inspect: ParsableCommand {
 
   private static func codes(of summary: PackedFileSummary) -> TextTable {
     var table = TextTable(
-      ["part", "code", "tensors", "weights", "bits/weight", "error", "largest", "at"],
-      alignment: "llrrrrrl")
+      ["part", "code", "tensors", "weights", "bits/weight", "error", "weighted", "largest", "at"],
+      alignment: "llrrrrrrl")
     for use in summary.codes {
       table.append([
         use.part.rawValue, use.code.rawValue, "\(use.tensors)", NumberText.grouped(use.weights),
         NumberText.fixed(use.bitsPerWeight, 2), NumberText.error(ppm: use.errorPPM),
+        use.weightedErrorPPM.map { NumberText.error(ppm: $0) } ?? "-",
         NumberText.error(ppm: use.largestErrorPPM),
         use.largestErrorTensor ?? "",
       ])

@@ -14,6 +14,8 @@ struct Pack: ParsableCommand {
 
         vl2-convert pack deepseek-vl2-tiny -o tiny.vl2q
         vl2-convert pack my-tuned-tiny --base deepseek-vl2-tiny -o mine.vl2q
+        vl2-convert pack deepseek-vl2-tiny -o tiny.vl2q --calibration statistics.safetensors
+        vl2-convert pack deepseek-vl2-tiny -o tiny.vl2q --calibration statistics.safetensors --bits 4.6
       """)
 
   /// Codes that matrices can get.
@@ -51,6 +53,14 @@ struct Pack: ParsableCommand {
       valueName: "folder"), completion: .directory)
   var base: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "What 'vl2 calibrate' collected with a packing of CHECKPOINT: scales are chosen by what counts in its answers.",
+      valueName: "statistics"), completion: .file(extensions: ["safetensors"]))
+  var calibration: String?
+
+  @OptionGroup var budget: BudgetOptions
+
   @Flag(help: "Go on with what an interrupted run left in FILE.part; begin anew where there is none.")
   var resume = false
 
@@ -58,15 +68,21 @@ struct Pack: ParsableCommand {
     if recipe != nil, weights != nil {
       throw ValidationError("--recipe and --weights both choose the codes: give one of them")
     }
+    try budget.check(calibration: calibration, recipe: recipe, hasWeights: weights != nil)
   }
 
   func run() throws {
     let source = try Checkpoint(folder: checkpoint, base: base)
     var packer = options.packer(recipe: try chosenRecipe(for: source.config))
-    packer.otherInputs = recipe.map { [$0] } ?? []
+    packer.otherInputs = [recipe, calibration].compactMap { $0 }
+    packer.calibration = try calibration.map { try PackingCalibration($0, for: source) }
     packer.unfinished = resume ? .resume : .keep
     let status = StatusLine()
     defer { status.clear() }
+    if let limit = budget.budget, let calibration {
+      packer.recipe = try budget.choose(
+        limit, for: source, statistics: calibration, threads: packer.threads, status: status)
+    }
     let leftOut: [String]
     do {
       leftOut = try packer.pack(source, to: options.output) { status.show($0, $1) }

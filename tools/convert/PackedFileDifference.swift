@@ -123,6 +123,7 @@ struct PackedFileDifference: Encodable {
     var values = [
       Value(what: "source", a: a.source, b: b.source), Value(what: "base model", a: a.base, b: b.base),
       Value(what: "tool", a: a.tool, b: b.tool), Value(what: "licence", a: a.license, b: b.license),
+      Value(what: "statistics", a: a.calibration?.sha256, b: b.calibration?.sha256),
       Value(what: "demonstration model", a: a.demonstrationNotice, b: b.demonstrationNotice),
     ]
     // A shard of one name may hold any part of the weights, but a name is what a user looks for.

@@ -41,17 +41,36 @@ struct PackedFileSummary: Encodable {
     var errorPPM: Int { Int((squares / Double(max(1, weights))).squareRoot().rounded()) }
     var largestErrorPPM = 0
     var largestErrorTensor: String?
+    /// The error with columns counted by their importance, of the tensors of which it was known; nil for none.
+    var weightedErrorPPM: Int? {
+      weightedWeights == 0
+        ? nil : Int((weightedSquares / Double(weightedWeights)).squareRoot().rounded())
+    }
+    /// Tensors whose importance came from their layer's other experts, and those of which none was known.
+    var fromLayer = 0
+    var unknown = 0
     private var squares = 0.0
+    private var weightedSquares = 0.0
+    private var weightedWeights = 0
 
-    init(part: Part, code: WeightCode) {
+    private let isCalibrated: Bool
+
+    init(part: Part, code: WeightCode, isCalibrated: Bool) {
       self.part = part
       self.code = code
+      self.isCalibrated = isCalibrated
     }
 
     mutating func add(_ tensor: TensorEntry) {
       tensors += 1
       weights += tensor.weightCount
       bytes += tensor.byteCount
+      fromLayer += tensor.importance == .layer ? 1 : 0
+      unknown += tensor.importance == nil && tensor.code != .plain ? 1 : 0
+      if let error = tensor.weightedErrorPPM {
+        weightedSquares += Double(error) * Double(error) * Double(tensor.weightCount)
+        weightedWeights += tensor.weightCount
+      }
       squares += Double(tensor.errorPPM) * Double(tensor.errorPPM) * Double(tensor.weightCount)
       if tensor.errorPPM > largestErrorPPM {
         largestErrorPPM = tensor.errorPPM
@@ -61,6 +80,7 @@ struct PackedFileSummary: Encodable {
 
     private enum Key: String, CodingKey {
       case part, code, tensors, weights, bytes, bitsPerWeight, errorPPM, largestErrorPPM, largestErrorTensor
+      case weightedErrorPPM, fromLayer, unknown
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -74,6 +94,11 @@ struct PackedFileSummary: Encodable {
       try container.encode(errorPPM, forKey: .errorPPM)
       try container.encode(largestErrorPPM, forKey: .largestErrorPPM)
       try container.encodeIfPresent(largestErrorTensor, forKey: .largestErrorTensor)
+      try container.encodeIfPresent(weightedErrorPPM, forKey: .weightedErrorPPM)
+      if isCalibrated {
+        try container.encode(fromLayer, forKey: .fromLayer)
+        try container.encode(unknown, forKey: .unknown)
+      }
     }
   }
 
@@ -106,7 +131,9 @@ struct PackedFileSummary: Encodable {
       }
       for tensor in section.tensors {
         let index = codes.firstIndex { $0.part == part && $0.code == tensor.code } ?? codes.count
-        if index == codes.count { codes.append(CodeUse(part: part, code: tensor.code)) }
+        if index == codes.count {
+          codes.append(CodeUse(part: part, code: tensor.code, isCalibrated: origin.calibration != nil))
+        }
         codes[index].add(tensor)
       }
     }

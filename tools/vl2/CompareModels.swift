@@ -42,7 +42,7 @@ struct CompareModels {
   }
 
   /// Lines that hold a question; blank ones are skipped.
-  private static func lines(of path: String) throws -> [String] {
+  static func lines(of path: String) throws -> [String] {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw Failure(
         .noInput, "\(path): no such file, or not readable", "give a file with one question a line")

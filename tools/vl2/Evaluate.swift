@@ -8,11 +8,12 @@ import VL2Run
 struct Evaluate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval",
-    abstract: "Counts right answers to questions whose answers are known, or compares two models.",
+    abstract: "Counts right answers, compares two models, or measures how well a model foresees a text.",
     usage: """
       vl2 eval [--model FILE] --items ITEMS.jsonl
       vl2 eval [--model FILE] --tsv BENCHMARK.tsv
       vl2 eval [--model FILE] --against OTHER --images FOLDER --questions FILE
+      vl2 eval [--model FILE] --perplexity TEXT [--against OTHER]
       """,
     discussion: """
       ITEMS.jsonl holds one JSON object a line; docs/EVALUATING.md specifies them and what counts as right:
@@ -23,6 +24,10 @@ struct Evaluate: AsyncParsableCommand {
 
       With --against, asks two models every question of a file about every picture of a folder, and says how near \
       the model is to the other one.
+
+      With --perplexity, reads a text in windows of 256 tokens (--window), the first of which is the token that begins \
+      a conversation, and says how well the model foresees each token but the first two; with --against also how near \
+      it is to the other model at these places.
       """)
 
   @Option(
@@ -46,8 +51,24 @@ struct Evaluate: AsyncParsableCommand {
   var questions: String?
 
   @Option(
+    help: ArgumentHelp(
+      "A file of UTF-8 text of which to give the perplexity; with --against also how near both models are on it.",
+      valueName: "text"),
+    completion: .file())
+  var perplexity: String?
+
+  @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Take the first items only; with --against, the first answers.", valueName: "n"))
+    help: ArgumentHelp(
+      "With --perplexity: the tokens of a window, with the one that begins it. (default: \(TextPerplexity.defaultWindow))",
+      valueName: "n"))
+  var window: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Take the first items only; with --against, the first answers; with --perplexity, the first windows.",
+      valueName: "n"))
   var limit: Int?
 
   @Option(
@@ -71,7 +92,17 @@ struct Evaluate: AsyncParsableCommand {
   func validate() throws {
     if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens \(maxTokens): give at least 1.") }
     if let limit, limit < 1 { throw ValidationError("--limit \(limit): give at least 1.") }
-    if against != nil || images != nil || questions != nil {
+    if window != nil, perplexity == nil { throw ValidationError("--window goes with --perplexity alone.") }
+    if perplexity != nil {
+      for (value, name) in [
+        (items, "--items"), (yardstick.tsv, "--tsv"), (images, "--images"), (questions, "--questions"), (answers, "--answers"),
+      ] where value != nil {
+        throw ValidationError("\(name) does not go with --perplexity: give one of them.")
+      }
+      if let window, window < TextPerplexity.smallestWindow {
+        throw ValidationError("--window \(window): give at least \(TextPerplexity.smallestWindow).")
+      }
+    } else if against != nil || images != nil || questions != nil {
       guard against != nil, images != nil, questions != nil else {
         throw ValidationError("--against, --images and --questions belong together: give all three.")
       }
@@ -85,12 +116,18 @@ struct Evaluate: AsyncParsableCommand {
       }
     } else if items == nil {
       throw ValidationError(
-        "No questions given: use --items FILE, --tsv FILE, or --against with --images and --questions.")
+        "No questions given: use --items FILE, --tsv FILE, --against with --images and --questions, or --perplexity TEXT."
     }
   }
 
   func run() async throws {
-    if let against, let images, let questions {
+    if let perplexity {
+      let report = try MeasureText(
+        model: options.open(), reference: against.map { try options.open($0) }, text: perplexity,
+        window: window ?? TextPerplexity.defaultWindow, limit: limit
+      ).run()
+      Console.write(try json ? JSONOutput.text(report) : report.text)
+    } else if let against, let images, let questions {
       let report = try CompareModels(
         model: options.open(), reference: options.open(against), images: images, questions: questions,
         background: transparency.background, limit: limit, maxTokens: maxTokens ?? Self.usualMaxTokens

@@ -16,7 +16,7 @@ struct VL2: ParsableCommand {
     version: packageVersion,
     subcommands: [
       Ask.self, Chat.self, Serve.self, Evaluate.self, Bench.self, TraceStages.self, Replay.self, Doctor.self,
-      Watch.self, Read.self, Describe.self, Batch.self,
+      Watch.self, Read.self, Describe.self, Batch.self, Calibrate.self,
     ])
 
   static func main() { Program.run(VL2.self) }

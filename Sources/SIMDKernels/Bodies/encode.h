@@ -1,4 +1,7 @@
 // Encoding 16 rows. Lanes are rows, so that no step needs a sum over lanes.
+//
+// `importance` is what the squared error of each column counts, or NULL where all count the same. It is a constant where
+// these functions are inlined, so that what is written without importance does not change and costs nothing.
 
 #pragma once
 
@@ -49,12 +52,21 @@ LANES_INLINE row_range encode_range(const float *weights, size_t stride, size_t 
   return range;
 }
 
-// Add up what is lost and what there was, in float64.
-LANES_INLINE void encode_account(f32x16 weight, f32x16 decoded, f64x16 *error, f64x16 *energy) {
+// What is lost and what there was; both once more with each column counted by its importance.
+typedef struct {
+  f64x16 error, energy, weighted_error, weighted_energy;
+} encode_sums;
+
+// Add up in float64 what is lost and what there was of one column.
+LANES_INLINE void encode_account(f32x16 weight, f32x16 decoded, const float *importance, encode_sums *sums) {
   f64x16 exact = __builtin_convertvector(weight, f64x16);
   f64x16 lost = exact - __builtin_convertvector(decoded, f64x16);
-  *error += lost * lost;
-  *energy += exact * exact;
+  sums->error += lost * lost;
+  sums->energy += exact * exact;
+  if (importance) {
+    sums->weighted_error += (double)*importance * (lost * lost);
+    sums->weighted_energy += (double)*importance * (exact * exact);
+  }
 }
 
 // To bfloat16, halves to even; what rounds past the largest finite bfloat16 becomes that.
@@ -108,15 +120,16 @@ LANES_INLINE u32x16 q4_nearest_index(f32x16 x) {
 }
 #undef Q4_STEPS
 
-// With every weight at its nearest entry for a scale: sum of weight * entry, and of entry^2.
-LANES_INLINE void q4_try(const f32x16 tile[16], size_t count, f32x16 inverse, f32x16 *product,
-                         f32x16 *square) {
+// With every weight at its nearest entry for a scale: sum of weight * entry, and of entry^2, times importance.
+LANES_INLINE void q4_try(const f32x16 tile[16], const float *importance, size_t count, f32x16 inverse,
+                         f32x16 *product, f32x16 *square) {
   f32x16 products = 0.0f, squares = 0.0f;
 #pragma clang loop unroll_count(2)
   for (size_t c = 0; c < count; c++) {
     f32x16 entry = q4_nearest(tile[c] * inverse);
-    products += tile[c] * entry;
-    squares += entry * entry;
+    f32x16 counted = importance ? entry * importance[c] : entry;
+    products += tile[c] * counted;
+    squares += entry * counted;
   }
   *product = products;
   *square = squares;
@@ -124,7 +137,7 @@ LANES_INLINE void q4_try(const f32x16 tile[16], size_t count, f32x16 inverse, f3
 
 // The real scale of a group with the smallest squared error, of eight sizes and two signs, each followed by
 // the least-squares scale for the entries that it picked.
-LANES_INLINE f32x16 q4_search(const f32x16 tile[16], size_t count) {
+LANES_INLINE f32x16 q4_search(const f32x16 tile[16], const float *importance, size_t count) {
   f32x16 largest = 0.0f;
   for (size_t c = 0; c < count; c++) largest = lanes_max(lanes_abs(tile[c]), largest);
   // A group this far below its row's largest weight gets the scale 0 whatever it holds.
@@ -134,7 +147,7 @@ LANES_INLINE f32x16 q4_search(const f32x16 tile[16], size_t count) {
   for (int trial = 0; trial < 16; trial++) {
     float size = 88.0f + 8.0f * (float)(trial / 2);
     f32x16 product, square;
-    q4_try(tile, count, inverse * (trial % 2 ? -size : size), &product, &square);
+    q4_try(tile, importance, count, inverse * (trial % 2 ? -size : size), &product, &square);
     f32x16 scale = product / square, gain = product * scale;
     i32x16 better = gain > best_gain;
     best_gain = better ? gain : best_gain;
@@ -144,14 +157,14 @@ LANES_INLINE f32x16 q4_search(const f32x16 tile[16], size_t count) {
 }
 
 // The integer scale with the smallest squared error, of the nearest one to `scale` and its neighbours.
-LANES_INLINE f32x16 q4_settle(const f32x16 tile[16], size_t count, f32x16 scale, f32x16 row_scale,
-                              f32x16 row_inverse) {
+LANES_INLINE f32x16 q4_settle(const f32x16 tile[16], const float *importance, size_t count, f32x16 scale,
+                              f32x16 row_scale, f32x16 row_inverse) {
   f32x16 middle = lanes_round(scale * row_inverse);
   f32x16 best_cost = lanes_splat(__builtin_inff()), best = 0.0f;
   for (int step = -1; step <= 1; step++) {
     f32x16 integer = lanes_max(lanes_min(middle + (float)step, lanes_splat(31)), lanes_splat(-31));
     f32x16 real = integer * row_scale, product, square;
-    q4_try(tile, count, encode_inverse(real), &product, &square);
+    q4_try(tile, importance, count, encode_inverse(real), &product, &square);
     f32x16 cost = real * (real * square - 2.0f * product);
     i32x16 better = cost < best_cost;
     best_cost = better ? cost : best_cost;
@@ -164,19 +177,21 @@ LANES_INLINE size_t encode_count(size_t columns, size_t first) {
   return columns - first < 16 ? columns - first : 16;
 }
 
-static void encode_q4(const float *weights, size_t stride, size_t rows, size_t columns, uint8_t *block,
-                      f64x16 *error, f64x16 *energy) {
+LANES_INLINE void encode_q4_by(const float *importance, const float *weights, size_t stride, size_t rows,
+                               size_t columns, uint8_t *block, encode_sums *sums) {
   size_t groups = (columns + 15) / 16;
   uint8_t *lines = block + q4_lines(columns);
   row_range range = encode_range(weights, stride, rows, columns);
   f32x16 tile[16], largest = 0.0f;
+#define IMPORTANCE(column) (importance ? importance + (column) : NULL)
 
   // The real scales wait in the lines of their groups, which are written last.
   for (size_t g = 0; g < groups; g++) {
     size_t count = encode_count(columns, g * 16);
     encode_load(weights, stride, rows, g * 16, count, tile);
     for (size_t c = 0; c < 16; c++) tile[c] *= range.down;
-    f32x16 scale = count == 16 ? q4_search(tile, 16) : q4_search(tile, count);
+    const float *counts = IMPORTANCE(g * 16);
+    f32x16 scale = count == 16 ? q4_search(tile, counts, 16) : q4_search(tile, counts, count);
     largest = lanes_max(lanes_abs(scale), largest);
     __builtin_memcpy(lines + g * 128, &scale, sizeof scale);
   }
@@ -194,8 +209,9 @@ static void encode_q4(const float *weights, size_t stride, size_t rows, size_t c
     for (size_t c = 0; c < 16; c++) tile[c] *= range.down;
     f32x16 scale;
     __builtin_memcpy(&scale, lines + g * 128, sizeof scale);
-    f32x16 integer = count == 16 ? q4_settle(tile, 16, scale, row_scale, row_inverse)
-                                 : q4_settle(tile, count, scale, row_scale, row_inverse);
+    const float *counts = IMPORTANCE(g * 16);
+    f32x16 integer = count == 16 ? q4_settle(tile, counts, 16, scale, row_scale, row_inverse)
+                                 : q4_settle(tile, counts, count, scale, row_scale, row_inverse);
     f32x16 inverse = encode_inverse(integer * row_scale);
 
     for (size_t l = 0; l < 2; l++) {
@@ -209,7 +225,7 @@ static void encode_q4(const float *weights, size_t stride, size_t rows, size_t c
     encode_load(weights, stride, rows, g * 16, count, tile);
     for (size_t c = 0; c < count; c++) {
       f32x16 entry = q4_nearest(tile[c] * range.down * inverse);
-      encode_account(tile[c], real_row_scale * (integer * entry), error, energy);
+      encode_account(tile[c], real_row_scale * (integer * entry), IMPORTANCE(g * 16 + c), sums);
     }
 
     six_bits[g % 4] = (u32x16)__builtin_convertvector(integer + 32.0f, i32x16);
@@ -222,10 +238,46 @@ static void encode_q4(const float *weights, size_t stride, size_t rows, size_t c
   }
 }
 
+static void encode_q4(const float *weights, size_t stride, size_t rows, size_t columns, uint8_t *block,
+                      encode_sums *sums) {
+  encode_q4_by(NULL, weights, stride, rows, columns, block, sums);
+}
+
+static void encode_q4_weighted(const float *importance, const float *weights, size_t stride, size_t rows,
+                               size_t columns, uint8_t *block, encode_sums *sums) {
+  encode_q4_by(importance, weights, stride, rows, columns, block, sums);
+}
+
 // ------------------------------------------------------------------------------------------------- I8
 
-static void encode_i8(const float *weights, size_t stride, size_t rows, size_t columns, uint8_t *block,
-                      f64x16 *error, f64x16 *energy) {
+// The code of a weight for the inverse of a scale.
+LANES_INLINE f32x16 i8_code(f32x16 weight, f32x16 inverse) {
+  return lanes_max(lanes_min(lanes_round(weight * inverse), lanes_splat(127)), lanes_splat(-127));
+}
+
+// The integer scale with the smallest squared error, of `scale`, which no weight passes, and the three below it,
+// with which the largest weights are cut off.
+LANES_INLINE f32x16 i8_settle(const f32x16 tile[2][16], const size_t counts[2], size_t parts,
+                              const float *importance, f32x16 down, f32x16 scale, f32x16 row_scale) {
+  f32x16 best_cost = lanes_splat(__builtin_inff()), best = scale;
+  for (int step = 0; step < 4; step++) {
+    f32x16 integer = lanes_max(scale - (float)step, lanes_min(scale, lanes_splat(1)));
+    f32x16 real = integer * row_scale, inverse = encode_inverse(real), cost = 0.0f;
+    for (size_t p = 0; p < parts; p++) {
+      for (size_t c = 0; c < counts[p]; c++) {
+        f32x16 weight = tile[p][c] * down, lost = weight - real * i8_code(weight, inverse);
+        cost += lost * lost * importance[p * 16 + c];
+      }
+    }
+    i32x16 better = cost < best_cost;
+    best_cost = better ? cost : best_cost;
+    best = better ? integer : best;
+  }
+  return best;
+}
+
+LANES_INLINE void encode_i8_by(const float *importance, const float *weights, size_t stride, size_t rows,
+                               size_t columns, uint8_t *block, encode_sums *sums) {
   uint8_t *lines = block + i8_lines(columns);
   row_range range = encode_range(weights, stride, rows, columns);
 
@@ -250,6 +302,9 @@ static void encode_i8(const float *weights, size_t stride, size_t rows, size_t c
     f32x16 scale = lanes_round(wanted);
     scale = scale < wanted ? scale + 1.0f : scale;
     scale = lanes_min(scale, lanes_splat(255));
+    if (importance) {
+      scale = i8_settle(tile, counts, parts, importance + first, range.down, scale, row_scale);
+    }
     encode_store_u8(block + first / 32 * 16, (u32x16)__builtin_convertvector(scale, i32x16));
     f32x16 inverse = encode_inverse(scale * row_scale);
     for (size_t p = 0; p < parts; p++) {
@@ -257,10 +312,11 @@ static void encode_i8(const float *weights, size_t stride, size_t rows, size_t c
         u32x16 line = 0;
         for (size_t j = 0; j < 4; j++) {
           f32x16 weight = tile[p][l * 4 + j];
-          f32x16 code = lanes_round(weight * range.down * inverse);
-          code = lanes_max(lanes_min(code, lanes_splat(127)), lanes_splat(-127));
+          f32x16 code = i8_code(weight * range.down, inverse);
           line |= ((u32x16)__builtin_convertvector(code, i32x16) & 255) << (uint32_t)(j * 8);
-          if (l * 4 + j < counts[p]) encode_account(weight, real_row_scale * (scale * code), error, energy);
+          if (l * 4 + j < counts[p]) {
+            encode_account(weight, real_row_scale * (scale * code), IMPORTANCE(first + p * 16 + l * 4 + j), sums);
+          }
         }
         __builtin_memcpy(lines + (first / 16 + p) * 256 + l * 64, &line, sizeof line);
       }
@@ -268,10 +324,20 @@ static void encode_i8(const float *weights, size_t stride, size_t rows, size_t c
   }
 }
 
+static void encode_i8(const float *weights, size_t stride, size_t rows, size_t columns, uint8_t *block,
+                      encode_sums *sums) {
+  encode_i8_by(NULL, weights, stride, rows, columns, block, sums);
+}
+
+static void encode_i8_weighted(const float *importance, const float *weights, size_t stride, size_t rows,
+                               size_t columns, uint8_t *block, encode_sums *sums) {
+  encode_i8_by(importance, weights, stride, rows, columns, block, sums);
+}
+
 // ------------------------------------------------------------------------------------ floating-point codes
 
-static void encode_floats(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
-                          uint8_t *block, f64x16 *error, f64x16 *energy) {
+static void encode_floats(uint32_t code, const float *importance, const float *weights, size_t stride, size_t rows,
+                          size_t columns, uint8_t *block, encode_sums *sums) {
   f32x16 tile[16];
   for (size_t first = 0; first < columns; first += 16) {
     size_t count = encode_count(columns, first);
@@ -285,20 +351,36 @@ static void encode_floats(uint32_t code, const float *weights, size_t stride, si
         encode_store_u16(block + (first + c) * 32, half);
         decoded = (f32x16)(half << 16);
       }
-      encode_account(tile[c], decoded, error, energy);
+      encode_account(tile[c], decoded, IMPORTANCE(first + c), sums);
     }
   }
 }
+#undef IMPORTANCE
 
 static double encode_block(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
                            uint8_t *block, double *energy) {
-  f64x16 errors = 0.0, energies = 0.0;
+  encode_sums sums = {0};
   __builtin_memset(block, 0, vl2_block_bytes(code, columns));
   switch (code) {
-    case VL2_CODE_I8: encode_i8(weights, stride, rows, columns, block, &errors, &energies); break;
-    case VL2_CODE_Q4: encode_q4(weights, stride, rows, columns, block, &errors, &energies); break;
-    default: encode_floats(code, weights, stride, rows, columns, block, &errors, &energies); break;
+    case VL2_CODE_I8: encode_i8(weights, stride, rows, columns, block, &sums); break;
+    case VL2_CODE_Q4: encode_q4(weights, stride, rows, columns, block, &sums); break;
+    default: encode_floats(code, NULL, weights, stride, rows, columns, block, &sums); break;
   }
-  *energy += lanes_sum_f64(energies);
-  return lanes_sum_f64(errors);
+  *energy += lanes_sum_f64(sums.energy);
+  return lanes_sum_f64(sums.error);
+}
+
+static void encode_weighted(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
+                            const float *importance, uint8_t *block, vl2_code_error *error) {
+  encode_sums sums = {0};
+  __builtin_memset(block, 0, vl2_block_bytes(code, columns));
+  switch (code) {
+    case VL2_CODE_I8: encode_i8_weighted(importance, weights, stride, rows, columns, block, &sums); break;
+    case VL2_CODE_Q4: encode_q4_weighted(importance, weights, stride, rows, columns, block, &sums); break;
+    default: encode_floats(code, importance, weights, stride, rows, columns, block, &sums); break;
+  }
+  error->error += lanes_sum_f64(sums.error);
+  error->energy += lanes_sum_f64(sums.energy);
+  error->weighted_error += lanes_sum_f64(sums.weighted_error);
+  error->weighted_energy += lanes_sum_f64(sums.weighted_energy);
 }

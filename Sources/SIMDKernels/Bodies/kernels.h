@@ -12,7 +12,8 @@
 #include "rows.h"
 
 #define SHARED_KERNELS                                                                                        \
-  .encode_block = encode_block, .quantize_rows = quantize_rows, .matmul_f32 = matmul_f32,                     \
+  .encode_block = encode_block, .encode_weighted = encode_weighted, .add_squares = add_squares,               \
+  .quantize_rows = quantize_rows, .matmul_f32 = matmul_f32,                                                   \
   .matmul_transposed = matmul_transposed, .attention = attention,                                             \
   .store_key_values = store_key_values, .rms_norm = rms_norm,                                                 \
   .layer_norm = layer_norm, .softmax = softmax, .sigmoid = sigmoid, .gelu_tanh = gelu_tanh,                   \

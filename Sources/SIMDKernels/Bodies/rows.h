@@ -27,6 +27,26 @@ LANES_INLINE float sum_of(const float *x, size_t count) {
   return lanes_sum(sums);
 }
 
+// Values that are not finite count as 0, as they do where rows become int8. A product of two float32 is exact in float64.
+static void add_squares(const float *x, size_t stride, const uint32_t *index, size_t count, size_t columns,
+                        double *sums) {
+  for (size_t r = 0; r < count; r++) {
+    const float *row = x + (index ? index[r] : r) * stride;
+    size_t i = 0;
+    for (; i + 16 <= columns; i += 16) {
+      f32x16 v = lanes_load(row + i);
+      f64x16 wide = __builtin_convertvector(v - v == 0.0f ? v : lanes_splat(0), f64x16), sum;
+      __builtin_memcpy(&sum, sums + i, sizeof sum);
+      sum += wide * wide;
+      __builtin_memcpy(sums + i, &sum, sizeof sum);
+    }
+    for (; i < columns; i++) {
+      double wide = row[i] - row[i] == 0.0f ? row[i] : 0.0f;
+      sums[i] += wide * wide;
+    }
+  }
+}
+
 static void rms_norm(const float *x, size_t stride, size_t rows, size_t columns, const float *weight,
                      float epsilon, float *out, size_t out_stride) {
   for (size_t r = 0; r < rows; r++) {

@@ -67,6 +67,16 @@ size_t vl2_block_bytes(uint32_t code, size_t columns);
 double vl2_encode_block(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
                         uint8_t *block, double *energy);
 
+// Sums of squared errors and of squared weights; the weighted ones count each column by its importance.
+typedef struct {
+  double error, energy, weighted_error, weighted_energy;
+} vl2_code_error;
+
+// The same, with the scales of I8 and Q4 chosen for the smallest weighted squared error: that of each column counts
+// importance[column] times. Importance is finite and above 0, around 1. Adds to *error.
+void vl2_encode_weighted(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
+                         const float *importance, uint8_t *block, vl2_code_error *error);
+
 // Decode one row of a packed matrix to `columns` float32.
 void vl2_decode_row(const vl2_matrix *matrix, size_t row, float *out);
 
@@ -146,6 +156,13 @@ typedef struct vl2_kernels {
   // vl2_encode_block as this instruction set runs it.
   double (*encode_block)(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
                          uint8_t *block, double *energy);
+  // vl2_encode_weighted as this instruction set runs it.
+  void (*encode_weighted)(uint32_t code, const float *weights, size_t stride, size_t rows, size_t columns,
+                          const float *importance, uint8_t *block, vl2_code_error *error);
+  // Adds x^2 of each row, in their order, to the sums of its columns, in float64: rows of `columns` float32,
+  // `stride` apart, those that `index` names, or the first `count` where it is NULL.
+  void (*add_squares)(const float *x, size_t stride, const uint32_t *index, size_t count, size_t columns,
+                      double *sums);
 
   // [rows][stride] float32 -> quantised rows, out_step bytes apart. group is 32, or 0 for one scale per row
   // (the same scale repeated), which exists to measure what a scale per 32 is worth.

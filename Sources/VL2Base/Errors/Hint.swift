@@ -64,6 +64,8 @@ public enum Setting: String, Sendable, CaseIterable {
   case resume = "resuming"
   /// Which codes matrices get.
   case codes = "choice of codes"
+  /// What columns of matrices count when they are packed.
+  case calibration = "statistics"
   /// Whether sections are compressed.
   case sections = "encoding of sections"
   /// The way to make a packed file.

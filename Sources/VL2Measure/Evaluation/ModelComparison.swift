@@ -31,22 +31,27 @@ package final class ModelComparison {
   private let model: Model
   private let reference: Model
 
-  /// - Throws: `ComparisonError` if the models do not have the same tokens.
+  /// - Throws: `ComparisonError` if the models do not have the same tokens, or cut pictures otherwise.
   package init(_ model: Model, reference: Model) throws {
-    func tokenizer(_ model: Model) -> String? {
-      model.file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.sha256
-    }
-    let (mine, theirs) = (model.config, reference.config)
-    for (same, what) in [
-      (tokenizer(model) == tokenizer(reference), "tokenisers"),
-      (mine.language.vocabularySize == theirs.language.vocabularySize, "vocabularies"),
-      (mine.processor == theirs.processor, "ways to cut pictures"),
-    ] where !same {
-      throw ComparisonError(
-        problem: "\(model.file.path) and \(reference.file.path) have other \(what) and cannot be compared")
+    try Self.check(model, reference)
+    guard model.config.processor == reference.config.processor else {
+      throw ComparisonError(model, reference, "ways to cut pictures")
     }
     self.model = model
     self.reference = reference
+  }
+
+  /// - Throws: `ComparisonError` if the models do not have the same tokens.
+  static func check(_ model: Model, _ reference: Model) throws {
+    func tokenizer(_ model: Model) -> String? {
+      model.file.manifest.sections.first { $0.name == ModelLayout.tokenizer }?.sha256
+    }
+    guard tokenizer(model) == tokenizer(reference) else {
+      throw ComparisonError(model, reference, "tokenisers")
+    }
+    guard model.config.language.vocabularySize == reference.config.language.vocabularySize else {
+      throw ComparisonError(model, reference, "vocabularies")
+    }
   }
 
   /// Asks both models.
@@ -109,6 +114,10 @@ package struct ComparisonError: ReportableError {
   package var kind: ErrorKind { .badData }
   package var problem: String
   package var hint: Hint { "give two packings of one checkpoint, or of models made from one" }
+
+  init(_ model: Model, _ reference: Model, _ others: String) {
+    problem = "\(model.file.path) and \(reference.file.path) have other \(others) and cannot be compared"
+  }
 }
 
 /// A model that has read a prompt, with its logits for what comes next.

@@ -18,6 +18,8 @@ package struct SafetensorsHeader {
   let byteCount: Int
   /// In the order of their bytes in the file.
   package let tensors: [Tensor]
+  /// The texts under `__metadata__`; what is no text there is left out.
+  package let metadata: [String: String]
 
   /// The limit that the format's own library sets.
   package static let longest = 100_000_000
@@ -41,16 +43,18 @@ package struct SafetensorsHeader {
     guard start <= file.length else {
       throw InputError.truncated(path: file.path, expected: start, actual: file.length)
     }
-    var tensors = try Self.entries(try file.bytes(8..<start), path: file.path).map { entry in
-      try Self.tensor(entry, start: start, path: file.path)
-    }
+    let (entries, metadata) = try Self.entries(try file.bytes(8..<start), path: file.path)
+    var tensors = try entries.map { try Self.tensor($0, start: start, path: file.path) }
     tensors.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     try Self.checkCover(tensors, start: start, file: file)
     self.tensors = tensors
+    self.metadata = metadata
     byteCount = start
   }
 
-  private static func entries(_ json: [UInt8], path: String) throws -> [JSONValue.Member] {
+  private static func entries(
+    _ json: [UInt8], path: String
+  ) throws -> (tensors: [JSONValue.Member], metadata: [String: String]) {
     let value: JSONValue
     do {
       value = try JSONReader.read(json, writer: .program)
@@ -61,7 +65,14 @@ package struct SafetensorsHeader {
     guard case .object(let members) = value else {
       throw CheckpointError.malformed(path: path, problem: "the header is \(value.kind), not an object")
     }
-    return members.filter { $0.key != Array("__metadata__".utf8) }
+    var texts: [String: String] = [:]
+    if case .object(let members) = value.member("__metadata__") {
+      for member in members {
+        guard case .string(let text) = member.value else { continue }
+        texts[String(decoding: member.key, as: UTF8.self)] = String(decoding: text, as: UTF8.self)
+      }
+    }
+    return (members.filter { $0.key != Array("__metadata__".utf8) }, texts)
   }
 
   /// Checks one entry on its own.

@@ -6,13 +6,14 @@ package final class SafetensorsWriter {
   /// The type of a tensor's elements.
   package enum Element: String {
     case f32 = "F32"
+    case f64 = "F64"
     case i64 = "I64"
     case u8 = "U8"
 
     var bytes: Int {
       switch self {
       case .f32: 4
-      case .i64: 8
+      case .f64, .i64: 8
       case .u8: 1
       }
     }
@@ -26,14 +27,17 @@ package final class SafetensorsWriter {
   /// - Parameters:
   ///   - path: a file that must not exist yet, unless `replacing`.
   ///   - tensors: in the order in which their bytes will be appended.
+  ///   - metadata: names and texts that stand before the tensors, in this order.
   /// - Throws: `OutputError`.
   package init(
-    path: String, tensors: [(name: String, element: Element, shape: [Int])], replacing: Bool = false
+    path: String, tensors: [(name: String, element: Element, shape: [Int])], replacing: Bool = false,
+    metadata: [(name: String, text: String)] = [("format", "pt")]
   ) throws {
     self.path = path
     descriptor = open(path, O_WRONLY | O_CREAT | (replacing ? O_TRUNC : O_EXCL) | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.failure(path) }
-    var entries = ["\"__metadata__\":{\"format\":\"pt\"}"]
+    let texts = metadata.map { "\(JSONText.quoted($0.name)):\(JSONText.quoted($0.text))" }
+    var entries = ["\"__metadata__\":{\(texts.joined(separator: ","))}"]
     var offset = 0
     for (name, element, shape) in tensors {
       let end = offset + shape.reduce(element.bytes, *)

@@ -20,6 +20,8 @@ public struct Manifest: Encodable, Sendable, Equatable {
     public var demonstrationNote: String?
     /// Tensors of the checkpoint that were left out because no forward pass uses them.
     public var leftOut: [String]
+    /// The statistics by which scales were chosen; nil where there were none.
+    public var calibration: Statistics?
 
     public init(
       source: String, base: String? = nil, files: [SourceFile] = [], tool: String, license: String? = nil,
@@ -34,6 +36,17 @@ public struct Manifest: Encodable, Sendable, Equatable {
       self.demonstration = demonstration
       self.demonstrationNote = demonstrationNote
       self.leftOut = leftOut
+    }
+
+    /// The statistics that a file was packed with.
+    public struct Statistics: Encodable, Sendable, Equatable {
+      /// SHA-256 of their file, lower-case hexadecimal.
+      public var sha256: String
+      /// What they were collected from: pictures, questions about them, texts, tokens of all prompts and answers.
+      public var pictures: Int
+      public var questions: Int
+      public var texts: Int
+      public var tokens: Int
     }
   }
 
@@ -116,9 +129,14 @@ public struct TensorEntry: Encodable, Sendable, Equatable {
   public var blockStep: Int
   /// Relative root mean square error of the code against the checkpoint, in parts per million.
   public var errorPPM: Int
+  /// The same with each column counted by its importance; nil where none was known.
+  public var weightedErrorPPM: Int?
+  /// Whose rows the importance of its columns came from; nil where none was known.
+  public var importance: ImportanceSource?
 
   public init(
-    name: String, shape: [Int], code: WeightCode, offset: Int, blockStep: Int, errorPPM: Int
+    name: String, shape: [Int], code: WeightCode, offset: Int, blockStep: Int, errorPPM: Int,
+    importance: ImportanceSource? = nil
   ) {
     self.name = name
     self.shape = shape
@@ -126,5 +144,14 @@ public struct TensorEntry: Encodable, Sendable, Equatable {
     self.offset = offset
     self.blockStep = blockStep
     self.errorPPM = errorPPM
+    self.importance = importance
   }
+}
+
+/// Whose rows the importance of a matrix's columns comes from.
+public enum ImportanceSource: String, Encodable, Sendable, CaseIterable {
+  /// Its own.
+  case own
+  /// Those of all experts of its layer, because too few were routed to it.
+  case layer
 }

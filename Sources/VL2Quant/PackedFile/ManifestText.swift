@@ -42,9 +42,11 @@ extension Manifest.Origin {
     let names = leftOut.map { JSONText.quoted($0) }.joined(separator: ",")
     let license = license.map { "\"license\":\(JSONText.quoted($0))," } ?? ""
     let base = base.map { "\"base\":\(JSONText.quoted($0))," } ?? ""
+    let calibration = calibration.map { "\"calibration\":\($0.encoded)," } ?? ""
     let files = files.isEmpty ? "" : "\"files\":[\(files.map(\.encoded).joined(separator: ","))],"
     let note = demonstrationNote.map { "\"demonstrationNote\":\(JSONText.quoted($0))," } ?? ""
-    return "{\(base)\"demonstration\":\(demonstration),\(note)\(files)\"leftOut\":[\(names)],\(license)"
+    return
+      "{\(base)\(calibration)\"demonstration\":\(demonstration),\(note)\(files)\"leftOut\":[\(names)],\(license)"
       + "\"source\":\(JSONText.quoted(source)),\"tool\":\(JSONText.quoted(tool))}"
   }
 
@@ -57,6 +59,22 @@ extension Manifest.Origin {
     demonstration = try object.bool("demonstration")
     demonstrationNote = object.has("demonstrationNote") ? try object.string("demonstrationNote") : nil
     leftOut = try object.strings("leftOut")
+    calibration = object.has("calibration") ? try Statistics(object.object("calibration")) : nil
+  }
+}
+
+extension Manifest.Origin.Statistics {
+  fileprivate var encoded: String {
+    "{\"pictures\":\(pictures),\"questions\":\(questions),\"sha256\":\(JSONText.quoted(sha256)),\"texts\":\(texts),"
+      + "\"tokens\":\(tokens)}"
+  }
+
+  fileprivate init(_ object: ManifestObject) throws {
+    pictures = try object.integer("pictures")
+    questions = try object.integer("questions")
+    sha256 = try object.string("sha256")
+    texts = try object.integer("texts")
+    tokens = try object.integer("tokens")
   }
 }
 
@@ -105,9 +123,11 @@ extension SectionEntry {
 
 extension TensorEntry {
   fileprivate var encoded: String {
-    "{\"blockStep\":\(blockStep),\"code\":\"\(code.rawValue)\",\"errorPPM\":\(errorPPM),"
+    let importance = importance.map { "\"importance\":\"\($0.rawValue)\"," } ?? ""
+    let weighted = weightedErrorPPM.map { ",\"weightedErrorPPM\":\($0)" } ?? ""
+    return "{\"blockStep\":\(blockStep),\"code\":\"\(code.rawValue)\",\"errorPPM\":\(errorPPM),\(importance)"
       + "\"name\":\(JSONText.quoted(name)),\"offset\":\(offset),"
-      + "\"shape\":[\(shape.map { String($0) }.joined(separator: ","))]}"
+      + "\"shape\":[\(shape.map { String($0) }.joined(separator: ","))]\(weighted)}"
   }
 
   fileprivate init(_ object: ManifestObject) throws {
@@ -117,5 +137,7 @@ extension TensorEntry {
     offset = try object.integer("offset")
     blockStep = try object.integer("blockStep")
     errorPPM = try object.integer("errorPPM")
+    importance = object.has("importance") ? try object.name("importance") : nil
+    weightedErrorPPM = object.has("weightedErrorPPM") ? try object.integer("weightedErrorPPM") : nil
   }
 }

@@ -3,9 +3,14 @@ import SIMDKernels
 /// Weights that are read from a checkpoint and encoded.
 struct CheckpointWeights: WeightSource {
   let checkpoint: Checkpoint
+  /// What columns count; nil where all count the same.
+  let importance: ColumnImportance?
   private let windows = WindowPool()
 
-  init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+  init(_ checkpoint: Checkpoint, importance: ColumnImportance?) {
+    self.checkpoint = checkpoint
+    self.importance = importance
+  }
 
   func check(_ tensor: TensorEntry) throws {
     _ = try checkpoint.tensor(tensor.name, shape: tensor.shape)
@@ -18,7 +23,7 @@ struct CheckpointWeights: WeightSource {
     let columns = WeightExtent(tensor).columns
     let range = rows.lowerBound * columns..<rows.upperBound * columns
     return try windows.withWindow {
-      Self.encode(try $0.weights(of: source, range), tensor, rows, to: section)
+      encode(try $0.weights(of: source, range), tensor, rows, to: section)
     }
   }
 
@@ -29,11 +34,11 @@ struct CheckpointWeights: WeightSource {
   ) throws -> CodeError {
     let source = try checkpoint.tensor(tensor.name, shape: tensor.shape)
     return try windows.withWindow {
-      Self.encode(try $0.weights(of: source, bytes), tensor, rows, to: section)
+      encode(try $0.weights(of: source, bytes), tensor, rows, to: section)
     }
   }
 
-  private static func encode(
+  private func encode(
     _ weights: UnsafeMutableBufferPointer<Float>, _ tensor: TensorEntry, _ rows: Range<Int>,
     to section: UnsafeMutableRawBufferPointer
   ) -> CodeError {
@@ -45,16 +50,23 @@ struct CheckpointWeights: WeightSource {
       return CodeError()
     }
     var error = CodeError()
+    let importance = importance?[tensor.name]?.values
     let length = vl2_block_bytes(kernelCode, columns)
     for row in stride(from: 0, to: rows.count, by: 16) {
       let place = tensor.offset + (rows.lowerBound + row) / 16 * tensor.blockStep
       let block = UnsafeMutableRawBufferPointer(rebasing: section[place..<place + length])
       let taken = UnsafeMutableBufferPointer(rebasing: weights[(row * columns)...])
-      var energy = 0.0
-      let lost = vl2_encode_block(
-        kernelCode, taken.baseAddress, columns, min(16, rows.count - row), columns,
-        block.assumingMemoryBound(to: UInt8.self).baseAddress, &energy)
-      error.append(error: lost, energy: energy)
+      var sums = vl2_code_error()
+      let count = min(16, rows.count - row)
+      let bytes = block.assumingMemoryBound(to: UInt8.self).baseAddress
+      if let importance {
+        vl2_encode_weighted(
+          kernelCode, taken.baseAddress, columns, count, columns, importance, bytes, &sums)
+      } else {
+        sums.error = vl2_encode_block(
+          kernelCode, taken.baseAddress, columns, count, columns, bytes, &sums.energy)
+      }
+      error.append(sums)
     }
     return error
   }

@@ -11,6 +11,8 @@ public struct ModelPacker: Sendable {
   public var tool: String
   /// Files besides the checkpoint that the work was read from, such as a recipe; no result takes their place.
   public var otherInputs: [String] = []
+  /// What columns count when the scales of a checkpoint's matrices are chosen; nil where all count the same.
+  package var calibration: PackingCalibration?
   /// Called often, on any thread. Throwing from it cancels the packing, and the target is unchanged.
   public var check: @Sendable () throws -> Void = {}
 
@@ -61,7 +63,9 @@ public struct ModelPacker: Sendable {
         demonstration: checkpoint.isDemonstration, demonstrationNote: checkpoint.demonstrationNote,
         leftOut: leftOut),
       checkpoint: checkpoint)
-    try write(model, from: CheckpointWeights(checkpoint), to: target, progress: progress)
+    try write(
+      model, from: CheckpointWeights(checkpoint, importance: calibration?.importance), to: target,
+      progress: progress)
     return leftOut
   }
 
@@ -109,7 +113,10 @@ public struct ModelPacker: Sendable {
       let tokenizer = try CompiledTokenizer.compile(
         tokenizerJSON: model.tokenizerJSON, tokenizerConfig: model.configFiles["tokenizer_config.json"],
         processor: model.config.processor, vocabularySize: model.config.language.vocabularySize)
-      let plans = try ModelLayout(model.config).sections.map { try SectionPlan($0, recipe: recipe) }
+      let importance = model.checkpoint == nil ? nil : calibration?.importance
+      let plans = try ModelLayout(model.config).sections.map {
+        try SectionPlan($0, recipe: recipe, importance: importance)
+      }
       // Finds out whether everything is there before anything is read.
       for plan in plans { try plan.tensors.forEach(source.check) }
 
@@ -117,8 +124,9 @@ public struct ModelPacker: Sendable {
         packer: self, plans: plans, tokenizer: tokenizer, tokenizerJSON: model.tokenizerJSON, source: source,
         target: target, progress: progress)
       var origin = model.origin
-      if let checkpoint = model.checkpoint {
-        origin.files = try run.readOnce(checkpoint)
+      if let checkpoint = model.checkpoint, let weights = source as? CheckpointWeights {
+        origin.calibration = calibration?.origin
+        origin.files = try run.readOnce(checkpoint, weights)
         origin.base = origin.files.contains(where: \.base) ? checkpoint.baseName : nil
       }
       try run.makeRest()

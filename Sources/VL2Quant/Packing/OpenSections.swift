@@ -66,10 +66,8 @@ final class OpenSection: @unchecked Sendable {
   /// The complete section as it stands in a packed file at `offset`; nil before its last piece has ended.
   func entry(at offset: Int) -> SectionEntry? {
     guard let sums = state.withLock({ $0.sums }) else { return nil }
-    var tensors = plan.tensors
-    for index in tensors.indices { tensors[index].errorPPM = errors[index].partsPerMillion }
     return SectionEntry(
       name: plan.name, offset: offset, storedLength: bytes.count, rawLength: bytes.count, encoding: .raw,
-      sha256: sums.sha256, crc32c: sums.crc32c, tensors: tensors)
+      sha256: sums.sha256, crc32c: sums.crc32c, tensors: plan.tensors(with: errors))
   }
 }

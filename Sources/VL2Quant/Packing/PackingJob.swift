@@ -10,24 +10,31 @@ struct PackingJob: Equatable {
   /// The version of libzstd, whose frames may differ between versions.
   var zstd: Int
   var recipe: [RecipeRule]
+  /// SHA-256 of the statistics by which scales are chosen; nil where there are none.
+  var calibration: String?
   /// What the packed file is made of; of shards, whose weights are hashed while they are read, the hash of the header.
   var files: [SourceFile]
 
-  init(tool: String, compression: PackedSection.Compression, recipe: Recipe, files: [SourceFile]) {
+  init(
+    tool: String, compression: PackedSection.Compression, recipe: Recipe, calibration: String?,
+    files: [SourceFile]
+  ) {
     self.tool = tool
     compresses = compression == .whereUseful
     zstd = Int(ZSTD_versionNumber())
     self.recipe = recipe.rules
+    self.calibration = calibration
     self.files = files
   }
 
   /// JSON, as `init` reads it.
   var encoded: String {
-    "{\"compresses\":\(compresses),\"files\":[\(files.map(\.encoded).joined(separator: ","))],"
+    "{\(calibration.map { "\"calibration\":\"\($0)\"," } ?? "")\"compresses\":\(compresses),\"files\":[\(files.map(\.encoded).joined(separator: ","))],"
       + "\"recipe\":[\(recipe.map(\.encoded).joined(separator: ","))],\"tool\":\(JSONText.quoted(tool)),\"zstd\":\(zstd)}"
   }
 
   init(_ object: ManifestObject) throws {
+    calibration = object.has("calibration") ? try object.string("calibration") : nil
     tool = try object.string("tool")
     compresses = try object.bool("compresses")
     zstd = try object.integer("zstd")
@@ -49,6 +56,9 @@ struct PackingJob: Equatable {
       return ("\(quoted(gone)) has gone from the source", nil)
     }
     if recipe != earlier.recipe { return ("the codes are chosen otherwise", .codes) }
+    if calibration != earlier.calibration {
+      return ("scales are chosen by other statistics", .calibration)
+    }
     if compresses != earlier.compresses { return ("sections are encoded otherwise", .sections) }
     if tool != earlier.tool || zstd != earlier.zstd {
       return ("the program or libzstd has another version", nil)

@@ -43,10 +43,11 @@ final class PackingRun {
   ///
   /// - Returns: the checkpoint's files with their hashes.
   /// - Throws: `InputError`, `CheckpointError`, `PackedFileError`, and what the packer's `check` throws.
-  func readOnce(_ checkpoint: Checkpoint) throws -> [SourceFile] {
+  func readOnce(_ checkpoint: Checkpoint, _ weights: CheckpointWeights) throws -> [SourceFile] {
     let texts = try checkpoint.textFiles()
     let job = PackingJob(
       tool: packer.tool, compression: packer.compression, recipe: packer.recipe,
+      calibration: packer.calibration?.origin.sha256,
       files: Checkpoint.inOrder(texts + (try checkpoint.shardHeads())))
     let earlier = try target.findEarlierWork(job)
     let reading = ShardReading(checkpoint, threads: packer.threads, check: packer.check)
@@ -64,7 +65,7 @@ final class PackingRun {
       target.made.contains($1) || order.lastPieces[$1] != nil ? $0 : $0 + plans[$1].weights
     }
     try reading.read(
-      order, plans: plans, weights: CheckpointWeights(checkpoint), passed: target.note,
+      order, plans: plans, weights: weights, passed: target.note,
       complete: { index, section in
         guard let offset = offsets?[index], let entry = section.entry(at: offset) else { return }
         try target.append(entry, UnsafeRawBufferPointer(section.bytes), index)

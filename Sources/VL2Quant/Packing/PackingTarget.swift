@@ -132,7 +132,7 @@ extension SectionPlan {
   /// Whether a section that was written is the planned one.
   fileprivate func isOf(_ entry: SectionEntry) -> Bool {
     var written = entry.tensors
-    for index in written.indices { written[index].errorPPM = 0 }
+    for index in written.indices { (written[index].errorPPM, written[index].weightedErrorPPM) = (0, nil) }
     return entry.name == name && written == tensors && (tensors.isEmpty || entry.rawLength == length)
   }
 }

@@ -39,8 +39,6 @@ struct SectionMaker: Sendable {
       }
       count = plan.length
     }
-    var tensors = plan.tensors
-    for index in tensors.indices { tensors[index].errorPPM = errors[index].partsPerMillion }
-    return (tensors, bytes)
+    return (plan.tensors(with: errors), bytes)
   }
 }

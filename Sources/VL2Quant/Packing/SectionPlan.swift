@@ -6,8 +6,11 @@ package struct SectionPlan: Sendable {
   /// Raw bytes.
   package var length: Int
 
+  /// - Parameter importance: what columns count; nil where all count the same.
   /// - Throws: `PackingError` if the recipe has no code for a matrix, or a code that the matrix cannot have.
-  package init(_ section: ModelLayout.Section, recipe: Recipe) throws {
+  package init(
+    _ section: ModelLayout.Section, recipe: Recipe, importance: ColumnImportance? = nil
+  ) throws {
     let codes = try section.tensors.map { tensor -> WeightCode in
       switch tensor.kind {
       case .plain: return .plain
@@ -25,7 +28,8 @@ package struct SectionPlan: Sendable {
     tensors = section.tensors.indices.map {
       TensorEntry(
         name: section.tensors[$0].name, shape: section.tensors[$0].shape, code: codes[$0],
-        offset: placement.offsets[$0], blockStep: placement.blockSteps[$0], errorPPM: 0)
+        offset: placement.offsets[$0], blockStep: placement.blockSteps[$0], errorPPM: 0,
+        importance: importance?[section.tensors[$0].name]?.source)
     }
   }
 
@@ -34,6 +38,16 @@ package struct SectionPlan: Sendable {
     for tensor in tensors where tensor.code == .plain {
       let end = tensor.offset + tensor.shape.reduce(1, *) * MemoryLayout<Float>.size
       for index in end..<tensor.offset + tensor.blockStep { section[index] = 0 }
+    }
+  }
+
+  /// The tensors with the errors that were measured, one for each.
+  func tensors(with errors: [CodeError]) -> [TensorEntry] {
+    zip(tensors, errors).map { tensor, error in
+      var tensor = tensor
+      tensor.errorPPM = error.partsPerMillion
+      if tensor.importance != nil { tensor.weightedErrorPPM = error.weightedPartsPerMillion }
+      return tensor
     }
   }
 

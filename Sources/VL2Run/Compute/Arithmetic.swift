@@ -16,6 +16,8 @@ public enum ActivationMode: Sendable, Equatable {
 package final class Arithmetic {
   package let pool: WorkerPool
   package let mode: ActivationMode
+  /// Is shown what goes into products; nil where nobody collects it.
+  package var tap: (any ProductTap)?
 
   /// Scratch of all threads: blocks of weights that are decoded for float kernels.
   private var decoded = AlignedStorage()
@@ -79,7 +81,7 @@ package final class Arithmetic {
   package func prepare(
     _ rows: Rows, onlyInt8: Bool, in memory: inout PreparedRows.Memory, change: ((Range<Int>) -> Void)? = nil
   ) -> PreparedRows {
-    var prepared = PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
+    var prepared = PreparedRows(source: rows, float: rows, quantized: nil, quantizedStep: 0)
     if mode == .float32 {
       if let change { forEachRowRange(rows.count, change) }
       return prepared
@@ -112,7 +114,7 @@ package final class Arithmetic {
 
   /// Rows as they are, for products that stay in float32 in every mode (the router).
   package func asFloat(_ rows: Rows) -> PreparedRows {
-    PreparedRows(float: rows, quantized: nil, quantizedStep: 0)
+    PreparedRows(source: rows, float: rows, quantized: nil, quantizedStep: 0)
   }
 
   /// Turns one quantised row back into floats, scale x int8.
@@ -142,6 +144,7 @@ package final class Arithmetic {
 
   /// Computes several products as one parallel job.
   package func multiply(_ products: UnsafeBufferPointer<Product>) {
+    if let tap { tap.observe(products) }
     if let clock = pool.clock {
       for product in products where product.count > 0 {
         let (linear, matrices) = (product.linear, product.gate == nil ? 1 : 2)

@@ -1,5 +1,7 @@
 /// Rows made ready for products: quantised to int8 where the mode says so.
 package struct PreparedRows: BitwiseCopyable {
+  /// The rows as they were given.
+  var source: Rows
   /// The rows for float kernels; where the mode says so, rounded to the values of the int8 codes.
   var float: Rows
   var quantized: UnsafeMutablePointer<UInt8>?

@@ -25,6 +25,11 @@ package struct Product: BitwiseCopyable {
 }
 
 extension Product {
+  /// The rows that the product takes, as they were before they became int8, and which of them; nil for the first.
+  package var tapped: (rows: Rows, index: UnsafePointer<UInt32>?) { (input.source, index) }
+}
+
+extension Product {
   /// Scratch of one thread.
   struct Scratch {
     /// For a block decoded to float32.

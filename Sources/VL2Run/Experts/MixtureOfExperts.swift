@@ -237,9 +237,14 @@ package final class MixtureOfExperts {
       local = places.upperBound
     }
     arithmetic.enter(.inner)
+    arithmetic.tap?.take(.consecutive(first: 0))
     arithmetic.multiply(scratch.products.elements)
 
     arithmetic.enter(.down)
+    if let tap = arithmetic.tap {
+      let first = tasks.first?.pairs.lowerBound ?? 0
+      tap.take(.pairs(first: denseRows.lowerBound, rows: scratch.rowsByExpert.base.map { $0 + first }))
+    }
     scratch.products.removeAll()
     if let shared {
       let prepared = arithmetic.prepare(inner, onlyInt8: shared.down.takesInt8, in: &scratch.preparedShared)

@@ -216,6 +216,7 @@ package final class Decoder {
       self.attended.reserve(min(chunk, x.count) * x.columns), count: min(chunk, x.count), columns: x.columns)
     let kernels = vl2_kernels_active().pointee
     cut(count: x.count, chunk: chunk, answers: answers)
+    arithmetic.tap?.begin(at: cache.length)
     for i in 0..<layers.count {
       try weights.use(
         number: layers[i].section, next: i + 1 < layers.count ? layers[i + 1].section : headSection)
@@ -223,6 +224,7 @@ package final class Decoder {
         let (rows, kind) = (together.rows, together.kind)
         let (part, attended) = (x.slice(rows), attended.slice(0..<rows.count))
         rmsNorm(part, layers[i].inputNorm, into: normed.slice(rows))
+        arithmetic.tap?.take(.consecutive(first: rows.lowerBound))
         layers[i].attention.attend(
           normed.slice(rows), start: cache.length + rows.lowerBound, kind: kind, cache: cache.layer(i),
           capacity: cache.capacity, into: attended)

@@ -181,6 +181,9 @@ package final class LatentAttention: Attention {
         for i in 0..<shape.kept { target[i * 16] = latent[i] }
       }
     }
+    // Prompt rows multiply the latents of all positions, answer rows move the matrix to the query.
+    arithmetic.tap?.observe(
+      weights.up, Rows(latents.base, count: count, columns: shape.rank, stride: latents.stride))
     return queries
   }
 }

@@ -242,20 +242,21 @@ package final class Reading {
       ? model.decoder.logits(x.slice(x.count - 1..<x.count)) : nil
   }
 
-  /// Reads the whole prompt at once and shows every stage to an observer; of the pictures, the first one's.
+  /// Reads the whole prompt at once and shows every stage to an observer, if there is one; of the pictures, the first
+  /// one's.
   ///
   /// - Parameters:
   ///   - chunk: rows that go through the weights together; no bit depends on it.
   ///   - routes: expert ids to take, for each layer with experts, [tokens][kept].
   /// - Returns: the last layer's rows, [tokens][hidden], valid until the next call.
   package func rows(
-    chunk: Int, routes: [Int: [Int32]]?, observer: any StageObserver
+    chunk: Int, routes: [Int: [Int32]]? = nil, observer: (any StageObserver)? = nil
   ) throws -> Rows {
     let content = ConversationContent(prompt, pictures: keys, written: [])
     try look(from: 0, observer: observer)
     let conversation = try begin(content)
     let x = try embed(0..<content.tokens.count, of: content)
-    observer.observe("embed", x)
+    observer?.observe("embed", x)
     try model.decoder.forward(
       x, cache: conversation.cache, answers: prompt.answers, chunk: chunk, forcedRoutes: routes,
       observer: observer)
