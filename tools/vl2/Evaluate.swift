@@ -95,7 +95,8 @@ struct Evaluate: AsyncParsableCommand {
     if window != nil, perplexity == nil { throw ValidationError("--window goes with --perplexity alone.") }
     if perplexity != nil {
       for (value, name) in [
-        (items, "--items"), (yardstick.tsv, "--tsv"), (images, "--images"), (questions, "--questions"), (answers, "--answers"),
+        (items, "--items"), (yardstick.tsv, "--tsv"), (images, "--images"), (questions, "--questions"),
+        (answers, "--answers"),
       ] where value != nil {
         throw ValidationError("\(name) does not go with --perplexity: give one of them.")
       }
@@ -116,7 +117,9 @@ struct Evaluate: AsyncParsableCommand {
       }
     } else if items == nil {
       throw ValidationError(
-        "No questions given: use --items FILE, --tsv FILE, --against with --images and --questions, or --perplexity TEXT."
+        "No questions given: use --items FILE, --tsv FILE, "
+          + "--against with --images and --questions, or --perplexity TEXT."
+      )
     }
   }
 
