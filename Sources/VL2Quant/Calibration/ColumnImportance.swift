@@ -45,7 +45,7 @@ package struct ColumnImportance: Sendable {
   package subscript(matrix: String) -> Columns? { columns[matrix] }
 
   /// - Returns: nil where the rows are too few, or all zero.
-  static func values(_ sums: CalibrationStatistics.Sums, _ balance: Balance) -> [Float]? {
+  package static func values(_ sums: CalibrationStatistics.Sums, _ balance: Balance) -> [Float]? {
     guard sums.allRows >= fewestRows else { return nil }
     let counts = sums.rows.map { Double($0) }
     let apart = balance == .equal && sums.rows.allSatisfy { $0 >= fewestRows }

@@ -47,6 +47,11 @@ public struct Manifest: Encodable, Sendable, Equatable {
       public var questions: Int
       public var texts: Int
       public var tokens: Int
+
+      package init(sha256: String, pictures: Int, questions: Int, texts: Int, tokens: Int) {
+        (self.sha256, self.pictures, self.questions) = (sha256, pictures, questions)
+        (self.texts, self.tokens) = (texts, tokens)
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import VL2Base
 /// bytes and opening a file costs little.
 extension Manifest {
   /// JSON without white space, members sorted by their names' bytes.
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var text = "{\"configFiles\":{"
     let files = configFiles.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     text += files.map { "\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }.joined(separator: ",")
@@ -17,7 +17,7 @@ extension Manifest {
   /// Reads the text. Unknown members are ignored.
   ///
   /// - Throws: `ManifestFailure`.
-  init(text: [UInt8]) throws {
+  package init(text: [UInt8]) throws {
     let value: JSONValue
     do {
       value = try JSONReader.read(text, writer: .program)

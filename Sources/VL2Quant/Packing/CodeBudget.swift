@@ -16,6 +16,10 @@ package struct CodeBudget: Sendable, Equatable {
     /// The places in `losses` of the groups that get int8; the others get q4.
     package let int8: Set<Int>
 
+    package init(losses: [CodeLoss], int8: Set<Int>) {
+      (self.losses, self.int8) = (losses, int8)
+    }
+
     package var recipe: Recipe {
       var recipe = Recipe(matrices: .q4)
       let rules = losses.indices.filter(int8.contains).flatMap { losses[$0].group.patterns }

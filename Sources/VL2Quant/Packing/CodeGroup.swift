@@ -7,11 +7,19 @@ package struct CodeGroup: Sendable, Equatable {
     package var shape: [Int]
     /// How much the matrix's relative error counts (`CodeLoss`).
     package var share: Double
+
+    package init(name: String, shape: [Int], share: Double) {
+      (self.name, self.shape, self.share) = (name, shape, share)
+    }
   }
 
   /// Patterns for a recipe. They match the group's matrices and no others.
   package var patterns: [String]
   package var matrices: [Matrix]
+
+  package init(patterns: [String], matrices: [Matrix]) {
+    (self.patterns, self.matrices) = (patterns, matrices)
+  }
 
   /// What the group is called in a table.
   package var name: String { patterns[0] + (patterns.count > 1 ? ", \(patterns.count - 1) more" : "") }

@@ -3,10 +3,9 @@ import TestModels
 import TestRuntime
 import TestSupport
 import Testing
+import VL2Measure
 import VL2Quant
 import VL2Run
-
-@testable import VL2Measure
 
 /// How well a model foresees a text.
 @Suite struct PerplexityTests {

@@ -3,8 +3,7 @@ import TestModels
 import TestSupport
 import Testing
 import VL2Base
-
-@testable import VL2Quant
+import VL2Quant
 
 /// Packing by statistics.
 @Suite struct CalibratedPackingTests {
@@ -141,7 +140,7 @@ import VL2Base
         var lie = text
         let at = try #require(Data(text).firstRange(of: Data(right.utf8)))
         lie.replaceSubrange(at, with: Array(wrong.utf8))
-        #expect(throws: ManifestFailure.self) { try Manifest(text: lie) }
+        #expect(throws: (any Error).self) { try Manifest(text: lie) }
       }
     }
   }

@@ -3,8 +3,7 @@ import TestModels
 import TestSupport
 import Testing
 import VL2Base
-
-@testable import VL2Quant
+import VL2Quant
 
 /// Statistics that are written, read, added up, and those that are refused.
 @Suite struct CalibrationFileTests {

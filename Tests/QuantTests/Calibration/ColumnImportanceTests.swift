@@ -1,8 +1,7 @@
 import TestModels
 import TestSupport
 import Testing
-
-@testable import VL2Quant
+import VL2Quant
 
 /// What columns count, by what was collected.
 @Suite struct ColumnImportanceTests {

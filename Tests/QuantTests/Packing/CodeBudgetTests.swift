@@ -3,8 +3,7 @@ import TestModels
 import TestSupport
 import Testing
 import VL2Base
-
-@testable import VL2Quant
+import VL2Quant
 
 /// Codes that are chosen for a budget by what they lose.
 @Suite struct CodeBudgetTests {

@@ -2,8 +2,7 @@ import Foundation
 import TestModels
 import TestSupport
 import Testing
-
-@testable import VL2Quant
+import VL2Quant
 
 /// `vl2-convert pack --bits` and `--size`.
 @Suite struct BudgetCommandTests {
