@@ -9,11 +9,11 @@ public enum Patience {
   ///
   /// - Returns: whether it holds.
   @discardableResult public static func wait(
-    while isWorthIt: @autoclosure () throws -> Bool = true, until holds: () throws -> Bool
+    while isWorthIt: @autoclosure () -> Bool = true, until holds: () throws -> Bool
   ) rethrows -> Bool {
     let end = ContinuousClock.now + limit
     while try !holds() {
-      guard try isWorthIt(), ContinuousClock.now < end else { return try holds() }
+      guard isWorthIt(), ContinuousClock.now < end else { return try holds() }
       Thread.sleep(forTimeInterval: 0.005)
     }
     return true

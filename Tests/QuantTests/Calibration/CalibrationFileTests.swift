@@ -109,7 +109,7 @@ import VL2Quant
     var lie = statistics(model, run())
     change(&lie)
     try CalibrationFile.write(lie, to: path)
-    return try line { try CalibrationFile.read(path, for: model) }
+    return try line { _ = try CalibrationFile.read(path, for: model) }
   }
 
   private func line(_ body: () throws -> Void) throws -> String {
