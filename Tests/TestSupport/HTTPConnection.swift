@@ -32,7 +32,7 @@ public final class HTTPConnection: @unchecked Sendable {
   private var waiting: [UInt8] = []
 
   /// - Parameter patience: seconds after which waiting for bytes fails.
-  public init(port: UInt16, patience: Int = Int(Patience.limit.components.seconds)) throws {
+  public init(port: UInt16, patience: Int = Int(TestPatience.limit.components.seconds)) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -189,7 +189,7 @@ import VL2Run
       try kept.start()
       var events: [SourceEvent] = []
       var frames = 0
-      let end = ContinuousClock.now + Patience.limit
+      let end = ContinuousClock.now + TestPatience.limit
       while frames < 2, ContinuousClock.now < end {
         switch kept.next(within: 0.05) {
         case .frame: frames += 1

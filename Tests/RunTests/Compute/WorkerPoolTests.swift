@@ -143,7 +143,7 @@ import VL2Run
       arithmetic.pool.run(10) { _, _ in counter.add() }
       #expect(counter.value == 10)
     }
-    #expect(Patience.wait { pool == nil })
+    #expect(TestPatience.wait { pool == nil })
   }
 }
 

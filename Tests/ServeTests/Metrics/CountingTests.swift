@@ -45,7 +45,7 @@ import VL2Serve
     _ expected: [String: Int], _ server: TestServer, since before: [String: Double], key: String? = nil,
     _ comment: Comment
   ) async throws {
-    try await Patience.wait { try await changes(server, since: before, key: key) == expected }
+    try await TestPatience.sleep { try await changes(server, since: before, key: key) == expected }
     try await Task.sleep(for: .milliseconds(50))
     #expect(try await changes(server, since: before, key: key) == expected, comment)
   }
@@ -209,7 +209,7 @@ import VL2Serve
     waiting?.request("POST", Self.chat, body: whole)
     func gauges(_ wanted: (waiting: Double, working: Double)) async throws {
       var figures = try await figures(server)
-      try await Patience.wait {
+      try await TestPatience.sleep {
         figures = try await self.figures(server)
         return figures["vl2_questions{state=\"waiting\"}"] == wanted.waiting
           && figures["vl2_questions{state=\"working\"}"] == wanted.working
@@ -219,7 +219,7 @@ import VL2Serve
     }
     try await gauges((1, 1))
     // What the engine does is seen before the answer ends.
-    try await Patience.wait { server.engine.figures.expertsWanted > 0 }
+    try await TestPatience.sleep { server.engine.figures.expertsWanted > 0 }
     let busy = server.engine.figures
     #expect(busy.expertsWanted > 0 && busy.slots?.misses ?? 0 > 0 && busy.slots?.bytesRead ?? 0 > 0)
     try await gauges((1, 1))

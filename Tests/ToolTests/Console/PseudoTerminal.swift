@@ -39,7 +39,7 @@ final class PseudoTerminal {
 
   /// Reads on until `isReached` says so; false where that takes too long.
   func wait(_ isReached: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + Patience.limit
+    let end = ContinuousClock.now + TestPatience.limit
     var piece = [UInt8](repeating: 0, count: 4096)
     while !isReached() {
       guard ContinuousClock.now < end else { return false }

@@ -45,7 +45,7 @@ import Testing
         try FileManager.default.attributesOfItem(atPath: folder + "/" + $0)[.size] as? Int ?? 0 > 1 << 20
       }
     }
-    try Patience.wait(while: process.isRunning, until: isWriting)
+    try TestPatience.wait(while: process.isRunning, until: isWriting)
     #expect(process.isRunning)
     try body(process)
     process.waitUntilExit()

@@ -233,7 +233,7 @@ import Testing
       try pipe.fileHandleForWriting.write(
         contentsOf: Data((lines.prefix(2).joined(separator: "\n") + "\n" + lines[2].prefix(30)).utf8))
       func lineCount() -> Int { ((try? bytes(of: output)) ?? []).count { $0 == 0x0A } }
-      Patience.wait(while: process.isRunning) { lineCount() >= 2 }
+      TestPatience.wait(while: process.isRunning) { lineCount() >= 2 }
       // Meanwhile nobody else writes there.
       expectFailure(
         try vl2.run(try words([input, "-o", output, "--resume"])), status: 75,

@@ -192,7 +192,7 @@ import Testing
           Int32($0.trimmingCharacters(in: .newlines))
         }
       }
-      Patience.wait(while: process.isRunning) { child() != nil }
+      TestPatience.wait(while: process.isRunning) { child() != nil }
       let number = try #require(child())
       kill(process.processIdentifier, SIGTERM)
       process.waitUntilExit()

@@ -184,7 +184,7 @@ import VL2Run
       #expect(questions.allSatisfy { $0["last"] == nil })
       #expect(try next("answer", client)["question"] as? String == "long")
       #expect(try next("answer", client)["question"] as? String == "short")
-      Patience.wait { !numbers(folder + "/action").isEmpty }
+      TestPatience.wait { !numbers(folder + "/action").isEmpty }
       let children = numbers(folder + "/child") + numbers(folder + "/action")
       #expect(children.count >= 3 && children.allSatisfy { !isGone($0) })
       let begin = ContinuousClock.now
@@ -235,7 +235,7 @@ import VL2Run
       _ = try next("state", client) { $0["camera"] as? String == "ended" }
       #expect(try post(server, "/live/ask").status == 503)
       #expect(try get(server, "/health").status == 200)
-      Patience.wait { server.lines.contains("the server goes on without it") }
+      TestPatience.wait { server.lines.contains("the server goes on without it") }
       #expect(server.lines.contains("vl2: the camera has no more pictures; the server goes on without it\n"))
       #expect(server.end() == 0)
     }

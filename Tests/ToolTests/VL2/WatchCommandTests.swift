@@ -72,7 +72,9 @@ import VL2Run
         (try? String(contentsOfFile: folder + "/" + name, encoding: .utf8))?.split(separator: "\n").compactMap
         { Int32($0) } ?? []
       }
-      Patience.wait(while: process.isRunning) { numbers("child").count >= 2 && !numbers("action").isEmpty }
+      TestPatience.wait(while: process.isRunning) {
+        numbers("child").count >= 2 && !numbers("action").isEmpty
+      }
       let children = numbers("child") + numbers("action")
       #expect(children.count == 3)
       let begin = ContinuousClock.now
@@ -100,7 +102,7 @@ import VL2Run
 
   /// Whether a process goes; one that its new parent has not reaped yet counts as gone.
   private func isGone(_ process: Int32) -> Bool {
-    Patience.wait {
+    TestPatience.wait {
       let state = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8))?.split(
         separator: ")"
       ).last
@@ -117,7 +119,7 @@ import VL2Run
         "--every", "1s", "--exec", "echo $$ >\(folder)/action; \(action)", "What is it?",
       ])
     func children() -> [Int32] { numbers(folder + "/camera") + numbers(folder + "/action") }
-    Patience.wait(while: process.isRunning) { children().count >= 2 }
+    TestPatience.wait(while: process.isRunning) { children().count >= 2 }
     return (process, children())
   }
 
@@ -133,7 +135,9 @@ import VL2Run
           folder, camera: deaf, action: "\(deaf); while :; do sleep 0.05; done")
         #expect(children.count == 2)
         kill(process.processIdentifier, SIGTERM)
-        Patience.wait(while: process.isRunning) { FileManager.default.fileExists(atPath: folder + "/heard") }
+        TestPatience.wait(while: process.isRunning) {
+          FileManager.default.fileExists(atPath: folder + "/heard")
+        }
         kill(process.processIdentifier, SIGTERM)
         process.waitUntilExit()
         for child in children { #expect(isGone(child)) }

@@ -521,7 +521,7 @@ import VL2Watch
   ) -> (events: [SourceEvent], frames: Int) {
     var events: [SourceEvent] = []
     var frames = 0
-    let end = ContinuousClock.now + Patience.limit
+    let end = ContinuousClock.now + TestPatience.limit
     while !isDone(events, frames), ContinuousClock.now < end {
       switch kept.next(within: 0.01) {
       case .frame: frames += 1

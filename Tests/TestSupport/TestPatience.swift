@@ -1,7 +1,7 @@
 import Foundation
 
 /// Waiting for what another thread or process does.
-public enum Patience {
+public enum TestPatience {
   /// So long that only what never comes fails: other suites, builds and an emulator keep a machine busy for minutes.
   public static let limit = Duration.seconds(1200)
 
@@ -22,7 +22,7 @@ public enum Patience {
   /// Waits until a condition holds, and leaves the thread to other tasks meanwhile.
   ///
   /// - Returns: whether it holds.
-  @discardableResult public static func wait(
+  @discardableResult public static func sleep(
     isolation: isolated (any Actor)? = #isolation, until holds: () async throws -> Bool
   ) async throws -> Bool {
     let end = ContinuousClock.now + limit
