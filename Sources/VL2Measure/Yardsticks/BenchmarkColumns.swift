@@ -10,6 +10,8 @@ struct BenchmarkColumns {
     "NA", "NULL",
     "NaN", "None", "n/a", "nan", "null",
   ]
+  /// Bytes of the longest cell that holds no picture. What is made of a text takes several times as much.
+  private static let longestText = 1 << 20
   private static let letters = (UInt8(ascii: "A")...UInt8(ascii: "Z")).map { String(UnicodeScalar($0)) }
   private static let groupNames = ["split", "l2-category", "category"]
 
@@ -86,6 +88,10 @@ struct BenchmarkColumns {
   /// What a cell says, also where it says `None`.
   private func text(_ row: TSVRow, _ name: String) throws -> String? {
     guard let place = places[name] else { return nil }
+    guard row.cells[place].count <= Self.longestText else {
+      throw problem(
+        row, "\(name) is over \(Self.longestText >> 20) MiB", "is a quotation mark missing before it?")
+    }
     guard let text = String(validating: row.cells[place], as: UTF8.self) else {
       throw problem(row, "\(name) is not UTF-8", "write the file in UTF-8")
     }

@@ -131,15 +131,15 @@ package final class BenchmarkFile: Sendable {
     guard columns.picture != nil else { return try paths(row, columns, path: path) }
     let cell = try picture(row, columns).cell
     guard cell.count > longestReference else { return nil }
-    guard cell.first == UInt8(ascii: "[") else { return [.bytes(try decoded(cell, row, columns))] }
-    guard let list = PythonList.read(String(decoding: cell, as: UTF8.self)) else {
+    guard cell.first == UInt8(ascii: "[") else { return [.bytes(try decoded(cell[...], row, columns))] }
+    guard let list = PythonList.pieces(of: cell) else {
       throw columns.problem(row, "image begins with [ and is no list of texts")
     }
-    return try list.map { .bytes(try decoded(Array($0.utf8), row, columns)) }
+    return try list.map { .bytes(try decoded(cell[$0], row, columns)) }
   }
 
   private static func decoded(
-    _ cell: [UInt8], _ row: TSVRow, _ columns: BenchmarkColumns
+    _ cell: ArraySlice<UInt8>, _ row: TSVRow, _ columns: BenchmarkColumns
   ) throws -> [UInt8] {
     guard let data = Data(base64Encoded: Data(cell)), !data.isEmpty else {
       throw columns.problem(row, "image is not in base64", "is the cell cut short?")

@@ -6,6 +6,36 @@ enum PythonList {
     return reader.list()
   }
 
+  /// Where the texts of a list lie that has texts without escapes alone, as pictures in base64 are; nil for what is no such
+  /// list. It takes no memory of the size of the texts.
+  static func pieces(of bytes: [UInt8]) -> [Range<Int>]? {
+    var place = 0
+    func skipSpace() {
+      while place < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[place]) { place += 1 }
+    }
+    func take(_ wanted: Unicode.Scalar) -> Bool {
+      skipSpace()
+      guard place < bytes.count, bytes[place] == UInt8(ascii: wanted) else { return false }
+      place += 1
+      return true
+    }
+    var pieces: [Range<Int>] = []
+    guard take("[") else { return nil }
+    while !take("]") {
+      skipSpace()
+      guard place < bytes.count, bytes[place] == UInt8(ascii: "'") || bytes[place] == UInt8(ascii: "\"")
+      else { return nil }
+      let rest = bytes[(place + 1)...]
+      guard let end = rest.firstIndex(of: bytes[place]), !bytes[place..<end].contains(UInt8(ascii: "\\"))
+      else { return nil }
+      pieces.append(place + 1..<end)
+      place = end + 1
+      guard take(",") || (place < bytes.count && bytes[place] == UInt8(ascii: "]")) else { return nil }
+    }
+    skipSpace()
+    return place == bytes.count ? pieces : nil
+  }
+
   private struct Reader {
     private let scalars: [Unicode.Scalar]
     private var place = 0

@@ -146,6 +146,10 @@ import VL2Run
       ("plain", "H\n1\t2\t?\ta\n2\t1\t?\ta\n", "no row of this index", 2),
       ("plain", "H\n1\t\t?\ta\n", "no row has a picture", nil),
       ("plain", "H\n1\t['P\t?\ta\n", "no list of texts", 2),
+      ("plain", "H\n1\t['P' 'P']\t?\ta\n", "no list of texts", 2),
+      ("plain", "H\n1\t['P']]\t?\ta\n", "no list of texts", 2),
+      ("plain", "H\n1\t['P', '%']\t?\ta\n", "not in base64", 2),
+      ("plain", "H\n1\t['P\\n']\t?\ta\n", "no list of texts", 2),
       ("plain", "H\n\tP\t?\ta\n", "index is empty", 2), ("plain", "H\n1\tP\t\ta\n", "question is empty", 2),
       ("plain", "H\n1\tP\t?\t\n", "answer is empty", 2), ("ChartQA", "H\n1\tP\t?\t[]\n", "empty list", 2),
       ("TextVQA", "H\n1\tP\t?\tyes\n", "several people", 2),
@@ -208,6 +212,11 @@ import VL2Run
         _ = try MadeTable.open(head + "1\t\"\(cell)\n\(cell)\n", as: "plain", longestRow: 1 << 19, in: folder)
       }
       #expect((open as? FileError)?.reason.contains("over 524288 bytes") == true)
+      let text = thrown {
+        _ = try MadeTable.open(head + "1\tx\t?\t\(cell)A\n", as: "plain", in: folder)
+      }
+      #expect(
+        (text as? FileError)?.reason.contains("answer is over 1 MiB") == true, "\(String(describing: text))")
     }
   }
 

@@ -98,7 +98,7 @@ animals = {"A": "the cat", "B": "A dog", "C": "cat and dog", "D": "none"}
 for text in ["A", "a", "A.", "(B)", "B. A dog", "Answer: C", "The answer is D", "answer is **b**", "A or B", "A B C D", "the cat",
              "The Cat.", "cat and dog", "I see A dog", "Z", "", "none of these", "A because it is small and furry",
              "It is small and furry, so A", "Cannot determine the answer", "The correct answer is c, I think, and not A or B", "E",
-             "The answer is a matter of taste", "D: none", "B) A dog\nbecause", "*C*", "A dog is what I see here"]:
+             "The answer is a matter of taste", "D: none", "B) A dog\nbecause", "*C*", "A dog is what I see here", "B it is so small", "B it is small", "so B since it is tiny"]:
     for letter in "ABCD":
         cases.append(["choice", text, [letter] + list(animals.values()), choice(text, letter, animals)])
 
