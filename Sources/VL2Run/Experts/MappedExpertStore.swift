@@ -12,6 +12,8 @@ package final class MappedExpertStore: ExpertStore {
   private var layer = 0
   private var wanted = PlainList<Int>()
   private var given = 0
+  /// What reads the file meanwhile.
+  var readAhead: ReadAhead?
   /// How many experts layers wanted so far.
   private(set) var touched = 0
 
@@ -43,7 +45,12 @@ package final class MappedExpertStore: ExpertStore {
       wanted.append(use.expert)
       if known[layer * count + use.expert] == nil { areKnown = false }
     }
-    if !areKnown { try findWanted() }
+    if areKnown { return }
+    if let readAhead {
+      try readAhead.whileWaiting(layer: layer) { try findWanted() }
+    } else {
+      try findWanted()
+    }
   }
 
   package func next(most: Int, waiting: Bool, into ready: inout PlainList<ReadyExpert>) throws {

@@ -60,6 +60,7 @@ package final class Model {
     plan = try WeightPlan(file, options: options, pool: arithmetic.pool)
     weights = plan.weights
     readAhead = plan.slots == nil ? ReadAhead.start(file, options.readingAhead) : nil
+    (plan.experts as? MappedExpertStore)?.readAhead = readAhead
     recorder = options.recordsRoutes ? RecordingExpertStore(plan.experts, file) : nil
     tower = try VisionTower(weights, arithmetic: arithmetic)
     projector = try Projector(weights, arithmetic: arithmetic)

@@ -17,6 +17,9 @@ public enum ReadingAhead: Sendable {
 /// It reads what the page cache lacks and nothing else; no more than there is memory for, so that it pushes nothing out that is
 /// in use; and it ends after the piece at work where nobody wants it any more. No result depends on it: what cannot be read
 /// is left to those who use it.
+///
+/// What every question wants comes first, then the experts, layer by layer, of which a question wants most but not all. As long
+/// as a layer waits for experts that it picked, storage is left to it, and what it did not pick comes last.
 package final class ReadAhead: Sendable {
   /// How far it is.
   package struct Progress: Sendable, Equatable {
@@ -55,9 +58,21 @@ package final class ReadAhead: Sendable {
     }
   }
 
+  /// Bytes of the file that are read one after the other.
+  package struct Part: Equatable {
+    package var range: Range<Int>
+    /// The layer whose experts they are; nil for what every question wants.
+    package var layer: Int?
+
+    package init(_ range: Range<Int>, layer: Int? = nil) { (self.range, self.layer) = (range, layer) }
+  }
+
   private struct State {
     var progress = Progress()
     var isStopped = false
+    /// Layers that know which experts they want, and how many of them wait for some.
+    var knownLayers = 0
+    var waiting = 0
     var onProgress: (@Sendable (Progress) -> Void)?
   }
 
@@ -65,39 +80,48 @@ package final class ReadAhead: Sendable {
   package static let bytesPerLook = 32 << 20
 
   private let state: Monitor<State>
-  private let ranges: [Range<Int>]
+  private let parts: [Part]
 
-  /// - Parameter ranges: of the file, in the order in which they are read.
-  package init(_ ranges: [Range<Int>]) {
-    self.ranges = ranges
+  /// - Parameter parts: of the file, in the order in which they are read.
+  package init(_ parts: [Part]) {
+    self.parts = parts
     var state = State()
-    state.progress.bytes = ranges.reduce(0) { $0 + $1.count }
+    state.progress.bytes = parts.reduce(0) { $0 + $1.range.count }
     self.state = Monitor(state)
   }
 
   /// The stored bytes of a file's sections in an order; neighbours are put together.
-  package static func ranges(_ file: PackedFile, _ order: ReadingAhead) -> [Range<Int>] {
-    let sections = file.manifest.sections
+  package static func parts(_ file: PackedFile, _ order: ReadingAhead) -> [Part] {
     func isTower(_ entry: SectionEntry) -> Bool {
       entry.name.hasPrefix("vision.") || entry.name == "projector"
     }
+    /// "layer.3.expert.17"
+    func layer(_ entry: SectionEntry) -> Int? {
+      let words = entry.name.split(separator: ".")
+      return words.count == 4 && words[2] == "expert" ? Int(words[1]) : nil
+    }
+    let sections = file.manifest.sections
+    let experts = sections.filter { layer($0) != nil }
+    let others = sections.filter { layer($0) == nil }
     let wanted =
       switch order {
       case .off: [SectionEntry]()
-      case .forPictures: sections
-      case .forText: sections.filter { !isTower($0) } + sections.filter(isTower)
+      case .forPictures: others + experts
+      case .forText: others.filter { !isTower($0) } + experts + others.filter(isTower)
       }
-    var ranges: [Range<Int>] = []
+    var parts: [Part] = []
     for entry in wanted {
-      // Sections begin at multiples of 64 KiB.
       let (start, end) = (entry.offset, entry.offset + entry.storedLength)
-      if let last = ranges.last, start >= last.upperBound, start - last.upperBound < 1 << 16 {
-        ranges[ranges.count - 1] = last.lowerBound..<end
+      // Sections begin at multiples of 64 KiB.
+      if let last = parts.last, last.layer == layer(entry), start >= last.range.upperBound,
+        start - last.range.upperBound < 1 << 16
+      {
+        parts[parts.count - 1].range = last.range.lowerBound..<end
       } else {
-        ranges.append(start..<end)
+        parts.append(Part(start..<end, layer: layer(entry)))
       }
     }
-    return ranges
+    return parts
   }
 
   /// Starts a thread for a mapped file.
@@ -106,7 +130,7 @@ package final class ReadAhead: Sendable {
   ///   is used.
   package static func start(_ file: PackedFile, _ order: ReadingAhead) -> ReadAhead? {
     guard order != .off else { return nil }
-    let reading = ReadAhead(ranges(file, order))
+    let reading = ReadAhead(parts(file, order))
     guard let filler = CacheFiller(file) else { return nil }
     let source = Handed(
       Source(
@@ -139,34 +163,72 @@ package final class ReadAhead: Sendable {
     state.change { $0.onProgress = tell }
   }
 
+  /// Calls `body`, which waits for experts that a layer picked: meanwhile nothing else is read.
+  package func whileWaiting<Result>(layer: Int, _ body: () throws -> Result) rethrows -> Result {
+    state.change { state in
+      state.knownLayers = max(state.knownLayers, layer + 1)
+      state.waiting += 1
+    }
+    defer { state.change { $0.waiting -= 1 } }
+    return try body()
+  }
+
   /// Reads everything. The thread's work; tests call it themselves.
   package func work(_ source: Source) {
-    var done = 0
-    var nextLook = 0
-    reading: for range in ranges {
-      var at = range.lowerBound
-      while at < range.upperBound {
-        if state.withLock({ $0.isStopped }) { break reading }
-        let end = min(at + CacheFiller.pieceBytes, range.upperBound)
-        if done >= nextLook {
-          // What was read counts as available as long as nobody uses it. A tenth is left to others, as `MemoryChoice.automatic`
-          // leaves it.
-          let needed = min(done + Self.bytesPerLook, progress.bytes)
-          if let available = source.available(), needed > available / 10 * 9 { break reading }
-          nextLook = done + Self.bytesPerLook
-        }
-        let isThere = source.isCached(at..<end)
-        if !isThere, !source.read(at..<end) { break reading }
-        done += end - at
-        note(done: done, read: isThere ? 0 : end - at)
-        at = end
+    var reading = Reading(source: source)
+    var left: [Part] = []
+    var goesOn = true
+    for part in parts where goesOn {
+      goesOn = read(part, &reading) { known, rest in
+        // What the layer did not pick may be wanted later.
+        guard let layer = part.layer, layer < known else { return false }
+        left.append(Part(rest, layer: layer))
+        return true
       }
     }
+    for part in left where goesOn { goesOn = read(part, &reading) { _, _ in false } }
     let (tell, last) = state.change { state in
       state.progress.isOver = true
       return (state.onProgress, state.progress)
     }
     tell?(last)
+  }
+
+  private struct Reading {
+    let source: Source
+    var done = 0
+    var nextLook = 0
+  }
+
+  /// Reads a part.
+  ///
+  /// - Parameter isPutOff: asked before each piece, with the layers that know what they want, and what is left of the part.
+  /// - Returns: whether reading goes on after it.
+  private func read(
+    _ part: Part, _ reading: inout Reading, isPutOff: (_ known: Int, _ rest: Range<Int>) -> Bool
+  ) -> Bool {
+    var at = part.range.lowerBound
+    while at < part.range.upperBound {
+      let (isStopped, known) = state.wait { state in
+        state.isStopped ? (true, 0) : state.waiting > 0 ? nil : (false, state.knownLayers)
+      }
+      if isStopped { return false }
+      if isPutOff(known, at..<part.range.upperBound) { return true }
+      let end = min(at + CacheFiller.pieceBytes, part.range.upperBound)
+      if reading.done >= reading.nextLook {
+        // What was read counts as available as long as nobody uses it. A tenth is left to others, as `MemoryChoice.automatic`
+        // leaves it.
+        let needed = min(reading.done + Self.bytesPerLook, progress.bytes)
+        if let available = reading.source.available(), needed > available / 10 * 9 { return false }
+        reading.nextLook = reading.done + Self.bytesPerLook
+      }
+      let isThere = reading.source.isCached(at..<end)
+      if !isThere, !reading.source.read(at..<end) { return false }
+      reading.done += end - at
+      note(done: reading.done, read: isThere ? 0 : end - at)
+      at = end
+    }
+    return true
   }
 
   private func note(done: Int, read: Int) {

@@ -3,6 +3,7 @@ import SystemSupport
 import TestModels
 import TestSupport
 import Testing
+import VL2Base
 import VL2Quant
 import VL2Run
 
@@ -33,7 +34,7 @@ import VL2Run
   @Test func readsWhatIsLacking() {
     let cache = Cache()
     cache.held = [2 * piece..<3 * piece]
-    let reading = ReadAhead([10 * piece..<12 * piece + 5, 0..<4 * piece])
+    let reading = ReadAhead([.init(10 * piece..<12 * piece + 5), .init(0..<4 * piece)])
     #expect(reading.progress == .init(bytes: 6 * piece + 5))
     reading.work(cache.source)
     let pieces = cache.read.map { Double($0.lowerBound) / Double(piece) }
@@ -50,7 +51,7 @@ import VL2Run
   @Test func leavesCachedFilesAlone() {
     let cache = Cache()
     cache.held = [0..<8 * piece]
-    let reading = ReadAhead([0..<8 * piece])
+    let reading = ReadAhead([.init(0..<8 * piece)])
     let told = Told()
     reading.onProgress { told.add($0) }
     reading.work(cache.source)
@@ -71,7 +72,7 @@ import VL2Run
   @Test func saysHowFarItIs() {
     let cache = Cache()
     cache.held = [0..<piece]
-    let reading = ReadAhead([0..<4 * piece])
+    let reading = ReadAhead([.init(0..<4 * piece)])
     let told = Told()
     reading.onProgress { told.add($0) }
     reading.work(cache.source)
@@ -81,7 +82,7 @@ import VL2Run
 
   @Test func stops() {
     let cache = Cache()
-    let reading = ReadAhead([0..<100 * piece])
+    let reading = ReadAhead([.init(0..<100 * piece)])
     cache.onRead = { range in
       if range.lowerBound == 2 * piece { reading.stop() }
       return true
@@ -96,7 +97,7 @@ import VL2Run
   @Test func endsWhereReadingFails() {
     let cache = Cache()
     cache.onRead = { $0.lowerBound < 3 * piece }
-    let reading = ReadAhead([0..<100 * piece])
+    let reading = ReadAhead([.init(0..<100 * piece)])
     reading.work(cache.source)
     #expect(cache.readBytes == 3 * piece)
     #expect(reading.progress.isOver && reading.progress.done == 3 * piece)
@@ -108,7 +109,7 @@ import VL2Run
     let look = ReadAhead.bytesPerLook
     let cache = Cache()
     cache.available = look * 4
-    var reading = ReadAhead([0..<20 * look])
+    var reading = ReadAhead([.init(0..<20 * look)])
     reading.work(cache.source)
     #expect(cache.readBytes == 3 * look)
     #expect(reading.progress.isOver && reading.progress.done == 3 * look)
@@ -119,7 +120,7 @@ import VL2Run
       if range.upperBound == 5 * look { cache.available = look }
       return true
     }
-    reading = ReadAhead([0..<20 * look])
+    reading = ReadAhead([.init(0..<20 * look)])
     reading.work(cache.source)
     #expect(cache.readBytes == 5 * look)
 
@@ -127,39 +128,84 @@ import VL2Run
     for available in [look * 24, nil] {
       let cache = Cache()
       cache.available = available
-      let reading = ReadAhead([0..<20 * look])
+      let reading = ReadAhead([.init(0..<20 * look)])
       reading.work(cache.source)
       #expect(cache.readBytes == 20 * look)
     }
   }
 
-  /// All sections once, the tower first or last.
+  /// While a layer waits for the experts that it picked nothing is read; what it did not pick comes last.
+  @Test func leavesStorageToThoseWhoWait() {
+    let cache = Cache()
+    let reading = ReadAhead([
+      .init(0..<piece), .init(10 * piece..<13 * piece, layer: 1), .init(20 * piece..<22 * piece, layer: 2),
+      .init(30 * piece..<31 * piece),
+    ])
+    cache.onRead = { range in
+      // Layer 1 knows what it wants when one piece of its experts is there.
+      if range.lowerBound == 10 * piece { reading.whileWaiting(layer: 1) {} }
+      return true
+    }
+    reading.work(cache.source)
+    #expect(cache.read.map { $0.lowerBound / piece } == [0, 10, 20, 21, 30, 11, 12])
+    #expect(reading.progress.done == reading.progress.bytes)
+  }
+
+  /// The same on a thread: as long as a layer waits, not a piece is begun.
+  @Test func waitsForThoseWhoWait() throws {
+    let reading = ReadAhead([.init(0..<1000 * piece)])
+    let told = Told()
+    try reading.whileWaiting(layer: 0) {
+      let started = Told()
+      try SystemThread.start("reader") {
+        started.add(.init())
+        reading.work(
+          .init(
+            isCached: { _ in false },
+            read: { _ in
+              told.add(.init())
+              return true
+            }, available: { nil }))
+      }
+      while started.all.isEmpty { usleep(100) }
+      usleep(10_000)
+      #expect(told.all.isEmpty)
+    }
+    reading.wait()
+    #expect(told.all.count == 1000)
+    // Stopping ends who waits, too.
+    let stopped = ReadAhead([.init(0..<piece)])
+    stopped.stop()
+    stopped.whileWaiting(layer: 0) {
+      stopped.work(.init(isCached: { _ in false }, read: { _ in true }, available: { nil }))
+    }
+    #expect(stopped.progress.isOver && stopped.progress.done == 0)
+  }
+
+  /// All sections once: what every question wants, then experts layer by layer; the tower first or last.
   @Test func order() throws {
     let file = try PackedModels.file("nano-mha", .q4)
     let sections = file.manifest.sections
-    #expect(ReadAhead.ranges(file, .off).isEmpty)
-    let (pictures, text) = (ReadAhead.ranges(file, .forPictures), ReadAhead.ranges(file, .forText))
-    for ranges in [pictures, text] {
+    #expect(ReadAhead.parts(file, .off).isEmpty)
+    let (pictures, text) = (ReadAhead.parts(file, .forPictures), ReadAhead.parts(file, .forText))
+    for parts in [pictures, text] {
       for entry in sections where entry.storedLength > 0 {
         let end = entry.offset + entry.storedLength
-        #expect(
-          ranges.filter { $0.lowerBound <= entry.offset && end <= $0.upperBound }.count == 1,
-          "\(entry.name)")
+        let holders = parts.filter { $0.range.lowerBound <= entry.offset && end <= $0.range.upperBound }
+        #expect(holders.count == 1, "\(entry.name)")
+        #expect((holders.first?.layer != nil) == entry.name.contains(".expert."), "\(entry.name)")
       }
+      let layers = parts.compactMap(\.layer)
+      #expect(layers == layers.sorted() && Set(layers).count == layers.count && !layers.isEmpty)
     }
-    #expect(pictures.map(\.lowerBound) == pictures.map(\.lowerBound).sorted())
-    let tower = try #require(sections.first { $0.name.hasPrefix("vision.") })
-    let head = try #require(sections.first { $0.name == "head" })
-    func place(_ entry: SectionEntry, _ ranges: [Range<Int>]) -> Int {
-      var before = 0
-      for range in ranges {
-        if range.contains(entry.offset) { return before + entry.offset - range.lowerBound }
-        before += range.count
-      }
-      return -1
+    func place(_ name: String, _ parts: [ReadAhead.Part]) throws -> Int {
+      let entry = try #require(sections.first { $0.name.hasPrefix(name) })
+      return try #require(parts.firstIndex { $0.range.contains(entry.offset) })
     }
-    #expect(place(tower, pictures) < place(head, pictures))
-    #expect(place(tower, text) > place(head, text))
+    #expect(try place("vision.", pictures) <= place("head", pictures))
+    #expect(try place("head", pictures) < place("layer.1.expert.0", pictures))
+    #expect(try place("vision.", text) > place("layer.1.expert.0", text))
+    #expect(try place("head", text) < place("layer.1.expert.0", text))
   }
 
   /// The thread, on a real file: read once, it is all there and is not read again.
