@@ -25,8 +25,12 @@ struct CalibrationPrompts {
     func run(by calibration: Calibration, background: Background, check: () throws -> Void) throws {
       switch self {
       case .question(let picture, let question):
-        let picture = try Picture(contentsOf: picture, background: background)
-        try calibration.ask([.user(question, pictures: [picture])], check: check)
+        let pixels = try Picture(contentsOf: picture, background: background)
+        do {
+          try calibration.ask([.user(question, pictures: [pixels])], check: check)
+        } catch let error as PromptError {
+          throw FileError(error.kind, picture, error.problem, error.hint)
+        }
       case .item(let item):
         do {
           let pictures = try item.pictures.map { try Picture(contentsOf: $0, background: background) }
@@ -103,7 +107,7 @@ struct CalibrationPrompts {
 
   /// SHA-256 of everything that is read, and of how. Names do not count.
   ///
-  /// - Throws: `InputError` for a picture that cannot be read.
+  /// - Throws: `PictureError` and `InputError` for a picture that cannot be read.
   func hash(settings: String) throws -> String {
     let all = SHA256()
     func append(_ text: String) {
@@ -112,6 +116,8 @@ struct CalibrationPrompts {
     var pictures: [String: String] = [:]
     func append(picture path: String) throws {
       if pictures[path] == nil {
+        // A picture that cannot be read is found before the work, not after hours of it.
+        _ = try Picture(contentsOf: path, background: background)
         let file = try InputFile(path: path)
         pictures[path] = try file.bytes(0..<file.length).withUnsafeBytes { sha256Hexadecimal($0) }
       }

@@ -105,7 +105,7 @@ import VL2Run
     model.arithmetic.tap = nil
     var statistics = try begun(model)
     collector.take(into: &statistics)
-    #expect(statistics.sums.allSatisfy { $0.allRows > 0 || $0.columns > 0 })
+    #expect(statistics.sums.contains { $0.allRows > 0 })
     let taken = statistics
     collector.take(into: &statistics)
     #expect(statistics == taken)

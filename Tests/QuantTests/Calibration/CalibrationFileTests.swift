@@ -144,14 +144,14 @@ import VL2Quant
     try CalibrationFile.write(statistics(model, run()), to: path)
     #expect(
       try line { _ = try CalibrationFile.read(path, for: try self.model("nano-mla")) }
-        .contains("has other tensors than 'nano-mla'"))
+        .contains("has other tensors than \"nano-mla\""))
     // The same architecture with other weights.
     var copy = try CheckpointCopy()
     copy.change("vision.norm.weight") { $0.bytes[1] ^= 1 }
     try copy.write(to: folder.path + "/other")
     let other = try CalibratedModel(try Checkpoint(folder: folder.path + "/other"))
     #expect(
-      try line { _ = try CalibrationFile.read(path, for: other) }.contains("other weights than 'other'"))
+      try line { _ = try CalibrationFile.read(path, for: other) }.contains("other weights than \"other\""))
   }
 
   @Test func damagedFilesAreRefused() throws {
@@ -174,10 +174,10 @@ import VL2Quant
       return try line { _ = try CalibrationFile.read(path, for: model) }
     }
     #expect(try changed("vl2-calibration", to: "vl3-calibration").contains("does not say that it is"))
-    #expect(try changed(#""version":"1""#, to: #""version":"2""#).contains("its version is '2'"))
+    #expect(try changed(#""version":"1""#, to: #""version":"2""#).contains("its version is \"2\""))
     #expect(
       try changed(#""language.lm_head.weight""#, to: #""language.lm_heat.weight""#)
-        .contains("'language.lm_heat.weight' is no input of the model"))
+        .contains(#""language.lm_heat.weight" is no input of the model"#))
     #expect(try changed(#""dtype":"F64""#, to: #""dtype":"I64""#).contains("not F64"))
   }
 }

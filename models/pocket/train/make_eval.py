@@ -1,6 +1,6 @@
 """Draws the held-out pictures and questions: other seeds, and combinations that training never draws.
 
-    python make_eval.py FOLDER [--each 400]
+    python make_eval.py FOLDER [--each 400] [--seed "held out"] [--seen]
 
 FOLDER/held-out.tar.gz holds items.jsonl in the format of docs/EVALUATING.md and pictures/*.jpg; FOLDER/ci holds 300 of
 the items with their pictures, for a test. The same fonts and the same Pillow give the same files.
@@ -47,6 +47,7 @@ def main():
     ask.add_argument("folder")
     ask.add_argument("--each", type=int, default=400, help="items of each task")
     ask.add_argument("--seed", default="held out")
+    ask.add_argument("--seen", action="store_true", help="only combinations that training draws, as for calibration")
     got = ask.parse_args()
     rng = random.Random(f"evaluation {got.seed}")
     left = {task: got.each for task in SOURCES}
@@ -63,10 +64,10 @@ def main():
         task = max(left, key=lambda t: (left[t], t))
         kind = rng.choice(SOURCES[task])
         if kind == "two":
-            scenes = [draw_scene(rng, rng.choice(["shapes", "shapes", "sign"]), held_out=True) for _ in range(2)]
+            scenes = [draw_scene(rng, rng.choice(["shapes", "shapes", "sign"]), held_out=not got.seen) for _ in range(2)]
             tasks = ["two-pictures"]
         else:
-            scenes = [draw_scene(rng, kind, held_out=True, large=rng.random() < LARGE)]
+            scenes = [draw_scene(rng, kind, held_out=not got.seen, large=rng.random() < LARGE)]
             tasks = [t for t, kinds in SOURCES.items() if kind in kinds and t != "two-pictures"]
         asked = []
         for t in tasks:
