@@ -49,7 +49,7 @@ package struct ClusteredMean: Sendable, Equatable {
   ///
   /// Up to 6 degrees of freedom from the tables, from there on by Fisher's expansion around the normal quantile
   /// (Abramowitz and Stegun, 26.7.5), which is right to 0.001.
-  static func quantile(_ freedom: Int) -> Double {
+  package static func quantile(_ freedom: Int) -> Double {
     let tables = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469]
     if freedom <= tables.count { return tables[max(0, freedom - 1)] }
     let (z, v) = (1.959964, Double(freedom))

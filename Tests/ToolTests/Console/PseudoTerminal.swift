@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Both ends of a terminal that a test types on.
 final class PseudoTerminal {
