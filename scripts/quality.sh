@@ -3,8 +3,7 @@
 # prose out of Debian's manuals, beside llama.cpp's codes on the same weights (Benchmarks/quality, docs/QUALITY.md).
 # Usage: quality.sh [WORD...]         words go to Benchmarks/quality/quality.py: --windows 8, --without-llama
 #   VL2_BUILD  the folder of vl2 and vl2-convert, else .build/release
-# Needs python3 with venv, PyPI, Debian's mirror and 2 GB of disk in .build/quality, where all of it stays. Ten minutes on
-# two idle cores.
+# Needs python3 with venv, PyPI, Debian's mirror and 2 GB of disk in .build/quality, where all of it stays.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kept=.build/quality

@@ -136,7 +136,7 @@ def main():
     wanted = [packing for packing in PACKINGS if not arguments.only or packing[0] in arguments.only]
     reference = pack(folder, *PACKINGS[0])
     if any(packing[2] for packing in wanted):
-        collect(folder, reference)
+        collect(folder, pack(folder, *PACKINGS[2]))
     results = []
     for packing in wanted:
         results.append(measure(folder, packing[0], pack(folder, *packing), reference, limit))
