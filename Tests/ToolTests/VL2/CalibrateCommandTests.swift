@@ -87,7 +87,7 @@ import Testing
         wasKept = FileManager.default.fileExists(atPath: parted + ".part")
       }
       #expect(wasKept)
-      let other = try vl2.run(words.dropLast() + ["3", "--resume", "-o", parted])
+      let other = try vl2.run(Array(words.dropLast()) + ["3", "--resume", "-o", parted])
       expectFailure(other, status: 64, naming: "was begun with other pictures, questions, texts or options")
       let resumed = try vl2.run(words + ["--resume", "-o", parted])
       #expect(resumed.status == 0, "\(resumed.errors)")
@@ -139,7 +139,7 @@ import Testing
         try vl2.run(["calibrate", "--model", "m"] + output), status: 64, naming: "Nothing to read")
       expectFailure(try vl2.run(words + ["--memory", "1G"] + output), status: 64, naming: "--memory")
       expectFailure(
-        try vl2.run(words.dropLast() + ["0"] + output), status: 64, naming: "--max-tokens 0")
+        try vl2.run(Array(words.dropLast()) + ["0"] + output), status: 64, naming: "--max-tokens 0")
       try write("no text\n".utf8, to: folder + "/s.safetensors")
       expectFailure(try vl2.run(words + output), status: 64, naming: "is not statistics")
     }
