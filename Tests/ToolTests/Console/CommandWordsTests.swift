@@ -101,7 +101,7 @@ import Testing
     }
     #expect(
       Set(lists.keys) == [
-        "memory", "slots", "alias", "host", "allow", "allow-host", "ground", "choice",
+        "add", "memory", "slots", "alias", "host", "allow", "allow-host", "ground", "choice",
       ])
     // Budgets are a list where they are measured.
     let model = try PackedModels.path("nano-mha", .q4)

@@ -99,7 +99,8 @@ import VL2Quant
         try madeUpStatistics(try Checkpoint(folder: checkpoint)), to: folder + "/s.safetensors")
       try write(
         [
-          "/questions.txt": "What?\n", "/text.txt": "Some text.\n", "/m.vl2q": "no model", "/schema.json": "{}",
+          "/questions.txt": "What?\n", "/text.txt": "Some text.\n", "/m.vl2q": "no model",
+          "/schema.json": "{}",
           "/batch.jsonl": "{}\n",
           "/recipe.json": try Tool("vl2-convert").run(["inspect", "--recipe"]).output,
           "/items.jsonl":
