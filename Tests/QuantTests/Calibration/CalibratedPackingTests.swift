@@ -82,11 +82,12 @@ import VL2Base
 
   /// Sections that no statistics speak of have the bytes that they have without any.
   @Test func whatIsNotKnownStaysAsItIs() throws {
-    try withStatistics({ statistics in
+    let forgetTower = { (statistics: inout CalibrationStatistics) in
       for (place, input) in statistics.inputs.inputs.enumerated() where input.name.hasPrefix("vision.") {
         statistics.sums[place] = .init(columns: input.columns)
       }
-    }) { folder, path in
+    }
+    try withStatistics(forgetTower) { folder, path in
       let packed = try pack(try packer(path), folder + "/m.vl2q").manifest
       for (section, before) in zip(packed.sections, try PackedModels.sections("nano-mha")) {
         let isKnown = section.tensors.contains { $0.importance != nil }
