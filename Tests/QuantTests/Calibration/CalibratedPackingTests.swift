@@ -81,7 +81,7 @@ import VL2Quant
 
   /// Sections that no statistics speak of have the bytes that they have without any.
   @Test func whatIsNotKnownStaysAsItIs() throws {
-    func forgetTower(_ statistics: inout CalibrationStatistics) {
+    let forgetTower = { (statistics: inout CalibrationStatistics) in
       for (place, input) in statistics.inputs.inputs.enumerated() where input.name.hasPrefix("vision.") {
         statistics.sums[place] = .init(columns: input.columns)
       }
