@@ -130,18 +130,18 @@ import VL2Run
 
   /// The last event is `done`, and comes also when the task is cancelled.
   @Test func endings() async throws {
-    let engine = try await engine()
+    let engine = try await slowEngine(waiting: 2)
     let task = Task {
       var last: AnswerEvent?
       var count = 0
       for await event in engine.answer(long()) {
         if case .done = event { count += 1 }
         last = event
+        // While it is read, long before its end, however busy the machine is.
+        withUnsafeCurrentTask { $0?.cancel() }
       }
       return (last, count)
     }
-    try await Task.sleep(for: .milliseconds(30))
-    task.cancel()
     guard case (.done(let answer)?, 1) = await task.value else {
       Issue.record("not done")
       return
