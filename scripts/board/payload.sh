@@ -92,7 +92,8 @@ fi
 
 # The virtual camera is a Python program; its interpreter is unpacked here, so that nothing of it is installed there.
 python=$(APT_CONFIG=$place/apt/$suite/apt.conf apt-cache depends python3-minimal |
-  sed -n 's/^ *Depends: \(python3\.[0-9]*\)-minimal$/\1/p')
+  sed -nE 's/^ *(Pre)?Depends: (python3\.[0-9]*)-minimal$/\2/p')
+[ -n "$python" ] || { echo "payload: python3-minimal of $suite depends on no python3.N-minimal" >&2; exit 1; }
 (cd "$work" && APT_CONFIG=$place/apt/$suite/apt.conf apt-get download -qq -oAPT::Sandbox::User=root \
   "$python-minimal" "lib$python-minimal" "lib$python-stdlib")
 for package in "$work/$python"-minimal_*.deb "$work/lib$python"-*.deb; do dpkg-deb -x "$package" "$folder/python"; done
