@@ -57,7 +57,7 @@ help:
 	@echo "make test-batch       vl2 batch killed again and again; PICTURES=2000 KILLS=20 SEED=1"
 	@echo "make test-deploy      the three ways to many machines, one of them killed: WAYS='parallel slurm nginx' PICTURES=2000 SEED=1"
 	@echo "make test-lmms-eval   lmms-eval asks vl2 serve pocket's questions, offline, and finds as many right as vl2 eval"
-	@echo "make test-reading     documents and videos of known content, killed and resumed: a quarter of an hour"
+	@echo "make test-reading     documents, manuals of Debian and videos, killed and resumed: about half an hour"
 	@echo "make test-day         vl2 watch for a day before a camera, as fast as it goes; CHANGES=1000 SEED=1"
 	@echo "make test-task-limits every command where few processes and threads can be made (root)"
 	@echo "make test-newcomer    make demo and make test on a bare Debian 13, by a user with sudo (root)"
