@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 from batch import write_batch
+from nginx_command import nginx_command
 from server import KEY, PROGRAMS, ROOT, Server, pocket
 
 MARK = "VL2_DEPLOY_TEST"
@@ -346,23 +347,6 @@ def slurm(bench, chance):
 
 # nginx before two servers
 
-NGINX = """\
-daemon off;
-{user}
-worker_processes 2;
-pid {folder}/pid;
-error_log {folder}/error info;
-events {{}}
-http {{
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/batch.conf;
-}}
-"""
-
 
 def nginx(bench, chance):
     folder = bench.folder / "nginx"
@@ -383,12 +367,8 @@ def nginx(bench, chance):
             assert old in text, f"deploy/nginx/batch.conf does not say {old}"
             text = text.replace(old, new)
         (folder / "batch.conf").write_text(text)
-        (folder / "nginx.conf").write_text(
-            NGINX.format(folder=folder, user="user root;" if os.geteuid() == 0 else ""))
-        program = shutil.which("nginx", path=bench.environment["PATH"])
-        assert program, "nginx is not installed; scripts/install-dependencies.sh deploy does it"
         process = subprocess.Popen(
-            [program, "-p", folder, "-e", folder / "error", "-c", folder / "nginx.conf"], env=bench.environment,
+            nginx_command(folder, "batch.conf"), env=bench.environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         # The folder `keys` is that of the other way.
         (bench.folder / "key").write_text(KEY + "\n")

@@ -4,10 +4,8 @@ is changed here: addresses, ports, and where certificate and log lie. Everything
 import http.client
 import itertools
 import json
-import os
 import random
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -21,31 +19,13 @@ import httpx2 as httpx
 import openai
 import pytest
 
+from nginx_command import nginx_command
 from pictures import ALL, SIGN, TWO, endless_schema
 from server import KEY, ROOT, as_json
 
 EXAMPLES = ROOT / "Examples/nginx"
 NAME = "vl2.example.org"
 OPTIONS = ["--allow-host", NAME]
-PROGRAM = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-
-# nginx's own files, which a system's package puts elsewhere; the user is whoever runs this.
-MAIN = """\
-daemon off;
-{user}
-worker_processes 2;
-pid {folder}/pid;
-error_log {folder}/error info;
-events {{}}
-http {{
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/vl2.conf;
-}}
-"""
 
 
 def free_port():
@@ -74,11 +54,8 @@ class Nginx:
         for old, new in changes:
             text = replaced(text, old, new)
         (folder / "vl2.conf").write_text(text)
-        user = "user root;" if os.geteuid() == 0 else ""
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
         self.context = ssl.create_default_context(cafile=str(certificate / "certificate.pem"))
-        assert PROGRAM, "nginx is not installed; scripts/install-dependencies.sh clients does it"
-        words = [PROGRAM, "-p", str(folder), "-e", str(folder / "error"), "-c", str(folder / "nginx.conf")]
+        words = nginx_command(folder, "vl2.conf")
         checked = subprocess.run([*words, "-t"], capture_output=True, text=True, timeout=30)
         assert checked.returncode == 0 and "warn" not in checked.stderr, checked.stderr
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

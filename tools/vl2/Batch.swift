@@ -57,7 +57,9 @@ struct Batch: AsyncParsableCommand {
     let client = try serving.server.map { try serving.client(ServerAddress($0)) }
     Interruption.watch()
     let (done, refused) =
-      if let client { try ask(client, input, place, folder) } else { try await answer(input, place, folder) }
+      if let client { try await ask(client, input, place, folder) } else {
+        try await answer(input, place, folder)
+      }
     guard refused > 0 else { return }
     Console.tell("\(place.name): \(refused) of \(BatchInput.lines(done)) could not be answered, and say why")
     throw ExitCode(ExitStatus.badData.rawValue)
@@ -68,11 +70,13 @@ struct Batch: AsyncParsableCommand {
   /// - Returns: how many lines are there, and how many of them have errors.
   private func ask(
     _ client: BatchServer, _ input: BatchInput, _ place: BatchOutput.Place, _ folder: ConfinedFolder?
-  ) throws -> (done: Int, refused: Int) {
+  ) async throws -> (done: Int, refused: Int) {
     do {
       let sender = try BatchSender(client, try client.describe(), folder: folder, concurrency: serving.count)
       defer { sender.close() }
-      return try sender.answer(input, BatchOutput(place))
+      let output = try BatchOutput(place)
+      try await output.complete { try sender.answer(input, output) }
+      return output.count
     } catch let stopped as BatchServer.Stopped {
       try Interruption.check()
       throw stopped
@@ -94,31 +98,19 @@ struct Batch: AsyncParsableCommand {
     let model = try ServedModel(engine, aliases: answering.naming.alias)
     let output = try BatchOutput(place)
     let settings = options.batchSettings(model, limits)
-    let status = StatusLine()
-    var (done, refused) = (0, 0)
-    do {
+    try await output.complete {
+      let status = StatusLine()
       defer { status.clear() }
       while let next = try input.next(settings) {
-        if let code = try output.takeOld(next) {
-          done += 1
-          refused += code == 200 ? 0 : 1
-          continue
-        }
-        input.show(done, refused, on: status)
+        if try output.takeOld(next) { continue }
+        input.show(output.count, on: status)
         let reply = try await next.request.reply(
           name: next.name, earlier: next.earlier, model: model, limits: limits
         ) { try await engine.answer($0).answer { _ in try Interruption.check() } }
-        try output.write(next.request.line(reply, name: next.name))
-        done += 1
-        refused += reply.status == 200 ? 0 : 1
+        try output.write(reply, to: next)
       }
-      try Interruption.check()
-      try output.end(after: done)
-    } catch {
-      output.tellOfRest(after: done)
-      throw error
     }
-    return (done, refused)
+    return output.count
   }
 }
 

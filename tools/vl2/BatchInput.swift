@@ -142,10 +142,12 @@ final class BatchInput {
   }
 
   /// Shows how far the work is.
-  func show(_ done: Int, _ refused: Int, on status: StatusLine) {
-    let errors = refused > 0 ? ", \(refused) with errors" : ""
-    guard let range else { return status.show("\(Self.lines(done)) answered\(errors)") }
-    status.show(Double(done) / Double(max(1, range.count)), "\(done) of \(Self.lines(range.count))\(errors)")
+  func show(_ count: (done: Int, refused: Int), on status: StatusLine) {
+    let errors = count.refused > 0 ? ", \(count.refused) with errors" : ""
+    guard let range else { return status.show("\(Self.lines(count.done)) answered\(errors)") }
+    status.show(
+      Double(count.done) / Double(max(1, range.count)), "\(count.done) of \(Self.lines(range.count))\(errors)"
+    )
   }
 
   static func lines(_ count: Int) -> String { "\(count) line\(count == 1 ? "" : "s")" }

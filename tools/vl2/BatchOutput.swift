@@ -52,6 +52,8 @@ final class BatchOutput {
   private var old: LineReader?
   /// Bytes of whole lines.
   private var length = 0
+  /// How many lines are there, and how many of them have errors.
+  private(set) var count = (done: 0, refused: 0)
 
   /// Opens it. Nobody else may write it meanwhile.
   ///
@@ -80,27 +82,34 @@ final class BatchOutput {
   // It may run before the error number of an opening that failed is read.
   deinit { if place.path != nil, descriptor >= 0 { close(descriptor) } }
 
-  /// Whether a later run can go on with what is there.
-  var isResumable: Bool { isFile && old == nil }
-
-  /// Says that a later run can go on, where it can.
+  /// Calls `body`, which writes the answers to all requests, and ends the output.
   ///
-  /// - Parameter done: how many lines are there.
-  func tellOfRest(after done: Int) {
-    guard isResumable, done > 0 else { return }
-    Console.tell("\(place.name) holds the answers to \(BatchInput.lines(done)): give --resume to go on")
+  /// - Throws: what ended it. What is written until then is whole, and a later run goes on, where it can: then that is said.
+  func complete(isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void) async throws {
+    do {
+      try await body()
+      try Interruption.check()
+      try end()
+    } catch {
+      if isFile, old == nil, count.done > 0 {
+        Console.tell(
+          "\(place.name) holds the answers to \(BatchInput.lines(count.done)): give --resume to go on")
+      }
+      throw error
+    }
   }
 
   /// Takes the line that an earlier run has written for a request.
   ///
-  /// - Returns: the status that it tells, 0 where no server had answered; nil where there is no whole line any more, and so it is to be written.
+  /// - Returns: whether there is one; otherwise it is to be written.
   /// - Throws: `FileError` for a line that is none for this request, with this model and these settings.
-  func takeOld(_ next: BatchInput.Next) throws -> Int? {
-    guard let line = try oldLine() else { return nil }
+  func takeOld(_ next: BatchInput.Next) throws -> Bool {
+    guard let line = try oldLine() else { return false }
     let value = try? JSONReader.read(line.bytes, writer: .program)
+    // No server may have answered.
     let isUnanswered = value?.member("response") == .null && value?.member("error")?.member("code") != nil
-    let status = isUnanswered ? 0 : value?.member("response")?.member("status_code")?.number
-    guard let value, let status, value.member("id") == .text(BatchRequest.id(next.name)),
+    let status = value?.member("response")?.member("status_code")?.number
+    guard let value, isUnanswered || status != nil, value.member("id") == .text(BatchRequest.id(next.name)),
       value.member("custom_id") == next.request.customID.map({ .text($0) }) ?? .null
     else {
       throw FileError(
@@ -108,8 +117,11 @@ final class BatchOutput {
         "is no answer to line \(next.line) of the requests with this model and these options",
         "resume with those that it was begun with, or give another path")
     }
-    return Int(status)
+    add(isRefused: status != 200)
+    return true
   }
+
+  private func add(isRefused: Bool) { count = (count.done + 1, count.refused + (isRefused ? 1 : 0)) }
 
   /// The next line of an earlier run. What is left of one that was cut off is dropped.
   private func oldLine() throws -> LineReader.Line? {
@@ -131,10 +143,15 @@ final class BatchOutput {
     return nil
   }
 
-  /// Writes a line.
+  /// Writes the line of a request.
   ///
   /// - Throws: `OutputError`; what is there then ends with a whole line, if the system allows that.
-  func write(_ value: JSONValue) throws {
+  func write(_ reply: BatchRequest.Reply, to next: BatchInput.Next) throws {
+    try write(next.request.line(reply, name: next.name))
+    add(isRefused: reply.status != 200)
+  }
+
+  private func write(_ value: JSONValue) throws {
     let line = JSONOutput.escaped(String(decoding: value.json, as: UTF8.self)) + "\n"
     guard place.path != nil else { return Console.write(line) }
     do throws(Descriptor.Failure) {
@@ -149,10 +166,10 @@ final class BatchOutput {
   /// Ends it after the last request.
   ///
   /// - Throws: `FileError` where an earlier run has left more lines than there are requests.
-  func end(after count: Int) throws {
+  private func end() throws {
     if let line = try oldLine() {
       throw FileError(
-        .badData, place.name, line: line.number, "there are no more than \(count) requests",
+        .badData, place.name, line: line.number, "there are no more than \(count.done) requests",
         "resume with those that it was begun with, or give another path")
     }
     if isFile { fsync(descriptor) }

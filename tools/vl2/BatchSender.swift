@@ -44,48 +44,32 @@ final class BatchSender: Sendable {
 
   /// Answers all lines.
   ///
-  /// - Returns: how many lines are there, and how many of them have errors.
-  /// - Throws: what ended it; what is written until then is whole, and a later run goes on.
-  func answer(_ input: BatchInput, _ output: BatchOutput) throws -> (done: Int, refused: Int) {
+  /// - Throws: what ended it; what is written until then is whole.
+  func answer(_ input: BatchInput, _ output: BatchOutput) throws {
     let status = StatusLine()
     defer { status.clear() }
-    var (done, refused) = (0, 0)
     var (sent, bytes, isOver) = (0, 0, false)
     // Those that are on their way, the earliest first.
     var lines: [(number: Int, next: BatchInput.Next)] = []
-    do {
-      while true {
-        while !isOver, lines.count < most, bytes < Self.mostBytes {
-          guard let next = try input.next(description.settings) else {
-            isOver = true
-            break
-          }
-          if let code = try output.takeOld(next) {
-            done += 1
-            refused += code == 200 ? 0 : 1
-            continue
-          }
-          lines.append((sent, next))
-          state.change { $0.waiting.append((sent, next)) }
-          sent += 1
-          bytes += next.bytes
+    while true {
+      while !isOver, lines.count < most, bytes < Self.mostBytes {
+        guard let next = try input.next(description.settings) else {
+          isOver = true
+          break
         }
-        input.show(done, refused, on: status)
-        guard !lines.isEmpty else { break }
-        let (number, next) = lines.removeFirst()
-        bytes -= next.bytes
-        let reply = try state.wait { $0.results.removeValue(forKey: number) }.get()
-        try output.write(next.request.line(reply, name: next.name))
-        done += 1
-        refused += reply.status == 200 ? 0 : 1
+        if try output.takeOld(next) { continue }
+        lines.append((sent, next))
+        state.change { $0.waiting.append((sent, next)) }
+        sent += 1
+        bytes += next.bytes
       }
-      try Interruption.check()
-      try output.end(after: done)
-    } catch {
-      output.tellOfRest(after: done)
-      throw error
+      input.show(output.count, on: status)
+      guard !lines.isEmpty else { return }
+      let (number, next) = lines.removeFirst()
+      bytes -= next.bytes
+      let reply = try state.wait { $0.results.removeValue(forKey: number) }.get()
+      try output.write(reply, to: next)
     }
-    return (done, refused)
   }
 
   /// Ends the threads; those that wait for an answer end with the process.

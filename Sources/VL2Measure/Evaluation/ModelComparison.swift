@@ -94,18 +94,9 @@ package final class ModelComparison {
   /// KL(p || q) in nats, of the distributions that two rows of logits stand for. Both rows have the same
   /// length.
   package static func divergence(_ p: [Float], _ q: [Float]) -> Double {
-    func logSum(_ logits: [Float]) -> (largest: Double, log: Double) {
-      let largest = Double(logits.max() ?? 0)
-      return (largest, log(logits.reduce(0) { $0 + exp(Double($1) - largest) }))
+    p.withUnsafeBufferPointer { p in
+      q.withUnsafeBufferPointer { q in LogitRow(p).divergence(from: LogitRow(q)) }
     }
-    let (mine, theirs) = (logSum(p), logSum(q))
-    var sum = 0.0
-    for (a, b) in zip(p, q) {
-      let (a, b) = (Double(a) - mine.largest - mine.log, Double(b) - theirs.largest - theirs.log)
-      sum += exp(a) * (a - b)
-    }
-    // Only rounding can make the sum negative.
-    return max(0, sum)
   }
 }
 

@@ -1,4 +1,3 @@
-import Glibc
 import VL2Base
 import VL2Quant
 import VL2Run
@@ -123,36 +122,18 @@ package final class TextPerplexity {
     _ q: UnsafeMutablePointer<Float>, _ p: UnsafeMutablePointer<Float>?, count: Int, next: Int,
     to result: inout Window
   ) throws {
-    let mine = Self.logSum(q, count)
-    guard mine.log.isFinite else { throw PerplexityError.noNumber(model.file.path) }
+    let mine = LogitRow(UnsafeBufferPointer(start: q, count: count))
+    guard mine.logSum.isFinite else { throw PerplexityError.noNumber(model.file.path) }
     result.tokens += 1
-    result.negativeLogLikelihood += mine.log - Double(q[next])
+    result.negativeLogLikelihood -= mine.logProbability(next)
     guard let p, let reference else { return }
-    let theirs = Self.logSum(p, count)
-    guard theirs.log.isFinite else { throw PerplexityError.noNumber(reference.file.path) }
-    result.referenceLikelihood += theirs.log - Double(p[next])
-    var sum = 0.0
-    for token in 0..<count {
-      let (a, b) = (Double(p[token]) - theirs.log, Double(q[token]) - mine.log)
-      sum += exp(a) * (a - b)
-    }
-    // Only rounding can make the sum negative.
-    let divergence = max(0, sum)
+    let theirs = LogitRow(UnsafeBufferPointer(start: p, count: count))
+    guard theirs.logSum.isFinite else { throw PerplexityError.noNumber(reference.file.path) }
+    result.referenceLikelihood -= theirs.logProbability(next)
+    let divergence = theirs.divergence(from: mine)
     result.divergence += divergence
     result.largestDivergence = max(result.largestDivergence, divergence)
     result.agreeing += mine.likeliest == theirs.likeliest ? 1 : 0
-  }
-
-  /// The logarithm of the sum of exp over a row, and the place of the largest, of equals the first.
-  private static func logSum(
-    _ row: UnsafeMutablePointer<Float>, _ count: Int
-  ) -> (log: Double, likeliest: Int) {
-    var likeliest = 0
-    for token in 0..<count where row[token] > row[likeliest] { likeliest = token }
-    let largest = Double(row[likeliest])
-    var sum = 0.0
-    for token in 0..<count { sum += exp(Double(row[token]) - largest) }
-    return (largest + log(sum), likeliest)
   }
 }
 

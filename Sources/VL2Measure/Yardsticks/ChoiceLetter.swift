@@ -42,7 +42,7 @@ enum ChoiceLetter {
       return scalars[place...].starts(with: wanted) ? place + wanted.count : nil
     }
     func afterSpace(_ place: Int) -> Int? {
-      let end = scalars[place...].firstIndex { !$0.isPythonWhiteSpace } ?? scalars.count
+      let end = scalars[place...].firstIndex { !$0.isPythonSpace } ?? scalars.count
       return end > place ? end : nil
     }
     for start in scalars.indices {

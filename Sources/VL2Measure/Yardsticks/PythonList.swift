@@ -69,7 +69,7 @@ enum PythonList {
     }
 
     private mutating func skipSpace() {
-      while let scalar = next, scalar.isPythonWhiteSpace { place += 1 }
+      while let scalar = next, scalar.isPythonSpace { place += 1 }
     }
 
     /// A text, or several that stand side by side and are one.
@@ -123,7 +123,7 @@ enum PythonList {
 
     private mutating func number() -> String? {
       let begin = place
-      while let scalar = next, scalar != ",", scalar != "]", !scalar.isPythonWhiteSpace { place += 1 }
+      while let scalar = next, scalar != ",", scalar != "]", !scalar.isPythonSpace { place += 1 }
       let text = String(String.UnicodeScalarView(scalars[begin..<place]))
       if ["True", "False", "None"].contains(text) { return text }
       guard let first = text.unicodeScalars.first, first.isASCII, let value = text.pythonFloat,

@@ -5,7 +5,7 @@ import VL2Run
 extension String {
   /// `str.split()`: the parts between white space.
   var pythonWords: [String] {
-    unicodeScalars.split { $0.isPythonWhiteSpace }.map { String($0) }
+    unicodeScalars.split { $0.isPythonSpace }.map { String($0) }
   }
 
   /// `' '.join(str.strip().lower().split())`.
@@ -84,9 +84,6 @@ extension String {
 }
 
 extension Unicode.Scalar {
-  /// `str.isspace()`.
-  var isPythonWhiteSpace: Bool { properties.isWhitespace || (0x1C...0x1F).contains(value) }
-
   /// `\d` in a regular expression: a decimal digit of any script.
   var isPythonDigit: Bool { decimalDigit != nil }
 

@@ -33,5 +33,5 @@ package enum UnicodeClass: UInt8 {
 
 extension Unicode.Scalar {
   /// Whether Python's `str.strip()` removes this character: white space, and the separators U+001C to U+001F.
-  var isPythonSpace: Bool { UnicodeClass(value) == .whitespace || (0x1C...0x1F).contains(value) }
+  package var isPythonSpace: Bool { UnicodeClass(value) == .whitespace || (0x1C...0x1F).contains(value) }
 }

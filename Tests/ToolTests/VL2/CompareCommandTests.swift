@@ -8,14 +8,8 @@ import Testing
   private let vl2 = Tool("vl2")
 
   private func withQuestions(_ body: (_ folder: String, _ words: [String]) throws -> Void) throws {
-    try withTemporaryFolder { folder in
-      try FileManager.default.createDirectory(atPath: folder + "/images", withIntermediateDirectories: true)
-      for name in ["small.png", "grey.jpg"] {
-        try FileManager.default.copyItem(
-          atPath: Fixtures.path("golden/images/" + name), toPath: folder + "/images/" + name)
-      }
+    try withQuestionFolder("What is it?\n\n  \nWhere?\n") { folder in
       try write("not a picture".utf8, to: folder + "/images/notes.txt")
-      try write("What is it?\n\n  \nWhere?\n".utf8, to: folder + "/questions.txt")
       try body(
         folder,
         [
